@@ -1,0 +1,222 @@
+//! One address that an answer named, and the order in which all nodes see such addresses.
+
+use std::{
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+};
+
+use libp2p_core::{Multiaddr, multiaddr::Protocol};
+use libp2p_identity::PeerId;
+
+/// One address that an answer named, with the peer id that the record pinned it to, if any.
+///
+/// The address is canonical: names in it are in lower case and without a trailing dot, an
+/// IPv4-mapped IPv6 address is written as IPv4, `/wss` is `/tls/ws`, and a trailing `/p2p/ID` is
+/// taken off as the pin. Two candidates are equal if their canonical addresses and pins are.
+///
+/// # Order
+///
+/// `Ord` is the order by which nodes agree: first by [`Family`], then by IP address as a number,
+/// then by port, then by the bytes of the canonical address, and last by pin. It depends on nothing
+/// but the address and the pin: not on the order of records, TTLs, letter case or time.
+///
+/// Cloning is cheap: the content is shared.
+#[derive(Clone)]
+pub struct Candidate(Arc<Inner>);
+
+struct Inner {
+    key: OrderKey,
+    address: Multiaddr,
+    pinned: Option<PeerId>,
+}
+
+/// What the order compares before it looks at the address's bytes.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
+struct OrderKey {
+    family: Family,
+    ip: u128,
+    port: u16,
+}
+
+/// The kind of network that an address belongs to. Places are counted per family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Family {
+    /// IPv4 addresses, IPv4-mapped IPv6 addresses among them.
+    V4,
+    /// IPv6 addresses.
+    V6,
+    /// All else: memory addresses, relayed addresses, addresses that keep a name.
+    Other,
+}
+
+impl Family {
+    /// All families, in order.
+    pub const ALL: [Self; 3] = [Self::V4, Self::V6, Self::Other];
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V4 => "v4",
+            Self::V6 => "v6",
+            Self::Other => "other",
+        })
+    }
+}
+
+impl Candidate {
+    /// Makes a candidate of an address. A trailing `/p2p/ID` becomes the pin.
+    pub fn new(address: &Multiaddr) -> Self {
+        let (address, pinned) = canonical(address);
+        let key = OrderKey::of(&address);
+        Self(Arc::new(Inner { key, address, pinned }))
+    }
+
+    /// The canonical address, without the pin.
+    pub fn address(&self) -> &Multiaddr {
+        &self.0.address
+    }
+
+    /// The peer id that the record pinned the address to.
+    pub fn pinned(&self) -> Option<&PeerId> {
+        self.0.pinned.as_ref()
+    }
+
+    /// The family that the address belongs to.
+    pub fn family(&self) -> Family {
+        self.0.key.family
+    }
+
+    /// The IP address, unless the family is [`Family::Other`].
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self.0.key.family {
+            Family::V4 | Family::V6 => ip_of(&self.0.address),
+            Family::Other => None,
+        }
+    }
+
+    /// Whether the address leads through a relay.
+    pub fn is_relayed(&self) -> bool {
+        self.0.address.iter().any(|p| p == Protocol::P2pCircuit)
+    }
+}
+
+impl PartialEq for Candidate {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+            || (self.0.key == other.0.key
+                && self.0.address == other.0.address
+                && self.0.pinned == other.0.pinned)
+    }
+}
+
+impl Eq for Candidate {}
+
+impl PartialOrd for Candidate {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Candidate {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (a, b) = (&*self.0, &*other.0);
+        a.key
+            .cmp(&b.key)
+            .then_with(|| a.address.as_ref().cmp(b.address.as_ref()))
+            .then_with(|| a.pinned.cmp(&b.pinned))
+    }
+}
+
+impl Hash for Candidate {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.address.hash(state);
+        self.0.pinned.hash(state);
+    }
+}
+
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.address)?;
+        match &self.0.pinned {
+            Some(peer) => write!(f, "/p2p/{peer}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Candidate({self})")
+    }
+}
+
+impl OrderKey {
+    fn of(address: &Multiaddr) -> Self {
+        let relayed = address.iter().any(|p| p == Protocol::P2pCircuit);
+        let (family, ip) = match ip_of(address) {
+            Some(IpAddr::V4(ip)) if !relayed => (Family::V4, u128::from(u32::from(ip))),
+            Some(IpAddr::V6(ip)) if !relayed => (Family::V6, u128::from(ip)),
+            _ => (Family::Other, 0),
+        };
+        let port = address.iter().find_map(|p| match p {
+            Protocol::Tcp(port) | Protocol::Udp(port) => Some(port),
+            _ => None,
+        });
+        Self { family, ip, port: port.unwrap_or(0) }
+    }
+}
+
+/// The IP address that an address starts with.
+pub(crate) fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
+    match address.iter().next()? {
+        Protocol::Ip4(ip) => Some(IpAddr::V4(ip)),
+        Protocol::Ip6(ip) => Some(ip.to_canonical()),
+        // A zone is part of a link-local address: `/ip6zone/eth0/ip6/fe80::1/…`.
+        Protocol::Ip6zone(_) => address.iter().nth(1).and_then(|p| match p {
+            Protocol::Ip6(ip) => Some(IpAddr::V6(ip)),
+            _ => None,
+        }),
+        _ => None,
+    }
+}
+
+/// The canonical spelling of an address, and the peer id that it ended in.
+fn canonical(address: &Multiaddr) -> (Multiaddr, Option<PeerId>) {
+    let mut pinned = None;
+    let mut out = Multiaddr::empty();
+    let mut parts = address.iter().peekable();
+    while let Some(part) = parts.next() {
+        match part {
+            Protocol::P2p(peer) if parts.peek().is_none() => pinned = Some(peer),
+            Protocol::Ip6(ip) => out.push(canonical_ip(ip)),
+            Protocol::Dns(name) => out.push(Protocol::Dns(canonical_name(&name).into())),
+            Protocol::Dns4(name) => out.push(Protocol::Dns4(canonical_name(&name).into())),
+            Protocol::Dns6(name) => out.push(Protocol::Dns6(canonical_name(&name).into())),
+            Protocol::Dnsaddr(name) => out.push(Protocol::Dnsaddr(canonical_name(&name).into())),
+            Protocol::Sni(name) => out.push(Protocol::Sni(canonical_name(&name).into())),
+            // `/wss` is `/tls/ws` (WebSockets in the multiaddr registry).
+            Protocol::Wss(path) => {
+                out.push(Protocol::Tls);
+                out.push(Protocol::Ws(path));
+            }
+            other => out.push(other),
+        }
+    }
+    (out, pinned)
+}
+
+fn canonical_ip(ip: Ipv6Addr) -> Protocol<'static> {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => Protocol::Ip4(ip),
+        IpAddr::V6(ip) => Protocol::Ip6(ip),
+    }
+}
+
+fn canonical_name(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+}
