@@ -1,0 +1,145 @@
+//! What a zone holds, and what it answers.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    num::NonZeroUsize,
+    time::Duration,
+};
+
+use futures::channel::oneshot;
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+
+use crate::resolver::{Answer, LookupError, Query};
+
+/// As many CNAME records as one answer follows: enough for any honest zone, and an end to a loop.
+const MAX_CHAIN: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct State {
+    /// Every name that exists, absolute, with its record sets. `Name` compares without letter case.
+    pub(super) names: BTreeMap<Name, BTreeMap<RecordType, Vec<Record>>>,
+    pub(super) ttl: u32,
+    pub(super) negative_ttl: Option<Duration>,
+    pub(super) glue: bool,
+    pub(super) limit: Option<NonZeroUsize>,
+    pub(super) shuffle: Option<fastrand::Rng>,
+    pub(super) failures: HashMap<Name, LookupError>,
+    pub(super) failure: Option<LookupError>,
+    pub(super) delay: Duration,
+    /// Look-ups that wait for [`Zone::hang`] to end; `None` when it does not hang.
+    pub(super) hung: Option<Vec<oneshot::Sender<()>>>,
+    pub(super) queries: u64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            names: BTreeMap::new(),
+            // What CoreDNS gives the names of Kubernetes services.
+            ttl: 5,
+            negative_ttl: Some(Duration::from_secs(5)),
+            glue: true,
+            limit: None,
+            shuffle: None,
+            failures: HashMap::new(),
+            failure: None,
+            delay: Duration::ZERO,
+            hung: None,
+            queries: 0,
+        }
+    }
+}
+
+impl State {
+    pub(super) fn wait(&mut self) -> Option<oneshot::Receiver<()>> {
+        let hung = self.hung.as_mut()?;
+        hung.retain(|sender| !sender.is_canceled());
+        let (sender, receiver) = oneshot::channel();
+        hung.push(sender);
+        Some(receiver)
+    }
+
+    pub(super) fn answer(&mut self, query: Query) -> Result<Answer, LookupError> {
+        let mut name = query.name;
+        name.set_fqdn(true);
+        if let Some(error) = self.failures.get(&name).or(self.failure.as_ref()) {
+            return Err(error.clone());
+        }
+        let (name, mut records) = self.follow(name, query.record_type)?;
+        let set = self.set(&name, query.record_type);
+        if set.is_empty() {
+            return Err(self.nothing(&name));
+        }
+        let mut set = set.to_vec();
+        if let Some(rng) = &mut self.shuffle {
+            rng.shuffle(&mut set);
+        }
+        let complete = self.limit.is_none_or(|limit| set.len() <= limit.get());
+        set.truncate(self.limit.map_or(usize::MAX, NonZeroUsize::get));
+        let additionals = if self.glue {
+            self.glue(&set)
+        } else {
+            Vec::new()
+        };
+        records.append(&mut set);
+        Ok(Answer::new(name, records)
+            .with_additionals(additionals)
+            .with_complete(complete))
+    }
+
+    /// The end of the CNAME chain that begins at `name`, and the records that lead there.
+    fn follow(
+        &self,
+        mut name: Name,
+        record_type: RecordType,
+    ) -> Result<(Name, Vec<Record>), LookupError> {
+        let mut chain = Vec::new();
+        while self.set(&name, record_type).is_empty() {
+            let [record, ..] = self.set(&name, RecordType::CNAME) else {
+                break;
+            };
+            let RData::CNAME(target) = &record.data else {
+                break;
+            };
+            if chain.len() == MAX_CHAIN {
+                return Err(LookupError::ServerFailed(
+                    "the CNAME chain is too long".into(),
+                ));
+            }
+            chain.push(record.clone());
+            name = target.0.clone();
+            name.set_fqdn(true);
+        }
+        Ok((name, chain))
+    }
+
+    fn set(&self, name: &Name, record_type: RecordType) -> &[Record] {
+        self.names
+            .get(name)
+            .and_then(|sets| sets.get(&record_type))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    fn nothing(&self, name: &Name) -> LookupError {
+        // RFC 8020: a name with others below it exists, even if it has no records itself.
+        if self.names.keys().any(|known| name.zone_of(known)) {
+            LookupError::no_data(self.negative_ttl)
+        } else {
+            LookupError::nx_domain(self.negative_ttl)
+        }
+    }
+
+    fn glue(&self, records: &[Record]) -> Vec<Record> {
+        let targets = records.iter().filter_map(|record| match &record.data {
+            RData::SRV(srv) => Some(&srv.target),
+            _ => None,
+        });
+        let targets: HashSet<&Name> = targets.collect();
+        let mut targets = Vec::from_iter(targets);
+        targets.sort();
+        let sets = targets.into_iter().flat_map(|target| {
+            [RecordType::A, RecordType::AAAA].map(|record_type| self.set(target, record_type))
+        });
+        sets.flatten().cloned().collect()
+    }
+}
