@@ -1,1 +1,373 @@
-//! A resolver over hickory.
+//! A resolver over `hickory-net`: the system's configuration or given servers, UDP and TCP.
+
+use std::{error::Error, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use hickory_proto::{op::Query as Question, rr::Name};
+use tokio::{runtime::Handle, time::Instant};
+
+use crate::resolver::{Answer, LookupError, LookupFuture, Nothing, NothingKind, Query, Resolver};
+
+mod config;
+mod origin;
+mod reply;
+mod upstream;
+
+use self::{
+    config::{Config, Followed},
+    origin::Origin,
+    upstream::{Upstream, more_telling},
+};
+
+/// Reading two small files, so that a change is seen by the next refresh.
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// The systems' own interfaces cost more than reading a file.
+#[cfg(not(all(unix, not(any(target_os = "android", target_vendor = "apple")))))]
+const CHECK_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Asks name servers: those that the system is configured with, or given ones.
+///
+/// It needs a Tokio runtime with I/O and time enabled: a look-up that is polled outside of one
+/// fails. Clones share what they know of the servers.
+///
+/// # What it does
+///
+/// - **UDP, then TCP.** A reply that does not fit into 1,232 bytes is asked for again over TCP. One
+///   that does not fit there either (65,535 bytes: some 4,000 addresses) is returned as
+///   [incomplete](Answer::complete), and so are the records that came over UDP if TCP fails.
+/// - **One server after another**, in the order of the configuration. A server that is silent,
+///   unreachable, refuses or fails leads to the next one, for as many attempts as configured; one
+///   that has refused or failed is not asked again by the same look-up. "There is nothing" is final.
+///   If no server knows, the most telling failure is returned.
+/// - **A server that stepped in is asked first** for a minute, so that a dead one costs its time-out
+///   once a minute and not at every look-up.
+/// - **A bounded time.** A look-up takes at most servers × attempts × time-out, search list
+///   included.
+/// - **The search list** completes a name that is not absolute. If some of its names failed and none
+///   was found, that is a failure and not "there is nothing". Absolute names (`peers.example.com.`,
+///   with the trailing dot) are safer and need fewer queries.
+/// - **The system's configuration is followed** while the resolver is in use. If it breaks, the last
+///   good one stays.
+/// - **The hosts file** comes before any server if the system's configuration is used, for A and
+///   AAAA.
+///
+/// It keeps no cache: the discovery schedules its refreshes by the TTLs it is given. It does not
+/// validate DNSSEC.
+///
+/// # Example
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use libp2p_dns_discovery::{
+///     Query, Resolver,
+///     hickory_proto::rr::{Name, RecordType},
+///     resolver::hickory::HickoryResolver,
+/// };
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let resolver = HickoryResolver::system()?.with_timeout(Duration::from_secs(2));
+/// let name = Name::from_ascii("peers.default.svc.cluster.local.")?;
+/// for record in resolver.lookup(Query::new(name, RecordType::A)).await?.records {
+///     println!("{record}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct HickoryResolver {
+    source: Arc<Source>,
+    overrides: Overrides,
+    upstream: Arc<Upstream>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Given(Config),
+    System(Followed),
+}
+
+/// What the program has set, which counts more than what the system says.
+#[derive(Debug, Clone, Default)]
+struct Overrides {
+    timeout: Option<Duration>,
+    attempts: Option<NonZeroU32>,
+    port: Option<u16>,
+    search: Option<Vec<Name>>,
+    ndots: Option<usize>,
+    check_interval: Option<Duration>,
+}
+
+/// Why a [`HickoryResolver`] could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// No name servers were given.
+    #[error("no name servers were given")]
+    NoServers,
+    /// The system's configuration cannot be read, or names no server.
+    #[error("the system's DNS configuration cannot be used")]
+    Unusable(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// A look-up was polled outside of a Tokio runtime.
+#[derive(Debug, thiserror::Error)]
+#[error("the resolver needs a Tokio runtime")]
+struct NoRuntime;
+
+impl HickoryResolver {
+    /// Asks the servers that the system is configured with, and follows changes of them.
+    ///
+    /// On Linux and most Unix systems that is `/etc/resolv.conf` (`nameserver`, `search`, `domain`,
+    /// and the options `ndots`, `timeout` and `attempts`; `rotate` is ignored) and `/etc/hosts`.
+    /// Whether they changed is checked before a look-up, at most once a second. Elsewhere it is the
+    /// system's own interface, at most every 30 seconds.
+    pub fn system() -> Result<Self, ConfigError> {
+        Self::following(Origin::system())
+    }
+
+    /// Asks the servers that a file in the format of `resolv.conf` names, and follows changes of
+    /// it. No hosts file is consulted.
+    #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+    pub fn from_resolv_conf(path: impl Into<std::path::PathBuf>) -> Result<Self, ConfigError> {
+        Self::following(Origin {
+            resolv_conf: path.into(),
+            hosts: None,
+        })
+    }
+
+    /// Asks these servers, in this order, with the defaults of `resolv.conf`: 5 s for each of two
+    /// attempts, and no search list.
+    pub fn with_servers(
+        servers: impl IntoIterator<Item = SocketAddr>,
+    ) -> Result<Self, ConfigError> {
+        let servers = Vec::from_iter(servers);
+        if servers.is_empty() {
+            return Err(ConfigError::NoServers);
+        }
+        Ok(Self::new(Source::Given(Config::of_servers(servers))))
+    }
+
+    /// Sets how long one server has to answer in one attempt, TCP included. Default: as the system
+    /// says, or 5 s. At least 1 ms.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.overrides.timeout = Some(timeout.max(Duration::from_millis(1)));
+        self
+    }
+
+    /// Sets how often each silent server is asked. Default: as the system says, or 2.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: NonZeroU32) -> Self {
+        self.overrides.attempts = Some(attempts);
+        self
+    }
+
+    /// Sets the port of all servers. Default: as given, or 53, since `resolv.conf` knows no ports.
+    #[must_use]
+    pub fn with_port(mut self, port: u16) -> Self {
+        self.overrides.port = Some(port);
+        self
+    }
+
+    /// Sets the domains that complete a name that is not absolute. Default: as the system says, or
+    /// none.
+    #[must_use]
+    pub fn with_search(mut self, domains: impl IntoIterator<Item = Name>) -> Self {
+        self.overrides.search = Some(domains.into_iter().collect());
+        self
+    }
+
+    /// Sets the number of dots from which on a name is first tried as it is. Default: as the system
+    /// says, or 1.
+    #[must_use]
+    pub fn with_ndots(mut self, ndots: usize) -> Self {
+        self.overrides.ndots = Some(ndots);
+        self
+    }
+
+    /// Sets how often, at most, the system's configuration is checked for changes. Default: see
+    /// [`system`](Self::system).
+    #[must_use]
+    pub fn with_check_interval(mut self, interval: Duration) -> Self {
+        self.overrides.check_interval = Some(interval);
+        self
+    }
+
+    /// The servers that the next look-up asks, in the order of the configuration.
+    pub fn servers(&self) -> Vec<SocketAddr> {
+        self.config().servers
+    }
+
+    fn following(origin: Origin) -> Result<Self, ConfigError> {
+        Followed::new(origin)
+            .map(|followed| Self::new(Source::System(followed)))
+            .map_err(ConfigError::Unusable)
+    }
+
+    fn new(source: Source) -> Self {
+        let overrides = Overrides::default();
+        Self {
+            source: Arc::new(source),
+            overrides,
+            upstream: Arc::default(),
+        }
+    }
+
+    fn config(&self) -> Config {
+        let set = &self.overrides;
+        let mut config = match &*self.source {
+            Source::Given(config) => config.clone(),
+            Source::System(followed) => {
+                followed.current(set.check_interval.unwrap_or(CHECK_INTERVAL))
+            }
+        };
+        config.timeout = set.timeout.unwrap_or(config.timeout);
+        config.attempts = set.attempts.unwrap_or(config.attempts);
+        config.ndots = set.ndots.unwrap_or(config.ndots);
+        if let Some(search) = &set.search {
+            config.search.clone_from(search);
+        }
+        if let Some(port) = set.port {
+            config.set_port(port);
+        }
+        config
+    }
+
+    /// Asks for each name that the search list makes, until one is found.
+    async fn search(&self, query: Query) -> Result<Answer, LookupError> {
+        // Without a runtime, the sockets would panic.
+        Handle::try_current().map_err(|_| LookupError::failed(NoRuntime))?;
+        let config = self.config();
+        if let Some(answer) = config.answer_of_hosts(&query) {
+            return Ok(answer);
+        }
+        let deadline = Instant::now() + config.budget();
+        let (mut nothing, mut failure) = (None, None);
+        for name in config.candidates(&query.name) {
+            let question = Question::query(name, query.record_type);
+            match self.upstream.ask(&config, &question, deadline).await {
+                Ok(answer) => return Ok(answer),
+                Err(LookupError::Nothing(found)) => nothing = Some(merge(nothing, found)),
+                Err(error) => failure = Some(more_telling(failure, error)),
+            }
+        }
+        let nothing = nothing.map(LookupError::Nothing);
+        Err(failure.or(nothing).unwrap_or(LookupError::TimedOut))
+    }
+}
+
+impl Resolver for HickoryResolver {
+    fn lookup(&self, query: Query) -> LookupFuture {
+        let resolver = self.clone();
+        async move { resolver.search(query).await }.boxed()
+    }
+}
+
+/// Nothing under several names: one that exists counts more than those that do not, and what is
+/// forgotten first tells when to ask again.
+fn merge(known: Option<Nothing>, found: Nothing) -> Nothing {
+    let Some(known) = known else { return found };
+    let kind = match (known.kind, found.kind) {
+        (NothingKind::NxDomain, NothingKind::NxDomain) => NothingKind::NxDomain,
+        _ => NothingKind::NoData,
+    };
+    let ttls = [known.negative_ttl, found.negative_ttl];
+    Nothing {
+        kind,
+        negative_ttl: ttls.into_iter().flatten().min(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::rr::RecordType;
+
+    use super::*;
+
+    fn server() -> SocketAddr {
+        ([127, 0, 0, 1], 53).into()
+    }
+
+    #[test]
+    fn a_resolver_without_servers_cannot_be_made() {
+        assert!(matches!(
+            HickoryResolver::with_servers([]),
+            Err(ConfigError::NoServers)
+        ));
+    }
+
+    #[test]
+    fn outside_of_a_runtime_a_look_up_fails_and_does_not_panic() {
+        let resolver = HickoryResolver::with_servers([server()]).unwrap();
+        let query = Query::new(Name::root(), RecordType::A);
+        let outcome = resolver
+            .lookup(query)
+            .now_or_never()
+            .expect("there is nothing to wait for");
+        let Err(LookupError::Failed(error)) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert!(error.is::<NoRuntime>());
+    }
+
+    #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+    #[tokio::test]
+    async fn the_hosts_file_comes_before_any_server() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (resolv_conf, hosts) = (dir.path().join("resolv.conf"), dir.path().join("hosts"));
+        std::fs::write(&resolv_conf, "nameserver 127.0.0.1\nsearch a.test\n").unwrap();
+        std::fs::write(&hosts, "10.0.0.7 here\n").unwrap();
+        let origin = Origin {
+            resolv_conf,
+            hosts: Some(hosts),
+        };
+        // Nothing can be sent to port 0.
+        let resolver = HickoryResolver::following(origin).unwrap().with_port(0);
+        let ask = |record_type| {
+            resolver.lookup(Query::new(Name::from_ascii("here").unwrap(), record_type))
+        };
+        let answer = ask(RecordType::A).await.unwrap();
+        assert_eq!(answer.records.len(), 1);
+        assert!(matches!(
+            ask(RecordType::SRV).await,
+            Err(LookupError::Failed(_))
+        ));
+    }
+
+    #[test]
+    fn what_the_program_sets_counts_more() {
+        let search = vec![Name::from_ascii("a.test.").unwrap()];
+        let resolver = HickoryResolver::with_servers([server()])
+            .unwrap()
+            .with_timeout(Duration::from_millis(50))
+            .with_attempts(NonZeroU32::new(7).unwrap())
+            .with_port(5353)
+            .with_search(search.clone())
+            .with_ndots(3);
+        let config = resolver.config();
+        assert_eq!(config.servers, [SocketAddr::from(([127, 0, 0, 1], 5353))]);
+        assert_eq!(config.search, search);
+        assert_eq!(config.ndots, 3);
+        assert_eq!(config.budget(), Duration::from_millis(350));
+    }
+
+    #[test]
+    fn an_existing_name_and_the_shorter_time_win() {
+        let nothing = |kind, ttl: u64| Nothing {
+            kind,
+            negative_ttl: Some(Duration::from_secs(ttl)),
+        };
+        let merged = merge(
+            Some(nothing(NothingKind::NoData, 9)),
+            nothing(NothingKind::NxDomain, 5),
+        );
+        assert_eq!(merged, nothing(NothingKind::NoData, 5));
+        let merged = merge(
+            Some(nothing(NothingKind::NxDomain, 5)),
+            nothing(NothingKind::NxDomain, 9),
+        );
+        assert_eq!(merged, nothing(NothingKind::NxDomain, 5));
+    }
+}

@@ -1,0 +1,339 @@
+//! What a reply says: a name server's message → an answer, or why there is none.
+
+use std::{collections::HashSet, net::SocketAddr, time::Duration};
+
+use hickory_proto::{
+    op::{Message, MessageType, Query as Question, ResponseCode},
+    rr::{DNSClass, Name, RData, Record, RecordType},
+};
+
+use crate::resolver::{Answer, LookupError};
+
+/// As many CNAME records as one reply may chain: resolvers in use stop at 8 to 16, and a loop must
+/// end.
+const MAX_CHAIN: usize = 16;
+
+/// The reply belongs to another question.
+#[derive(Debug, thiserror::Error)]
+#[error("{server} replied to a question that was not asked")]
+struct OtherQuestion {
+    server: SocketAddr,
+}
+
+/// Reads the reply of `server` to `question`.
+///
+/// Only records on the CNAME chain that begins at the name asked for are taken, and glue only for
+/// targets that the answer names: what else a server sends is not its to say.
+pub(super) fn read(
+    server: SocketAddr,
+    question: &Question,
+    reply: Message,
+) -> Result<Answer, LookupError> {
+    if !is_reply_to(question, &reply) {
+        return Err(LookupError::failed(OtherQuestion { server }));
+    }
+    match reply.metadata.response_code {
+        ResponseCode::NoError => read_records(server, question, reply),
+        ResponseCode::NXDomain => Err(LookupError::nx_domain(negative_ttl(&reply))),
+        ResponseCode::Refused => Err(LookupError::Refused),
+        code => Err(server_failed(server, code)),
+    }
+}
+
+fn read_records(
+    server: SocketAddr,
+    question: &Question,
+    mut reply: Message,
+) -> Result<Answer, LookupError> {
+    let record_type = question.query_type;
+    let (name, chain) = follow(question.name.clone(), record_type, &reply.answers);
+    let answers = std::mem::take(&mut reply.answers);
+    let is_final = |record: &Record| {
+        record.record_type() == record_type && is_in(record) && record.name == name
+    };
+    let mut records = chain;
+    let links = records.len();
+    records.extend(answers.into_iter().filter(is_final));
+    if records.len() == links {
+        return Err(read_no_records(server, links, &reply));
+    }
+    let additionals = glue(&records, std::mem::take(&mut reply.additionals));
+    let complete = !reply.metadata.truncation;
+    Ok(Answer::new(name, records)
+        .with_additionals(additionals)
+        .with_complete(complete))
+}
+
+/// Tells "there is no such record" from a reply that does not know.
+///
+/// RFC 2308 section 2.2 tells them apart by the SOA record, but caches leave it out. What is left
+/// is a truncated reply, a referral to other servers, and a CNAME record that leads out of what an
+/// authoritative server serves: none of them says that there is nothing.
+fn read_no_records(server: SocketAddr, links: usize, reply: &Message) -> LookupError {
+    let has = |record_type| {
+        reply
+            .authorities
+            .iter()
+            .any(|r| r.record_type() == record_type)
+    };
+    let recursive = reply.metadata.recursion_available;
+    if reply.metadata.truncation {
+        server_failed(server, "the reply was cut before its first record")
+    } else if has(RecordType::SOA) || recursive {
+        LookupError::no_data(negative_ttl(reply))
+    } else if has(RecordType::NS) {
+        server_failed(server, "the server only refers to others")
+    } else if links > 0 {
+        server_failed(server, "the alias leads out of what the server serves")
+    } else {
+        LookupError::no_data(None)
+    }
+}
+
+/// The end of the CNAME chain that begins at `name`, and the records that lead there.
+fn follow(mut name: Name, record_type: RecordType, answers: &[Record]) -> (Name, Vec<Record>) {
+    let mut chain = Vec::new();
+    if record_type == RecordType::CNAME {
+        return (name, chain);
+    }
+    while chain.len() < MAX_CHAIN {
+        let link = answers
+            .iter()
+            .filter(|record| is_in(record) && record.name == name);
+        let Some((record, target)) = link.into_iter().find_map(|record| match &record.data {
+            RData::CNAME(target) => Some((record, &target.0)),
+            _ => None,
+        }) else {
+            break;
+        };
+        chain.push(record.clone());
+        name = target.clone();
+    }
+    (name, chain)
+}
+
+fn glue(records: &[Record], additionals: Vec<Record>) -> Vec<Record> {
+    let targets = records.iter().filter_map(|record| match &record.data {
+        RData::SRV(srv) => Some(&srv.target),
+        _ => None,
+    });
+    let targets: HashSet<&Name> = targets.collect();
+    let is_glue = |record: &Record| {
+        record.record_type().is_ip_addr() && is_in(record) && targets.contains(&record.name)
+    };
+    additionals.into_iter().filter(is_glue).collect()
+}
+
+/// RFC 2308 section 5: the lesser of the SOA record's own TTL and its MINIMUM field.
+fn negative_ttl(reply: &Message) -> Option<Duration> {
+    let ttl = reply
+        .authorities
+        .iter()
+        .find_map(|record| match &record.data {
+            RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
+            _ => None,
+        })?;
+    Some(Duration::from_secs(ttl.into()))
+}
+
+fn is_reply_to(question: &Question, reply: &Message) -> bool {
+    let [asked] = reply.queries.as_slice() else {
+        return false;
+    };
+    reply.metadata.message_type == MessageType::Response
+        && asked.name == question.name
+        && asked.query_type == question.query_type
+        && asked.query_class == question.query_class
+}
+
+fn is_in(record: &Record) -> bool {
+    record.dns_class == DNSClass::IN
+}
+
+fn server_failed(server: SocketAddr, reason: impl std::fmt::Display) -> LookupError {
+    LookupError::ServerFailed(format!("{server}: {reason}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use hickory_proto::{
+        op::OpCode,
+        rr::rdata::{CNAME, NS, SOA, SRV},
+    };
+
+    use super::*;
+    use crate::resolver::{Nothing, NothingKind};
+
+    fn name(name: &str) -> Name {
+        Name::from_ascii(name).unwrap()
+    }
+
+    fn record(owner: &str, data: RData) -> Record {
+        Record::from_rdata(name(owner), 30, data)
+    }
+
+    fn a(owner: &str, last: u8) -> Record {
+        record(owner, RData::from(IpAddr::from([10, 0, 0, last])))
+    }
+
+    fn cname(owner: &str, target: &str) -> Record {
+        record(owner, RData::CNAME(CNAME(name(target))))
+    }
+
+    fn soa(ttl: u32, minimum: u32) -> Record {
+        let soa = SOA::new(name("ns.test."), name("root.test."), 1, 1, 1, 1, minimum);
+        Record::from_rdata(name("test."), ttl, RData::SOA(soa))
+    }
+
+    fn question(record_type: RecordType) -> Question {
+        Question::query(name("peers.test."), record_type)
+    }
+
+    fn reply(answers: impl IntoIterator<Item = Record>) -> Message {
+        let mut reply = Message::new(1, MessageType::Response, OpCode::Query);
+        reply.add_query(question(RecordType::A));
+        reply.add_answers(answers);
+        reply
+    }
+
+    fn read_a(reply: Message) -> Result<Answer, LookupError> {
+        read(([127, 0, 0, 1], 53).into(), &question(RecordType::A), reply)
+    }
+
+    #[track_caller]
+    fn assert_nothing(outcome: Result<Answer, LookupError>, kind: NothingKind, ttl: Option<u64>) {
+        let Err(LookupError::Nothing(nothing)) = outcome else {
+            panic!("{outcome:?}")
+        };
+        let negative_ttl = ttl.map(Duration::from_secs);
+        assert_eq!(nothing, Nothing { kind, negative_ttl });
+    }
+
+    #[track_caller]
+    fn assert_failed(outcome: Result<Answer, LookupError>) {
+        assert!(
+            matches!(outcome, Err(LookupError::ServerFailed(_))),
+            "{outcome:?}"
+        );
+    }
+
+    #[test]
+    fn records_of_other_names_types_and_classes_are_dropped() {
+        let mut chaos = a("peers.test.", 4);
+        chaos.dns_class = DNSClass::CH;
+        let other_type = record("peers.test.", RData::from(IpAddr::from([0u16; 8])));
+        let answers = [a("evil.test.", 1), a("PEERS.test.", 2), other_type, chaos];
+        let answer = read_a(reply(answers)).unwrap();
+        assert_eq!(answer.records, [a("peers.test.", 2)]);
+        assert!(answer.complete);
+    }
+
+    #[test]
+    fn the_chain_is_kept_in_order_with_the_end_as_the_name() {
+        let (first, second) = (cname("peers.test.", "b.test."), cname("B.test.", "c.test."));
+        let answers = [
+            a("c.test.", 1),
+            second.clone(),
+            first.clone(),
+            a("peers.test.", 9),
+        ];
+        let answer = read_a(reply(answers)).unwrap();
+        assert_eq!(answer.name, name("c.test."));
+        assert_eq!(answer.records, [first, second, a("c.test.", 1)]);
+    }
+
+    #[test]
+    fn a_chain_in_a_circle_ends() {
+        assert_failed(read_a(reply([
+            cname("peers.test.", "b.test."),
+            cname("b.test.", "peers.test."),
+        ])));
+    }
+
+    #[test]
+    fn a_truncated_answer_is_incomplete_and_an_empty_one_is_a_failure() {
+        let mut cut = reply([a("peers.test.", 1)]);
+        cut.metadata.truncation = true;
+        assert!(!read_a(cut).unwrap().complete);
+        let mut empty = reply([]);
+        empty.metadata.truncation = true;
+        assert_failed(read_a(empty));
+    }
+
+    #[test]
+    fn the_negative_ttl_is_the_lesser_of_the_two() {
+        for (ttl, minimum) in [(30, 60), (60, 30)] {
+            let mut none = reply([]);
+            none.add_authority(soa(ttl, minimum));
+            assert_nothing(read_a(none.clone()), NothingKind::NoData, Some(30));
+            none.metadata.response_code = ResponseCode::NXDomain;
+            assert_nothing(read_a(none), NothingKind::NxDomain, Some(30));
+        }
+        assert_nothing(read_a(reply([])), NothingKind::NoData, None);
+    }
+
+    #[test]
+    fn a_referral_is_not_nothing() {
+        let mut referral = reply([]);
+        referral.add_authority(record("test.", RData::NS(NS(name("ns.test.")))));
+        assert_failed(read_a(referral.clone()));
+        // A recursive server has already asked those it names.
+        referral.metadata.recursion_available = true;
+        assert_nothing(read_a(referral), NothingKind::NoData, None);
+    }
+
+    #[test]
+    fn an_alias_out_of_the_zone_is_not_nothing() {
+        let mut dangling = reply([cname("peers.test.", "else.where.")]);
+        assert_failed(read_a(dangling.clone()));
+        dangling.add_authority(soa(30, 30));
+        assert_nothing(read_a(dangling.clone()), NothingKind::NoData, Some(30));
+        dangling.metadata.response_code = ResponseCode::NXDomain;
+        assert_nothing(read_a(dangling), NothingKind::NxDomain, Some(30));
+    }
+
+    #[test]
+    fn a_reply_to_another_question_is_not_read() {
+        let mut other = reply([a("peers.test.", 1)]);
+        other.queries[0].name = name("else.test.");
+        assert!(matches!(read_a(other), Err(LookupError::Failed(_))));
+        let mut query = reply([a("peers.test.", 1)]);
+        query.metadata.message_type = MessageType::Query;
+        assert!(matches!(read_a(query), Err(LookupError::Failed(_))));
+    }
+
+    #[test]
+    fn response_codes_are_told_apart() {
+        let with = |code| {
+            let mut reply = reply([]);
+            reply.metadata.response_code = code;
+            read_a(reply)
+        };
+        assert!(matches!(
+            with(ResponseCode::Refused),
+            Err(LookupError::Refused)
+        ));
+        assert_failed(with(ResponseCode::ServFail));
+        assert_failed(with(ResponseCode::FormErr));
+    }
+
+    #[test]
+    fn only_glue_of_targets_is_kept() {
+        let srv = record(
+            "peers.test.",
+            RData::SRV(SRV::new(0, 0, 4001, name("A.test."))),
+        );
+        let question = question(RecordType::SRV);
+        let mut reply = reply([srv]);
+        reply.queries = vec![question.clone()];
+        reply.add_additionals([
+            a("a.test.", 1),
+            a("evil.test.", 2),
+            cname("a.test.", "evil.test."),
+        ]);
+        let answer = read(([127, 0, 0, 1], 53).into(), &question, reply).unwrap();
+        assert_eq!(answer.additionals, [a("a.test.", 1)]);
+    }
+}
