@@ -4,7 +4,7 @@ use std::{
     cmp::Ordering,
     fmt,
     hash::{Hash, Hasher},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     sync::Arc,
 };
 
@@ -15,7 +15,9 @@ use libp2p_identity::PeerId;
 ///
 /// The address is canonical: names in it are in lower case and without a trailing dot, an
 /// IPv4-mapped IPv6 address is written as IPv4, `/wss` is `/tls/ws`, and a trailing `/p2p/ID` is
-/// taken off as the pin. Two candidates are equal if their canonical addresses and pins are.
+/// taken off as the pin, also where it is repeated. Two candidates are equal if their canonical
+/// addresses and pins are. The text (`Display`) is the address with the pin; read again, it gives
+/// an equal candidate.
 ///
 /// # Order
 ///
@@ -73,7 +75,11 @@ impl Candidate {
     pub fn new(address: &Multiaddr) -> Self {
         let (address, pinned) = canonical(address);
         let key = OrderKey::of(&address);
-        Self(Arc::new(Inner { key, address, pinned }))
+        Self(Arc::new(Inner {
+            key,
+            address,
+            pinned,
+        }))
     }
 
     /// The canonical address, without the pin.
@@ -97,6 +103,27 @@ impl Candidate {
             Family::V4 | Family::V6 => ip_of(&self.0.address),
             Family::Other => None,
         }
+    }
+
+    /// The same address without a pin.
+    pub(crate) fn without_pin(&self) -> Self {
+        match self.0.pinned {
+            None => self.clone(),
+            Some(_) => Self(Arc::new(Inner {
+                key: self.0.key,
+                address: self.0.address.clone(),
+                pinned: None,
+            })),
+        }
+    }
+
+    /// Whether it sorts before all candidates at an IP address.
+    pub(crate) fn is_before_host(&self, ip: IpAddr) -> bool {
+        let host = match ip {
+            IpAddr::V4(ip) => (Family::V4, u128::from(u32::from(ip))),
+            IpAddr::V6(ip) => (Family::V6, u128::from(ip)),
+        };
+        (self.0.key.family, self.0.key.ip) < host
     }
 
     /// Whether the address leads through a relay.
@@ -167,7 +194,11 @@ impl OrderKey {
             Protocol::Tcp(port) | Protocol::Udp(port) => Some(port),
             _ => None,
         });
-        Self { family, ip, port: port.unwrap_or(0) }
+        Self {
+            family,
+            ip,
+            port: port.unwrap_or(0),
+        }
     }
 }
 
@@ -187,13 +218,24 @@ pub(crate) fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
 
 /// The canonical spelling of an address, and the peer id that it ended in.
 fn canonical(address: &Multiaddr) -> (Multiaddr, Option<PeerId>) {
-    let mut pinned = None;
+    let mut parts: Vec<_> = address.iter().collect();
+    let pinned = match parts.last() {
+        Some(Protocol::P2p(peer)) => Some(*peer),
+        _ => None,
+    };
+    // The same id twice says the same. A different one in front stays, and makes the address one
+    // that nobody can dial, which is for the filter to say.
+    while matches!(parts.last(), Some(Protocol::P2p(peer)) if Some(*peer) == pinned) {
+        parts.pop();
+    }
     let mut out = Multiaddr::empty();
-    let mut parts = address.iter().peekable();
+    let mut parts = parts.into_iter().peekable();
     while let Some(part) = parts.next() {
         match part {
-            Protocol::P2p(peer) if parts.peek().is_none() => pinned = Some(peer),
-            Protocol::Ip6(ip) => out.push(canonical_ip(ip)),
+            // IPv4 has no zones. Left in front, the zone would hide the IP address from the order
+            // and from the filter, while transports read the address from its end and dial it.
+            Protocol::Ip6zone(_) if is_mapped(parts.peek()) => {}
+            Protocol::Ip6(ip) => out.push(ip.to_canonical().into()),
             Protocol::Dns(name) => out.push(Protocol::Dns(canonical_name(&name).into())),
             Protocol::Dns4(name) => out.push(Protocol::Dns4(canonical_name(&name).into())),
             Protocol::Dns6(name) => out.push(Protocol::Dns6(canonical_name(&name).into())),
@@ -210,13 +252,13 @@ fn canonical(address: &Multiaddr) -> (Multiaddr, Option<PeerId>) {
     (out, pinned)
 }
 
-fn canonical_ip(ip: Ipv6Addr) -> Protocol<'static> {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => Protocol::Ip4(ip),
-        IpAddr::V6(ip) => Protocol::Ip6(ip),
-    }
+fn is_mapped(part: Option<&Protocol<'_>>) -> bool {
+    matches!(part, Some(Protocol::Ip6(ip)) if ip.to_ipv4_mapped().is_some())
 }
 
 fn canonical_name(name: &str) -> String {
-    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
+    name.trim_end_matches('.').to_ascii_lowercase()
 }
+
+#[cfg(test)]
+mod tests;
