@@ -1,0 +1,246 @@
+use libp2p_core::Multiaddr;
+use proptest::prelude::*;
+
+use super::*;
+
+mod errors;
+
+const A: &str = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
+const B: &str = "12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X";
+
+/// Parses, prints, and checks that the print parses to the same.
+fn printed(text: &str) -> String {
+    let source: Source = text
+        .parse()
+        .unwrap_or_else(|error| panic!("{text}: {error}"));
+    let printed = source.to_string();
+    assert_eq!(printed.parse(), Ok(source), "{text} → {printed}");
+    printed
+}
+
+#[test]
+fn canonical_texts_are_kept() {
+    for text in [
+        "/dns/peers.example/tcp/4001",
+        "/dns/peers.example./tcp/4001",
+        "/dns/peers/tcp/4001",
+        "/dns4/peers.example/udp/4001/quic-v1",
+        "/dns6/_peers.example/tcp/80/ws",
+        "/dns/peers.example/tcp/80/x-parity-ws/%2Fa%3Fb%7Cc",
+        "/dns/peers.example/tcp/443/tls/ws",
+        "/dns/peers.example/tcp/443/tls/sni/other.example/ws",
+        "/dns/peers.example/udp/1/webrtc-direct/certhash/uEiDDq4_xNyDorZBH3TlGazyJdOWSwvo4PUo5YHFMrvDE8g",
+        "/dns/peers.example/udp/4001/quic-v1|/tcp/4001",
+        "/dnsaddr/bootstrap.libp2p.io",
+        "/dnsaddr/bootstrap.libp2p.io.",
+        "/dnsaddr/_dnsaddr.example",
+        "srv:_p2p._tcp.peers.ns.svc.cluster.local",
+        "srv:_p2p._udp.peers.ns.svc.cluster.local.",
+        "srv:_p2p._tcp.peers.example/tcp/0/tls/ws",
+        "srv:_p2p._tcp.peers.example/tcp/4001",
+        "srv:peers.example/udp/0/quic-v1|/tcp/0",
+        "/ip4/10.0.0.7/tcp/4001",
+        "/ip4/127.0.0.1/udp/4001/quic-v1",
+        "/ip6/fd00::7/tcp/4001",
+        "/ip6zone/eth0/ip6/fe80::1/tcp/4001",
+        "/ip4/10.0.0.7/tcp/80/x-parity-ws/%2Fa%7C",
+        "/memory/7",
+        "/unix/socket",
+    ] {
+        assert_eq!(printed(text), text);
+        for suffix in [
+            "?sampled",
+            &format!("/p2p/{A}"),
+            &format!("/p2p/{A}?sampled"),
+        ] {
+            assert_eq!(
+                printed(&format!("{text}{suffix}")),
+                format!("{text}{suffix}")
+            );
+        }
+    }
+    for text in [
+        format!("/ip4/10.0.0.7/tcp/4001/p2p/{A}/p2p-circuit/p2p/{B}"),
+        format!("/dns4/relay.example/tcp/4001/p2p/{A}/p2p-circuit/p2p/{B}"),
+        format!("/dns4/relay.example/tcp/1/p2p/{A}/p2p-circuit|/tcp/2/p2p/{B}"),
+    ] {
+        assert_eq!(printed(&text), text);
+    }
+}
+
+#[test]
+fn other_spellings_become_canonical() {
+    for (text, canonical) in [
+        ("/dns/Peers.EXAMPLE/tcp/4001", "/dns/peers.example/tcp/4001"),
+        (
+            "/dns/a.example/tcp/443/wss",
+            "/dns/a.example/tcp/443/tls/ws",
+        ),
+        (
+            "/dns/a.example/tcp/443/tls/sni/B.Example./ws",
+            "/dns/a.example/tcp/443/tls/sni/b.example/ws",
+        ),
+        ("/dns/a.example/tcp/1|/tcp/1", "/dns/a.example/tcp/1"),
+        ("SRV:_P2P._TCP.A", "srv:_p2p._tcp.a"),
+        ("srv:_p2p._tcp.a/tcp/0", "srv:_p2p._tcp.a"),
+        ("srv:_p2p._udp.a/udp/0/quic-v1", "srv:_p2p._udp.a"),
+        ("srv:_p2p._udp.a/quic-v1", "srv:_p2p._udp.a"),
+        ("srv:_p2p._tcp.a/tls/ws", "srv:_p2p._tcp.a/tcp/0/tls/ws"),
+        ("srv:_p2p._tcp.a/wss", "srv:_p2p._tcp.a/tcp/0/tls/ws"),
+        ("srv:_p2p._udp.a/ws", "srv:_p2p._udp.a/tcp/0/ws"),
+        ("srv:a/webrtc-direct", "srv:a/udp/0/webrtc-direct"),
+        (
+            "srv:_p2p._tcp.a|/udp/0/quic-v1",
+            "srv:_p2p._tcp.a/tcp/0|/udp/0/quic-v1",
+        ),
+        ("/ip6/::ffff:10.0.0.7/tcp/1", "/ip4/10.0.0.7/tcp/1"),
+        ("/dns/a/tcp/1?sampled&sampled", "/dns/a/tcp/1?sampled"),
+    ] {
+        assert_eq!(printed(text), canonical);
+    }
+    let pinned = format!("/dns/a/tcp/1/p2p/{A}|/tcp/2");
+    assert_eq!(printed(&pinned), format!("/dns/a/tcp/1|/tcp/2/p2p/{A}"));
+}
+
+#[test]
+fn a_trailing_dot_makes_a_name_absolute() {
+    let name = |text: &str| match text.parse::<Source>().unwrap().kind {
+        Kind::Host(host) => host.name,
+        other => panic!("{other:?}"),
+    };
+    assert!(name("/dns/a.example./tcp/1").is_fqdn());
+    assert!(!name("/dns/a.example/tcp/1").is_fqdn());
+}
+
+#[test]
+fn the_longest_names() {
+    let label = "a".repeat(63);
+    let longest = format!("{label}.{label}.{label}.{}", "a".repeat(61));
+    for (text, fits) in [
+        (longest.clone(), true),
+        (format!("{longest}."), true),
+        (format!("{longest}a"), false),
+    ] {
+        match format!("/dns/{text}/tcp/1").parse::<Source>() {
+            Ok(_) => assert!(fits, "{text}"),
+            Err(error) => {
+                assert!(!fits, "{text}");
+                assert!(
+                    error.to_string().contains("longer than 255 bytes"),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn dnsaddr_is_looked_up_below_its_label() {
+    let source: Source = format!("/dnsaddr/A.Example/p2p/{A}").parse().unwrap();
+    let Kind::Dnsaddr(dnsaddr) = source.kind() else {
+        panic!("{source:?}")
+    };
+    assert_eq!(dnsaddr.owner.to_ascii(), "_dnsaddr.a.example");
+    assert_eq!(dnsaddr.peer, Some(A.parse().unwrap()));
+}
+
+#[test]
+fn a_multiaddr_is_a_source() {
+    for text in [
+        "/dns/a.example/tcp/1",
+        "/ip4/10.0.0.7/tcp/80/x-parity-ws/%2Fa%7Cb",
+        "/memory/7",
+    ] {
+        let address: Multiaddr = text.parse().unwrap();
+        assert_eq!(
+            Source::try_from(address).unwrap(),
+            text.replace('|', "%7C").parse().unwrap()
+        );
+    }
+    assert!(Source::try_from(Multiaddr::empty()).is_err());
+}
+
+#[test]
+fn sampled() {
+    let source: Source = "/dns/a/tcp/1".parse().unwrap();
+    assert!(!source.is_sampled());
+    assert_eq!(
+        source.clone().sampled(),
+        "/dns/a/tcp/1?sampled".parse().unwrap()
+    );
+    assert_ne!(source.clone().sampled(), source);
+    assert!(source.sampled().is_sampled());
+}
+
+fn name() -> impl Strategy<Value = String> {
+    "[a-zA-Z0-9_][a-zA-Z0-9_-]{0,8}([.][a-zA-Z0-9_][a-zA-Z0-9_-]{0,8}){0,3}[.]?".prop_filter(
+        "an IP address",
+        |name| {
+            name.trim_end_matches('.')
+                .parse::<std::net::Ipv4Addr>()
+                .is_err()
+        },
+    )
+}
+
+fn peer() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(String::new()),
+        Just(format!("/p2p/{A}")),
+        Just(format!("/p2p/{B}"))
+    ]
+}
+
+fn tails(port: impl Strategy<Value = u16> + Clone) -> impl Strategy<Value = String> {
+    let path = "[a-z/|?%& ]{0,6}";
+    let tail = prop_oneof![
+        port.clone().prop_map(|port| format!("/tcp/{port}")),
+        port.clone().prop_map(|port| format!("/udp/{port}/quic-v1")),
+        port.clone().prop_map(|port| format!("/tcp/{port}/wss")),
+        (port.clone(), name()).prop_map(|(port, name)| format!("/tcp/{port}/tls/sni/{name}/ws")),
+        (port.clone(), path).prop_map(|(port, path)| {
+            let path = Protocol::Ws(path.into()).to_string().replace('|', "%7C");
+            format!("/tcp/{port}{path}")
+        }),
+    ];
+    proptest::collection::vec(tail, 1..4).prop_map(|tails| tails.join("|"))
+}
+
+fn text() -> impl Strategy<Value = String> {
+    let body = prop_oneof![
+        ("(dns|dns4|dns6)", name(), tails(1..=u16::MAX))
+            .prop_map(|(tag, name, tails)| format!("/{tag}/{name}{tails}")),
+        name().prop_map(|name| format!("/dnsaddr/{name}")),
+        (name(), tails(0..=u16::MAX)).prop_map(|(name, tails)| format!("srv:{name}{tails}")),
+        ("_(tcp|udp)", name()).prop_map(|(label, name)| format!("srv:{label}.{name}")),
+        (any::<[u8; 4]>(), 1..=u16::MAX)
+            .prop_map(|(ip, port)| format!("/ip4/{}/tcp/{port}", std::net::Ipv4Addr::from(ip))),
+        (any::<u128>(), 1..=u16::MAX).prop_map(|(ip, port)| {
+            format!("/ip6/{}/udp/{port}/quic-v1", std::net::Ipv6Addr::from(ip))
+        }),
+        (1..=u64::MAX).prop_map(|port| format!("/memory/{port}")),
+    ];
+    (body, peer(), "([?]sampled)?").prop_map(|(body, peer, options)| body + &peer + &options)
+}
+
+proptest! {
+    #[test]
+    fn every_source_round_trips(text in text()) {
+        printed(&text);
+    }
+
+    #[test]
+    fn letter_case_does_not_matter(name in name()) {
+        let source = |name: &str| format!("/dns/{name}/tcp/1").parse::<Source>().unwrap();
+        prop_assert_eq!(source(&name.to_ascii_uppercase()), source(&name.to_ascii_lowercase()));
+    }
+
+    #[test]
+    fn any_text_is_a_source_or_an_error(
+        text in "((/|srv:|[|]|[?]|dns|ip4|ip6|ip6zone|p2p|p2p-circuit|tcp|udp|ws|sni|[a.:ü]|0|1){0,9})|.{0,20}"
+    ) {
+        if let Ok(source) = text.parse::<Source>() {
+            prop_assert_eq!(source.to_string().parse(), Ok(source));
+        }
+    }
+}
