@@ -1,0 +1,134 @@
+//! What an address is dialled with: [`TransportKind`].
+
+use std::fmt;
+
+use libp2p_core::{Multiaddr, multiaddr::Protocol};
+
+use super::Rejection;
+use crate::candidate::Candidate;
+
+/// What an address is dialled with.
+///
+/// A relayed address takes two: [`Relayed`](Self::Relayed) and what the relay is dialled with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum TransportKind {
+    /// `/ip4/…/tcp/PORT`.
+    Tcp,
+    /// `/ip4/…/udp/PORT/quic-v1`.
+    QuicV1,
+    /// `/ip4/…/tcp/PORT/ws`, with any path.
+    Ws,
+    /// `/ip4/…/tcp/PORT/tls/ws` and `/ip4/…/tcp/PORT/tls/sni/NAME/ws`, with any path.
+    Wss,
+    /// `/ip4/…/udp/PORT/webrtc-direct`, with any `/certhash`.
+    WebRtcDirect,
+    /// `/ip4/…/udp/PORT/quic-v1/webtransport`, with any `/certhash`.
+    WebTransport,
+    /// `…/p2p/RELAY/p2p-circuit`, with or without `/webrtc` on top.
+    Relayed,
+    /// `/memory/NUMBER`, within one process.
+    Memory,
+    /// `/unix/PATH`, within one machine.
+    Unix,
+    /// All else.
+    Other,
+}
+
+impl TransportKind {
+    /// What DNS may name by default: the transports that rust-libp2p dials natively and that leave
+    /// the machine.
+    pub const DEFAULT: [Self; 6] = [
+        Self::Tcp,
+        Self::QuicV1,
+        Self::Ws,
+        Self::Wss,
+        Self::WebRtcDirect,
+        Self::Relayed,
+    ];
+
+    /// What an address without a pin is dialled with: one kind, or two where it is relayed.
+    pub(super) fn of(address: &Multiaddr) -> impl Iterator<Item = Self> {
+        let parts: Vec<_> = address.iter().collect();
+        let circuit = parts.iter().position(|part| *part == Protocol::P2pCircuit);
+        let Some(circuit) = circuit else {
+            return [Some(Self::direct(&parts)), None].into_iter().flatten();
+        };
+        let relay = match &parts[..circuit] {
+            [relay @ .., Protocol::P2p(_)] => Self::direct(relay),
+            _ => Self::Other,
+        };
+        let relayed = match &parts[circuit + 1..] {
+            [] | [Protocol::WebRTC] => Self::Relayed,
+            _ => Self::Other,
+        };
+        [Some(relay), Some(relayed)].into_iter().flatten()
+    }
+
+    fn direct(parts: &[Protocol<'_>]) -> Self {
+        use Protocol as P;
+        let upper = match parts {
+            [P::Memory(_)] => return Self::Memory,
+            [P::Unix(_)] => return Self::Unix,
+            [P::Ip4(_) | P::Ip6(_), upper @ ..] => upper,
+            [P::Ip6zone(_), P::Ip6(_), upper @ ..] => upper,
+            _ => return Self::Other,
+        };
+        let only_hashes = |parts: &[P<'_>]| parts.iter().all(|p| matches!(p, P::Certhash(_)));
+        match upper {
+            [P::Tcp(_)] => Self::Tcp,
+            [P::Tcp(_), P::Ws(_)] => Self::Ws,
+            [P::Tcp(_), P::Tls, P::Ws(_)] | [P::Tcp(_), P::Tls, P::Sni(_), P::Ws(_)] => Self::Wss,
+            [P::Udp(_), P::QuicV1] => Self::QuicV1,
+            [P::Udp(_), P::WebRTCDirect, rest @ ..] if only_hashes(rest) => Self::WebRtcDirect,
+            [P::Udp(_), P::QuicV1, P::WebTransport, rest @ ..] if only_hashes(rest) => {
+                Self::WebTransport
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+impl fmt::Display for TransportKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "/tcp",
+            Self::QuicV1 => "/udp/…/quic-v1",
+            Self::Ws => "/tcp/…/ws",
+            Self::Wss => "/tcp/…/tls/ws",
+            Self::WebRtcDirect => "/udp/…/webrtc-direct",
+            Self::WebTransport => "/udp/…/quic-v1/webtransport",
+            Self::Relayed => "/p2p-circuit",
+            Self::Memory => "/memory",
+            Self::Unix => "/unix",
+            Self::Other => "(none of the known ones)",
+        })
+    }
+}
+
+/// Refuses what no transport could dial as it is meant.
+pub(super) fn well_formed(candidate: &Candidate) -> Result<(), Rejection> {
+    let mut parts = candidate.address().iter().peekable();
+    let mut relay = None;
+    while let Some(part) = parts.next() {
+        match part {
+            Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_) | Protocol::Dnsaddr(_) => {
+                return Err(Rejection::Name);
+            }
+            Protocol::Tcp(0) | Protocol::Udp(0) | Protocol::Memory(0) => {
+                return Err(Rejection::PortZero);
+            }
+            Protocol::P2p(_) if parts.peek() != Some(&Protocol::P2pCircuit) => {
+                return Err(Rejection::TwoPeers);
+            }
+            Protocol::P2pCircuit
+                if candidate.pinned().is_none() || !matches!(relay, Some(Protocol::P2p(_))) =>
+            {
+                return Err(Rejection::IncompleteRelay);
+            }
+            _ => {}
+        }
+        relay = Some(part);
+    }
+    Ok(())
+}
