@@ -1,0 +1,378 @@
+//! The look-ups of one refresh of one source, and what comes of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    num::NonZeroU16,
+    time::Duration,
+};
+
+use hickory_proto::rr::{Name, Record, RecordType};
+use libp2p_core::Multiaddr;
+use libp2p_identity::PeerId;
+
+use self::{hosts::Hosts, tally::Tally};
+use crate::{
+    candidate::Candidate,
+    config::Limits,
+    record::{self, Dropped, Glue, Section, Why},
+    resolver::{Answer, LookupError, Proof, Query},
+    source::{Dnsaddr, Families, Host, Kind, Source, Srv, SrvPort, Tail},
+};
+
+mod hosts;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+/// The look-up plan of one refresh of one source: says what to ask, takes the answers in any order,
+/// and says what they amount to.
+///
+/// ```text
+/// while let Some((step, query)) = refresh.poll_query() { … start the look-up … }
+/// on a result: refresh.handle_result(step, result), then poll again
+/// once refresh.is_done(), or at a deadline: refresh.finish()
+/// ```
+///
+/// The outcome depends on what the answers say, not on the order of their records.
+#[derive(Debug)]
+pub(crate) struct Refresh {
+    limits: Limits,
+    /// How many look-ups were planned, which is also the next step's id.
+    steps: u32,
+    waiting: VecDeque<(u32, Step)>,
+    under_way: BTreeMap<u32, Step>,
+    /// The `dnsaddr` names that were asked for, so that circles end.
+    visited: HashSet<Dnsaddr>,
+    hosts: Hosts,
+    tally: Tally,
+}
+
+/// One look-up.
+#[derive(Debug, Clone)]
+struct Step {
+    query: Query,
+    task: Task,
+    /// The names that CNAME-only answers led through, from the first.
+    aliases: Vec<Name>,
+}
+
+/// What the answer is for.
+#[derive(Debug, Clone)]
+enum Task {
+    /// Addresses of the host that [`Hosts`] knows by this name.
+    Addresses(Name),
+    Targets(Vec<Tail<SrvPort>>, Option<PeerId>),
+    /// Entries that end in this id, if there is one, at this depth of recursion.
+    Entries(Option<PeerId>, usize),
+}
+
+/// What a refresh found out.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolution {
+    /// Sorted, without duplicates. Where an address is named with and without a pin, it is only
+    /// here with: the pin says more.
+    pub(crate) candidates: Vec<Named>,
+    /// Whether these are all that the source names now.
+    pub(crate) complete: bool,
+    /// The least TTL of all records used. `None` for a static source.
+    pub(crate) ttl: Option<Duration>,
+    /// How many records the answer sections carried.
+    pub(crate) records: usize,
+    /// The most telling failure of a part, if one failed.
+    pub(crate) incomplete_because: Option<LookupError>,
+    /// What gave no candidate, sorted; at most [`Tally::DROPPED`] of them.
+    pub(crate) dropped: Vec<Dropped>,
+    /// How many gave no candidate.
+    pub(crate) dropped_total: usize,
+    /// The weakest proof of all answers used; `None` if one of them has none.
+    pub(crate) proof: Option<Proof>,
+}
+
+/// A candidate and what is to be tried before it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Named {
+    pub(crate) candidate: Candidate,
+    /// The same host's next better transport, to be tried before this one. Always one of the
+    /// candidates, before they are filtered.
+    pub(crate) preferred: Option<Candidate>,
+}
+
+impl Refresh {
+    pub(crate) fn new(source: &Source, limits: &Limits) -> Self {
+        let mut this = Self {
+            limits: limits.clone(),
+            steps: 0,
+            waiting: VecDeque::new(),
+            under_way: BTreeMap::new(),
+            visited: HashSet::new(),
+            hosts: Hosts::default(),
+            tally: Tally::default(),
+        };
+        match source.kind() {
+            Kind::Static(candidate) => {
+                this.hosts.add_address(candidate.clone());
+                this.tally.positive = true;
+            }
+            Kind::Host(host) => this.host(host),
+            Kind::Srv(Srv { owner, tails, pin }) => {
+                let query = Query::new(owner.clone(), RecordType::SRV);
+                this.ask(query, Task::Targets(tails.clone(), *pin));
+            }
+            Kind::Dnsaddr(dnsaddr) => this.dnsaddr(dnsaddr, 0),
+        }
+        this
+    }
+
+    /// Next query to send, with the step id by which its result is to be handed back.
+    pub(crate) fn poll_query(&mut self) -> Option<(u32, Query)> {
+        let (id, step) = self.waiting.pop_front()?;
+        let query = step.query.clone();
+        self.under_way.insert(id, step);
+        Some((id, query))
+    }
+
+    /// Takes the result of a look-up. Unknown and repeated steps are no-ops.
+    pub(crate) fn handle_result(&mut self, step: u32, result: Result<Answer, LookupError>) {
+        let Some(step) = self.under_way.remove(&step) else {
+            return;
+        };
+        match result {
+            Ok(answer) => self.handle_answer(step, &answer),
+            Err(error) => self.tally.fail(error),
+        }
+    }
+
+    /// Whether no query is waiting or under way.
+    pub(crate) fn is_done(&self) -> bool {
+        self.waiting.is_empty() && self.under_way.is_empty()
+    }
+
+    /// The outcome. Look-ups still waiting or under way count as timed out.
+    pub(crate) fn finish(mut self) -> Result<Resolution, LookupError> {
+        if !self.is_done() {
+            self.tally.fail(LookupError::TimedOut);
+        }
+        let candidates = self
+            .hosts
+            .candidates(&mut self.tally, self.limits.records_per_answer);
+        self.tally.resolution(candidates)
+    }
+
+    fn handle_answer(&mut self, step: Step, answer: &Answer) {
+        let section = Section::of(&step.query, answer);
+        self.tally.answer(answer, section.ttl);
+        if section.records.is_empty() {
+            return self.handle_empty(step, answer, &section);
+        }
+        // Where this is not the source's own name, that one had records, or nobody had asked.
+        self.tally.positive = true;
+        match step.task {
+            Task::Addresses(host) => {
+                let addresses = record::addresses(section.records);
+                let addresses = self.bounded(addresses, &step.query);
+                self.hosts.add_ips(host, addresses);
+            }
+            Task::Targets(tails, pin) => {
+                self.targets(&step.query, answer, section.records, &tails, pin)
+            }
+            Task::Entries(peer, depth) => self.entries(&step.query, section.records, peer, depth),
+        }
+    }
+
+    /// Takes an answer that says nothing of where peers are.
+    fn handle_empty(&mut self, step: Step, answer: &Answer, section: &Section<'_>) {
+        if section.aliased && !section.answered {
+            self.follow(step, section.end.clone());
+        } else if !answer.complete {
+            self.tally
+                .fail(LookupError::failed("the answer was truncated to nothing"));
+        } else {
+            self.tally.fail(LookupError::no_data(None));
+        }
+    }
+
+    /// Asks for the end of a CNAME chain, where an answer has only the chain.
+    fn follow(&mut self, mut step: Step, end: Option<Name>) {
+        step.aliases.push(record::absolute(&step.query.name));
+        let Some(end) = end.filter(|end| !step.aliases.contains(end)) else {
+            return self
+                .tally
+                .fail(LookupError::failed("the CNAME records lead in a circle"));
+        };
+        if step.aliases.len() > self.limits.recursion_depth {
+            return self.tally.fail(LookupError::failed(
+                "the chain of CNAME records is too long",
+            ));
+        }
+        step.query.name = end;
+        self.plan(step);
+    }
+
+    /// Takes SRV records: their targets with the glue that came along, or else by look-ups.
+    fn targets(
+        &mut self,
+        query: &Query,
+        answer: &Answer,
+        records: Vec<&Record>,
+        tails: &[Tail<SrvPort>],
+        pin: Option<PeerId>,
+    ) {
+        let mut glue = Glue::of(answer);
+        let mut looked_up = BTreeSet::new();
+        for (target, port) in self.bounded(record::targets(records), query) {
+            let suffixes = self.suffixes(tails.iter().map(|tail| tail.at(port)), &target, pin);
+            if suffixes.is_empty() {
+                continue;
+            }
+            self.hosts.add_use(target.clone(), Families::Both, suffixes);
+            // One family in the glue is enough: a server adds all that it has, or none.
+            if let Some((ips, ttl)) = glue.take(&target) {
+                self.tally.note_ttl(Some(ttl));
+                let (v4, v6) = ips.into_iter().partition(|ip| ip.is_ipv4());
+                for ips in [v4, v6] {
+                    let ips = self.bounded(ips, query);
+                    self.hosts.add_ips(target.clone(), ips);
+                }
+            } else if !self.hosts.is_known(&target) {
+                looked_up.insert(target);
+            }
+        }
+        for target in looked_up {
+            self.look_up(&target, Families::Both);
+        }
+    }
+
+    /// Takes the TXT records of a `dnsaddr` name.
+    fn entries(
+        &mut self,
+        query: &Query,
+        records: Vec<&Record>,
+        peer: Option<PeerId>,
+        depth: usize,
+    ) {
+        for text in self.bounded(record::texts(records), query) {
+            let kind = match record::dnsaddr(&text, self.limits.text_length.get()) {
+                Some(Ok(kind)) => kind,
+                Some(Err(dropped)) => {
+                    self.tally.drop(dropped);
+                    continue;
+                }
+                None => continue,
+            };
+            if peer.is_some() && pin_of(&kind) != peer {
+                continue;
+            }
+            match kind {
+                Kind::Static(candidate) => self.hosts.add_address(candidate),
+                Kind::Host(host) => self.host(&host),
+                Kind::Dnsaddr(dnsaddr) => self.dnsaddr(&dnsaddr, depth + 1),
+                // Not a form that an entry can have.
+                Kind::Srv(_) => {}
+            }
+        }
+    }
+
+    fn dnsaddr(&mut self, dnsaddr: &Dnsaddr, depth: usize) {
+        if !self.visited.insert(dnsaddr.clone()) {
+            return;
+        }
+        let query = Query::new(dnsaddr.owner.clone(), RecordType::TXT);
+        if depth > self.limits.recursion_depth {
+            return self.cut(
+                &query.to_string(),
+                Why::TooDeep(self.limits.recursion_depth),
+            );
+        }
+        self.ask(query, Task::Entries(dnsaddr.peer, depth));
+    }
+
+    fn host(&mut self, host: &Host) {
+        let Host {
+            name,
+            families,
+            tails,
+            pin,
+        } = host;
+        let suffixes = self.suffixes(tails.iter().cloned().map(Some), name, *pin);
+        if !suffixes.is_empty() {
+            self.hosts.add_use(name.clone(), *families, suffixes);
+            self.look_up(name, *families);
+        }
+    }
+
+    fn look_up(&mut self, name: &Name, families: Families) {
+        for &record_type in families.record_types() {
+            if self.hosts.note_asked(name, record_type) {
+                let query = Query::new(name.clone(), record_type);
+                self.ask(query, Task::Addresses(name.clone()));
+            }
+        }
+    }
+
+    /// What follows the host's IP addresses, in order of preference. Drops what has no port and
+    /// what TLS could not check.
+    fn suffixes(
+        &mut self,
+        tails: impl Iterator<Item = Option<Tail<NonZeroU16>>>,
+        host: &Name,
+        pin: Option<PeerId>,
+    ) -> Vec<Multiaddr> {
+        let mut suffixes = Vec::new();
+        for tail in tails {
+            let suffix = match tail {
+                Some(tail) => tail.suffix(host, pin).ok_or(Why::NoServerName),
+                None => Err(Why::PortZero),
+            };
+            match suffix {
+                // A written port may be the record's port.
+                Ok(suffix) if suffixes.contains(&suffix) => {}
+                Ok(suffix) => suffixes.push(suffix),
+                Err(why) => self.tally.drop(Dropped::new(&host.to_ascii(), why)),
+            }
+        }
+        suffixes
+    }
+
+    fn ask(&mut self, query: Query, task: Task) {
+        self.plan(Step {
+            query,
+            task,
+            aliases: Vec::new(),
+        });
+    }
+
+    fn plan(&mut self, step: Step) {
+        let most = self.limits.lookups_per_refresh.get();
+        if self.steps as usize >= most {
+            return self.cut(&step.query.to_string(), Why::TooManyLookups(most));
+        }
+        self.waiting.push_back((self.steps, step));
+        self.steps += 1;
+    }
+
+    /// Keeps the lowest items, so that all nodes keep the same.
+    fn bounded<T: Ord>(&mut self, mut items: BTreeSet<T>, query: &Query) -> BTreeSet<T> {
+        let most = self.limits.records_per_answer.get();
+        if items.len() > most {
+            items = items.into_iter().take(most).collect();
+            self.cut(&query.to_string(), Why::TooManyRecords(most));
+        }
+        items
+    }
+
+    /// Notes that a bound cut something off.
+    fn cut(&mut self, what: &str, why: Why) {
+        self.tally.drop(Dropped::new(what, why));
+        self.tally.complete = false;
+    }
+}
+
+/// The peer that an entry names.
+fn pin_of(kind: &Kind) -> Option<PeerId> {
+    match kind {
+        Kind::Static(candidate) => candidate.pinned().copied(),
+        Kind::Host(host) => host.pin,
+        Kind::Dnsaddr(dnsaddr) => dnsaddr.peer,
+        Kind::Srv(srv) => srv.pin,
+    }
+}

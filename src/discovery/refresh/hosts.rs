@@ -1,0 +1,215 @@
+//! The hosts that a source names: what is known of their addresses, and what follows those.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter,
+    net::IpAddr,
+    num::NonZeroUsize,
+};
+
+use hickory_proto::rr::{Name, RecordType};
+use libp2p_core::{Multiaddr, multiaddr::Protocol};
+
+use super::{Named, tally::Tally};
+use crate::{
+    candidate::{Candidate, Family},
+    record::{Dropped, Why},
+    source::Families,
+};
+
+/// Every host is looked up once, however many records name it, and its addresses are combined with
+/// what those records say only in the end.
+#[derive(Debug, Default)]
+pub(super) struct Hosts {
+    by_name: BTreeMap<Name, Host>,
+    /// Addresses that needed no look-up.
+    direct: BTreeSet<Candidate>,
+}
+
+#[derive(Debug, Default)]
+struct Host {
+    asked: Vec<RecordType>,
+    ips: BTreeSet<IpAddr>,
+    uses: BTreeSet<Use>,
+}
+
+/// One record's, or the source's, way to reach a host.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Use {
+    v4: bool,
+    v6: bool,
+    /// What follows the IP address, in order of preference. Not empty.
+    suffixes: Vec<Multiaddr>,
+}
+
+impl Hosts {
+    pub(super) fn add_address(&mut self, candidate: Candidate) {
+        self.direct.insert(candidate);
+    }
+
+    pub(super) fn add_use(&mut self, name: Name, families: Families, suffixes: Vec<Multiaddr>) {
+        let types = families.record_types();
+        let [v4, v6] = [RecordType::A, RecordType::AAAA].map(|family| types.contains(&family));
+        self.by_name
+            .entry(name)
+            .or_default()
+            .uses
+            .insert(Use { v4, v6, suffixes });
+    }
+
+    pub(super) fn add_ips(&mut self, name: Name, ips: BTreeSet<IpAddr>) {
+        self.by_name.entry(name).or_default().ips.extend(ips);
+    }
+
+    /// Whether addresses of the host are known.
+    pub(super) fn is_known(&self, name: &Name) -> bool {
+        self.by_name
+            .get(name)
+            .is_some_and(|host| !host.ips.is_empty())
+    }
+
+    /// Notes a look-up; `false` if it was noted before.
+    pub(super) fn note_asked(&mut self, name: &Name, record_type: RecordType) -> bool {
+        let asked = &mut self.by_name.entry(name.clone()).or_default().asked;
+        let new = !asked.contains(&record_type);
+        if new {
+            asked.push(record_type);
+        }
+        new
+    }
+
+    /// All candidates, sorted, without duplicates: of each family as many as an answer may carry
+    /// records, for each transport. A few records could name one host with many ports and another
+    /// with many addresses, and the product is not bounded by the size of any answer.
+    pub(super) fn candidates(self, tally: &mut Tally, records: NonZeroUsize) -> Vec<Named> {
+        let uses = self.by_name.values().flat_map(|host| &host.uses);
+        let transports = uses.map(|of| of.suffixes.len()).max().unwrap_or(1);
+        let most = records.get().saturating_mul(transports);
+        let mut cut = false;
+        let mut all: Vec<_> = self
+            .direct
+            .iter()
+            .map(|candidate| Named {
+                candidate: candidate.clone(),
+                preferred: None,
+            })
+            .collect();
+        let (v4, v6): (Vec<_>, Vec<_>) = self
+            .by_address()
+            .into_iter()
+            .partition(|(ip, _)| ip.is_ipv4());
+        for family in [v4, v6] {
+            cut |= expand(family, most, &mut all);
+        }
+        merge(&mut all);
+        drop_unpinned(&mut all);
+        cut |= keep_lowest(&mut all, most);
+        if cut {
+            tally.drop(Dropped::new("candidates", Why::TooManyCandidates(most)));
+            tally.complete = false;
+            forget_cut_preferences(&mut all);
+        }
+        all
+    }
+
+    /// The hosts at each address, in the order of candidates.
+    fn by_address(&self) -> BTreeMap<IpAddr, Vec<(&Host, IpAddr)>> {
+        let mut by_address: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for host in self.by_name.values() {
+            for &ip in &host.ips {
+                by_address
+                    .entry(ip.to_canonical())
+                    .or_default()
+                    .push((host, ip));
+            }
+        }
+        by_address
+    }
+}
+
+impl Host {
+    /// The ways that take an address of this family.
+    fn uses_for(&self, ip: IpAddr) -> impl Iterator<Item = &Use> {
+        self.uses
+            .iter()
+            .filter(move |of| if ip.is_ipv4() { of.v4 } else { of.v6 })
+    }
+}
+
+/// Appends the candidates of one family, and stops after the address with which they are enough.
+/// Returns whether addresses were left.
+fn expand(family: Vec<(IpAddr, Vec<(&Host, IpAddr)>)>, most: usize, all: &mut Vec<Named>) -> bool {
+    let enough = all.len().saturating_add(most);
+    for (_, hosts) in family {
+        let mut named = hosts
+            .into_iter()
+            .flat_map(|(host, ip)| host.uses_for(ip).flat_map(move |of| of.at(ip)))
+            .peekable();
+        if all.len() >= enough && named.peek().is_some() {
+            return true;
+        }
+        // Several records may name one address: only what differs counts.
+        let mut here = named.collect();
+        merge(&mut here);
+        all.append(&mut here);
+    }
+    false
+}
+
+impl Use {
+    fn at(&self, ip: IpAddr) -> impl Iterator<Item = Named> {
+        let mut better = None;
+        self.suffixes.iter().map(move |suffix| {
+            let address = iter::once(Protocol::from(ip)).chain(suffix).collect();
+            let candidate = Candidate::new(&address);
+            let preferred = better.replace(candidate.clone());
+            Named {
+                candidate,
+                preferred,
+            }
+        })
+    }
+}
+
+/// Sorts, and keeps one of those that are equal: the one with the lowest preference.
+fn merge(all: &mut Vec<Named>) {
+    all.sort_unstable();
+    all.dedup_by(|later, first| later.candidate == first.candidate);
+}
+
+/// Drops what is also there with a pin. In the order, an unpinned address stands right before the
+/// pinned ones.
+fn drop_unpinned(all: &mut Vec<Named>) {
+    let pinned_next: Vec<_> = all
+        .windows(2)
+        .map(|pair| pair[0].candidate.address() == pair[1].candidate.address())
+        .collect();
+    let mut pinned_next = pinned_next.into_iter();
+    all.retain(|named| {
+        let pinned_next = pinned_next.next().unwrap_or(false);
+        named.candidate.pinned().is_some() || !pinned_next
+    });
+}
+
+/// Keeps so many of each family. Returns whether any were dropped.
+fn keep_lowest(all: &mut Vec<Named>, most: usize) -> bool {
+    let before = all.len();
+    let mut kept = BTreeMap::<Family, usize>::new();
+    all.retain(|named| {
+        let kept = kept.entry(named.candidate.family()).or_default();
+        *kept += 1;
+        *kept <= most
+    });
+    all.len() < before
+}
+
+/// Removes the preference for what was not kept.
+fn forget_cut_preferences(all: &mut [Named]) {
+    let kept: BTreeSet<_> = all.iter().map(|named| named.candidate.clone()).collect();
+    for named in all {
+        named.preferred = named
+            .preferred
+            .take()
+            .filter(|preferred| kept.contains(preferred));
+    }
+}

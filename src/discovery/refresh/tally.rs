@@ -1,0 +1,148 @@
+//! What the answers of a refresh amount to, apart from the candidates.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{Named, Resolution};
+use crate::{
+    record::{Dropped, least},
+    resolver::{Answer, LookupError, Nothing, NothingKind, Proof},
+};
+
+#[derive(Debug)]
+pub(super) struct Tally {
+    /// Whether there are records. What follows from them may be nothing, which then is the end of
+    /// those records, not of the source.
+    pub(super) positive: bool,
+    pub(super) complete: bool,
+    ttl: Option<Duration>,
+    records: usize,
+    /// The most telling failure.
+    failure: Option<LookupError>,
+    /// What was found not to be; of no account once there are records.
+    nothing: Option<Nothing>,
+    /// `None` before the first answer.
+    proof: Option<Option<Proof>>,
+    dropped: BTreeSet<Dropped>,
+    dropped_total: usize,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            positive: false,
+            complete: true,
+            ttl: None,
+            records: 0,
+            failure: None,
+            nothing: None,
+            proof: None,
+            dropped: BTreeSet::new(),
+            dropped_total: 0,
+        }
+    }
+}
+
+impl Tally {
+    /// How many dropped things are told one by one.
+    pub(super) const DROPPED: usize = 16;
+
+    pub(super) fn answer(&mut self, answer: &Answer, ttl: Option<Duration>) {
+        self.complete &= answer.complete;
+        self.records = self.records.saturating_add(answer.records.len());
+        self.note_ttl(ttl);
+        self.proof = Some(match self.proof {
+            None => answer.proof,
+            Some(proof) => weaker(proof, answer.proof),
+        });
+    }
+
+    pub(super) fn note_ttl(&mut self, ttl: Option<Duration>) {
+        self.ttl = least(self.ttl, ttl);
+    }
+
+    pub(super) fn fail(&mut self, error: LookupError) {
+        match error {
+            LookupError::Nothing(nothing) => {
+                self.nothing = Some(match self.nothing {
+                    None => nothing,
+                    Some(other) => lesser(other, nothing),
+                });
+            }
+            error
+                if self
+                    .failure
+                    .as_ref()
+                    .is_none_or(|known| telling(known) < telling(&error)) =>
+            {
+                self.failure = Some(error);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn drop(&mut self, dropped: Dropped) {
+        self.dropped_total = self.dropped_total.saturating_add(1);
+        self.dropped.insert(dropped);
+        // The lowest stay, so that the order of records does not matter.
+        if self.dropped.len() > Self::DROPPED {
+            self.dropped.pop_last();
+        }
+    }
+
+    pub(super) fn resolution(self, candidates: Vec<Named>) -> Result<Resolution, LookupError> {
+        if !self.positive {
+            return Err(match (self.failure, self.nothing) {
+                (Some(failure), _) => failure,
+                (None, Some(nothing)) => LookupError::Nothing(nothing),
+                (None, None) => LookupError::no_data(None),
+            });
+        }
+        Ok(Resolution {
+            candidates,
+            complete: self.complete && self.failure.is_none(),
+            ttl: self.ttl,
+            records: self.records,
+            incomplete_because: self.failure,
+            dropped: self.dropped.into_iter().collect(),
+            dropped_total: self.dropped_total,
+            proof: self.proof.flatten(),
+        })
+    }
+}
+
+/// How much a failure says: that somebody decided comes before that somebody could not, and that
+/// before that nobody was heard of.
+fn telling(error: &LookupError) -> u8 {
+    match error {
+        LookupError::Nothing(_) => 0,
+        LookupError::TimedOut => 1,
+        LookupError::Failed(_) => 2,
+        LookupError::ServerFailed(_) => 3,
+        LookupError::Refused => 4,
+        LookupError::Bogus(_) => 5,
+    }
+}
+
+/// That a name does not exist is said of all its types; where one of them is merely without data,
+/// it does exist.
+fn lesser(a: Nothing, b: Nothing) -> Nothing {
+    let kind = match (a.kind, b.kind) {
+        (NothingKind::NxDomain, NothingKind::NxDomain) => NothingKind::NxDomain,
+        _ => NothingKind::NoData,
+    };
+    Nothing {
+        kind,
+        negative_ttl: least(a.negative_ttl, b.negative_ttl),
+    }
+}
+
+/// No proof is weaker than any.
+fn weaker(a: Option<Proof>, b: Option<Proof>) -> Option<Proof> {
+    let strength = |proof: &Proof| match proof {
+        Proof::Secure => 2,
+        Proof::Insecure => 1,
+        Proof::Indeterminate => 0,
+    };
+    a.zip(b)
+        .map(|(a, b)| if strength(&a) <= strength(&b) { a } else { b })
+}
