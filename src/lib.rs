@@ -1,13 +1,38 @@
 //! Lets a libp2p swarm bootstrap itself from DNS.
 
+#![deny(missing_docs, missing_debug_implementations, unreachable_pub)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub use hickory_proto;
+pub use ipnet;
 
 pub use crate::{
+    behaviour::Behaviour,
     candidate::{Candidate, Family},
+    config::{Config, Identify},
+    discovery::CandidateState,
+    event::{Event, Failure, Proved, Status},
+    filter::{Filter, Rejection, TransportKind},
+    handler::{Handler, KeepAlive},
+    peers::VerifiedPeer,
+    record::Dropped,
     resolver::{Answer, LookupError, LookupFuture, Nothing, NothingKind, Proof, Query, Resolver},
+    selection::{Selection, SelectionError},
+    source::{Source, SourceError},
 };
 
+mod behaviour;
 mod candidate;
+mod config;
+pub mod discovery;
+mod event;
+mod filter;
+mod handler;
+#[cfg(feature = "kad")]
+#[cfg_attr(docsrs, doc(cfg(feature = "kad")))]
+pub mod kad;
+mod peers;
+mod record;
 pub mod resolver;
+mod selection;
+mod source;

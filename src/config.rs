@@ -1,0 +1,269 @@
+//! What can be configured, and the defaults with their reasons.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use libp2p_core::Multiaddr;
+
+use crate::{filter::Filter, selection::Selection};
+
+/// How the identity behind an address without a pin is learned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Identify {
+    /// Dial with a throw-away peer id and read the real one from the `WrongPeerId` failure.
+    ///
+    /// Costs a second handshake when the peer is then connected to, but never opens a second
+    /// connection to a peer that is connected already, and can be aborted.
+    #[default]
+    Probe,
+    /// Dial without a peer id and keep the connection.
+    ///
+    /// Saves the second handshake, and works where a behaviour denies ids that it does not know
+    /// (`libp2p-allow-block-list` in allow mode). But it opens a second connection to a peer that
+    /// is connected already, cannot be aborted, and, where a behaviour denies the connection, every
+    /// behaviour in the swarm is told that a dial to the real peer failed.
+    Dial,
+}
+
+/// Configuration of the discovery. Every value has a default that suits a cluster of any size.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(crate) selection: Selection,
+    pub(crate) identify: Identify,
+    pub(crate) filter: Filter,
+    pub(crate) limits: Limits,
+    pub(crate) own_addresses: Vec<Multiaddr>,
+    pub(crate) keep_alive: bool,
+    pub(crate) lookup_timeout: Duration,
+    pub(crate) probe_timeout: Duration,
+    pub(crate) stagger: Duration,
+    pub(crate) min_refresh: Duration,
+    pub(crate) max_refresh: Duration,
+    pub(crate) reverify_interval: Duration,
+    pub(crate) repair_interval: Duration,
+    pub(crate) retry_base: Duration,
+    pub(crate) retry_cap: Duration,
+    pub(crate) seed: Option<u64>,
+}
+
+/// Bounds on everything that DNS or a remote can make the crate hold or do.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// Records of the type asked for that are read of one answer.
+    pub(crate) records_per_answer: NonZeroUsize,
+    /// Bytes of one TXT record, all its character-strings together.
+    pub(crate) text_length: NonZeroUsize,
+    /// How deep `/dnsaddr` entries and CNAME chains are followed.
+    pub(crate) recursion_depth: usize,
+    /// Look-ups that one refresh of one source may make.
+    pub(crate) lookups_per_refresh: NonZeroUsize,
+    /// Candidates held, over all sources.
+    pub(crate) candidates: NonZeroUsize,
+    /// Addresses of one IP address that are probed between two refreshes.
+    pub(crate) probes_per_host: NonZeroUsize,
+    /// Probes and verifications under way at once.
+    pub(crate) concurrent_probes: NonZeroUsize,
+    /// Probes and verifications started in any minute.
+    pub(crate) probes_per_minute: NonZeroUsize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            selection: Selection::default(),
+            identify: Identify::default(),
+            filter: Filter::default(),
+            limits: Limits::default(),
+            own_addresses: Vec::new(),
+            keep_alive: false,
+            lookup_timeout: Duration::from_secs(20),
+            probe_timeout: Duration::from_secs(10),
+            stagger: Duration::from_millis(250),
+            min_refresh: Duration::from_secs(5),
+            max_refresh: Duration::from_secs(300),
+            reverify_interval: Duration::from_secs(60),
+            repair_interval: Duration::from_secs(60),
+            retry_base: Duration::from_secs(1),
+            retry_cap: Duration::from_secs(300),
+            seed: None,
+        }
+    }
+}
+
+impl Config {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Which candidates are verified and connected to. Default: [`Selection::default`].
+    #[must_use]
+    pub fn with_selection(mut self, selection: Selection) -> Self {
+        self.selection = selection;
+        self
+    }
+
+    /// How the identity behind an address without a pin is learned. Default: [`Identify::Probe`].
+    #[must_use]
+    pub fn with_identify(mut self, identify: Identify) -> Self {
+        self.identify = identify;
+        self
+    }
+
+    /// Which addresses may be dialled. Default: [`Filter::default`].
+    #[must_use]
+    pub fn with_filter(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Addresses of this node that the swarm does not know of, such as those of a load balancer or
+    /// of a port that is forwarded to it; they are never dialled. Listen addresses and confirmed
+    /// external addresses need not be given. Default: none.
+    #[must_use]
+    pub fn with_own_addresses(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
+        self.own_addresses = addresses.into_iter().collect();
+        self
+    }
+
+    /// Whether connections to verified peers are kept alive while idle. Default: no.
+    ///
+    /// A connection is kept only if both sides say so, so that it takes this setting on all nodes;
+    /// without it, an idle connection closes after the swarm's idle timeout, and its peer stays
+    /// verified by a short dial every [`with_reverify_interval`](Self::with_reverify_interval).
+    #[must_use]
+    pub fn with_keep_alive(mut self, keep_alive: bool) -> Self {
+        self.keep_alive = keep_alive;
+        self
+    }
+
+    /// How long all look-ups of one refresh of one source may take together. Default: 20 s, the
+    /// time in which a stub resolver with the usual settings (5 s, two attempts) has asked two
+    /// servers.
+    #[must_use]
+    pub fn with_lookup_timeout(mut self, timeout: Duration) -> Self {
+        self.lookup_timeout = timeout;
+        self
+    }
+
+    /// How long a dial may take before its address counts as unreachable. Default: 10 s, the
+    /// swarm's own limit for TCP.
+    #[must_use]
+    pub fn with_probe_timeout(mut self, timeout: Duration) -> Self {
+        self.probe_timeout = timeout;
+        self
+    }
+
+    /// How long to wait for running probes before one more is started beside them. Default: 250 ms,
+    /// the Connection Attempt Delay of [RFC 8305 section 5].
+    ///
+    /// [RFC 8305 section 5]: https://www.rfc-editor.org/rfc/rfc8305#section-5
+    #[must_use]
+    pub fn with_stagger(mut self, stagger: Duration) -> Self {
+        self.stagger = stagger;
+        self
+    }
+
+    /// The least time between two refreshes of a source, whatever its TTL. Default: 5 s, the TTL
+    /// that Kubernetes' DNS gives.
+    ///
+    /// Large answers are asked for more rarely: at most once in 10 ms per record.
+    #[must_use]
+    pub fn with_min_refresh(mut self, interval: Duration) -> Self {
+        self.min_refresh = interval;
+        self
+    }
+
+    /// The most time between two refreshes of a source, whatever its TTL. Default: 5 min.
+    #[must_use]
+    pub fn with_max_refresh(mut self, interval: Duration) -> Self {
+        self.max_refresh = interval;
+        self
+    }
+
+    /// How long a verification of a selected peer holds while the peer is not connected. Default:
+    /// 60 s. With `Lowest`, large clusters make it longer: 50 ms per candidate. Entries that are
+    /// not selected are verified at a tenth of this pace.
+    #[must_use]
+    pub fn with_reverify_interval(mut self, interval: Duration) -> Self {
+        self.reverify_interval = interval;
+        self
+    }
+
+    /// How often a random candidate outside the selection is met, so that groups that see different
+    /// answers or reach different addresses find each other. Default: 60 s.
+    #[must_use]
+    pub fn with_repair_interval(mut self, interval: Duration) -> Self {
+        self.repair_interval = interval;
+        self
+    }
+
+    /// The back-off of an address that cannot be reached: the first pause, and the longest. Default:
+    /// 1 s, doubled with every failure up to 5 min; half of each pause is random. While nobody at
+    /// all is verified, no pause is longer than 30 s.
+    #[must_use]
+    pub fn with_retry(mut self, first: Duration, longest: Duration) -> Self {
+        self.retry_base = first;
+        self.retry_cap = longest.max(first);
+        self
+    }
+
+    /// The seed of all random choices, to make a run repeatable. Default: drawn at random.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// How many candidates are held. Default: 16,384, four times what a DNS answer over TCP can
+    /// carry. Of a larger answer, the lowest are kept.
+    #[must_use]
+    pub fn with_max_candidates(mut self, most: NonZeroUsize) -> Self {
+        self.limits.candidates = most;
+        self
+    }
+
+    /// How many addresses of one host (IP address) are probed between two refreshes. Default: 4, so
+    /// that records cannot turn the cluster against one host. Raise it where many nodes share an
+    /// address and differ by port.
+    #[must_use]
+    pub fn with_max_probes_per_host(mut self, most: NonZeroUsize) -> Self {
+        self.limits.probes_per_host = most;
+        self
+    }
+
+    /// How many dials of the discovery may be under way at once. Default: 16.
+    #[must_use]
+    pub fn with_max_concurrent_probes(mut self, most: NonZeroUsize) -> Self {
+        self.limits.concurrent_probes = most;
+        self
+    }
+
+    /// How many dials of the discovery may start in any minute. Default: 600; a sixth of them may
+    /// start at once.
+    #[must_use]
+    pub fn with_max_probes_per_minute(mut self, most: NonZeroUsize) -> Self {
+        self.limits.probes_per_minute = most;
+        self
+    }
+}
+
+/// A non-zero constant.
+const fn nz(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).expect("a constant that is not zero")
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            records_per_answer: nz(16_384),
+            text_length: nz(1_024),
+            recursion_depth: 4,
+            lookups_per_refresh: nz(128),
+            candidates: nz(16_384),
+            probes_per_host: nz(4),
+            concurrent_probes: nz(16),
+            probes_per_minute: nz(600),
+        }
+    }
+}

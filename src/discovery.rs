@@ -1,0 +1,472 @@
+//! The sans-IO core: every decision, no socket, no clock, no task.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use libp2p_core::Multiaddr;
+use libp2p_identity::PeerId;
+use libp2p_swarm::ConnectionId;
+use web_time::Instant;
+
+use self::{
+    connections::{Connection, Connections},
+    dials::Dials,
+    order::Order,
+    sources::{Lookups, SourceState},
+    track::Tracks,
+    walker::Walker,
+};
+pub use self::{
+    dials::{DialId, Expect},
+    order::CandidateState,
+    sources::LookupId,
+};
+use crate::{
+    candidate::{Candidate, Family},
+    config::Config,
+    event::{Event, Failure, Status},
+    peers::{PeerTable, VerifiedPeer},
+    resolver::{Answer, LookupError, Query},
+    selection::Selection,
+    source::Source,
+};
+
+mod advance;
+mod connections;
+mod dials;
+mod order;
+pub(crate) mod refresh;
+mod sources;
+mod status;
+mod track;
+mod verdict;
+mod walker;
+
+/// The state machine behind [`Behaviour`](crate::Behaviour).
+///
+/// It does no I/O, reads no clock and draws no randomness of its own: the same inputs and the same
+/// seed give the same outputs. Use it directly to run the discovery under another event loop, or
+/// many of them in a simulation.
+///
+/// # Run loop
+///
+/// 1. Feed what happened: [`handle_lookup`](Self::handle_lookup),
+///    [`handle_dial_failure`](Self::handle_dial_failure),
+///    [`handle_connected`](Self::handle_connected) and the other `handle_*` methods.
+/// 2. Call [`poll_output`](Self::poll_output) until it returns `None`, and do what it says.
+/// 3. Ask [`poll_timeout`](Self::poll_timeout) when to come back if nothing happens before; then
+///    call [`handle_timeout`](Self::handle_timeout) and go on with step 2.
+///
+/// `now` must not go backwards. Nothing is decided outside `poll_output`: a `handle_*` method only
+/// takes note, so that several inputs may be fed before the outputs are drained.
+///
+/// Replies to look-ups and dials carry the id of their request. Unknown, stale and repeated ids are
+/// no-ops. A request that is never answered is given up at its deadline.
+#[derive(Debug)]
+pub struct Discovery {
+    config: Config,
+    local: PeerId,
+    rng: fastrand::Rng,
+    sources: BTreeMap<u64, SourceState>,
+    next_source: u64,
+    lookups: Lookups,
+    /// Addresses that are ours, in canonical form, with how many have named them.
+    own: HashMap<Multiaddr, usize>,
+    order: Order,
+    tracks: Tracks,
+    table: PeerTable,
+    connections: Connections,
+    dials: Dials,
+    walkers: BTreeMap<Family, Walker>,
+    selected: BTreeSet<Candidate>,
+    /// Candidates where a connected peer seems to live, to be looked at.
+    hints: BTreeSet<Candidate>,
+    disqualified: HashMap<PeerId, Instant>,
+    repair_at: Option<Instant>,
+    /// Since when others are named and none is verified.
+    deserted: Option<Instant>,
+    status: Status,
+    listed: Option<bool>,
+    outputs: VecDeque<Output>,
+    dirty: bool,
+    /// Whether the members of a source changed since the order was last made.
+    stale_order: bool,
+    wake: Option<Instant>,
+}
+
+/// What the core wants done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Output {
+    /// Make a look-up, and hand its result to [`Discovery::handle_lookup`].
+    Lookup {
+        /// The id to hand back.
+        id: LookupId,
+        /// What to ask.
+        query: Query,
+    },
+    /// Stop a look-up. Its result will be ignored.
+    CancelLookup {
+        /// The look-up.
+        id: LookupId,
+    },
+    /// Dial one address, and hand the outcome to [`Discovery::handle_connected`] or
+    /// [`Discovery::handle_dial_failure`].
+    Dial {
+        /// The id to hand back.
+        id: DialId,
+        /// The address, without `/p2p`.
+        address: Multiaddr,
+        /// Whom the dial expects there.
+        expect: Expect,
+    },
+    /// Abort a probe. Its outcome will be ignored.
+    Abort {
+        /// The probe.
+        id: DialId,
+    },
+    /// Tell the other behaviours that a verified peer lives at an address.
+    Announce {
+        /// The peer.
+        peer: PeerId,
+        /// The address, without `/p2p`.
+        address: Multiaddr,
+    },
+    /// Tell the application.
+    Event(Event),
+}
+
+/// How a dial ended that did not end in a connection.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum DialFailure {
+    /// The handshake proved this identity, which is not the expected one.
+    Identity(PeerId),
+    /// The address is one that we listen on; nothing was sent.
+    OwnAddress,
+    /// The expected peer is connected or being dialled already; nothing was sent.
+    Busy,
+    /// A behaviour does not allow it. Says nothing about the address.
+    Denied(Arc<str>),
+    /// The address could not be reached, or the handshake failed.
+    Failed(Failure),
+}
+
+/// Who opened a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Direction {
+    /// We dialled; the dial's id, if it was one of the core's.
+    Dialled(Option<DialId>),
+    /// The remote dialled us.
+    Accepted,
+}
+
+impl Discovery {
+    /// Makes a discovery without sources.
+    pub fn new(config: Config, local: PeerId, seed: u64, now: Instant) -> Self {
+        let dials = Dials::new(
+            config.limits.concurrent_probes,
+            config.limits.probes_per_minute,
+            now,
+        );
+        let mut own = HashMap::new();
+        for address in &config.own_addresses {
+            own.insert(Candidate::new(address).address().clone(), 1);
+        }
+        Self {
+            local,
+            rng: fastrand::Rng::with_seed(seed),
+            sources: BTreeMap::new(),
+            next_source: 0,
+            lookups: Lookups::default(),
+            own,
+            order: Order::default(),
+            tracks: Tracks::default(),
+            table: PeerTable::default(),
+            connections: Connections::default(),
+            dials,
+            walkers: Family::ALL.map(|family| (family, Walker::default())).into(),
+            selected: BTreeSet::new(),
+            hints: BTreeSet::new(),
+            disqualified: HashMap::new(),
+            repair_at: None,
+            deserted: None,
+            status: Status::Starting,
+            listed: None,
+            outputs: VecDeque::new(),
+            dirty: true,
+            stale_order: false,
+            wake: None,
+            config,
+        }
+    }
+
+    /// Adds a source; it is looked up at once. Returns false if it is there already.
+    pub fn add_source(&mut self, source: Source, now: Instant) -> bool {
+        if self.sources.values().any(|s| s.source == source) {
+            return false;
+        }
+        self.sources
+            .insert(self.next_source, SourceState::new(source, now));
+        self.next_source += 1;
+        self.dirty = true;
+        true
+    }
+
+    /// Removes a source. Candidates that no other source names depart. Returns false if there is
+    /// no such source.
+    pub fn remove_source(&mut self, source: &Source) -> bool {
+        let Some(id) = self
+            .sources
+            .iter()
+            .find(|(_, s)| s.source == *source)
+            .map(|(id, _)| *id)
+        else {
+            return false;
+        };
+        self.sources.remove(&id);
+        self.cancel_lookups(id);
+        self.stale_order = true;
+        self.dirty = true;
+        true
+    }
+
+    /// The sources, in the order in which they were added.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.sources.values().map(|s| &s.source)
+    }
+
+    /// Changes the selection. Connections to peers that are no longer selected are left alone.
+    pub fn set_selection(&mut self, selection: Selection) {
+        self.config.selection = selection;
+        self.dirty = true;
+    }
+
+    /// The selection in force.
+    pub fn selection(&self) -> Selection {
+        self.config.selection
+    }
+
+    /// Looks up all sources at once, and lets every candidate be tried again without back-off.
+    pub fn refresh(&mut self, now: Instant) {
+        for source in self.sources.values_mut() {
+            source.force(now);
+        }
+        self.tracks.retry_all();
+        self.dirty = true;
+    }
+
+    /// Passes over a peer for a while: it takes no place and is not dialled, though its entries
+    /// stay in the table. For peers that complete the handshake and are of no use.
+    pub fn disqualify(&mut self, peer: PeerId, until: Instant) {
+        self.disqualified.insert(peer, until);
+        self.dirty = true;
+    }
+
+    /// Takes the result of a look-up.
+    pub fn handle_lookup(&mut self, id: LookupId, result: Result<Answer, LookupError>) {
+        if let Some((source, step)) = self.lookups.end(id)
+            && let Some(source) = self.sources.get_mut(&source)
+        {
+            source.handle_result(step, result);
+            self.dirty = true;
+        }
+    }
+
+    /// Takes the failure of a dial.
+    pub fn handle_dial_failure(&mut self, id: DialId, failure: DialFailure, now: Instant) {
+        if let Some(dial) = self.dials.end(id) {
+            self.dirty = true;
+            self.judge_failure(&dial, failure, now);
+        }
+    }
+
+    /// Takes note of a connection, whoever opened it. `address` is the remote's.
+    pub fn handle_connected(
+        &mut self,
+        id: ConnectionId,
+        peer: PeerId,
+        address: &Multiaddr,
+        direction: Direction,
+        now: Instant,
+    ) {
+        self.dirty = true;
+        let candidate = Candidate::new(address);
+        let dialled = matches!(direction, Direction::Dialled(_));
+        let connection = Connection::new(candidate.address().clone(), dialled, now);
+        self.connections.open(peer, id, connection);
+        self.touch_live(&peer, now);
+        match direction {
+            Direction::Dialled(dial) => match dial.and_then(|id| self.dials.end(id)) {
+                Some(dial) => self.judge_connected(&dial, peer, now),
+                None => self.observe(&candidate, peer, now),
+            },
+            Direction::Accepted => self.hint_host(&candidate, peer, now),
+        }
+    }
+
+    /// Takes note that a connection closed. `lost` says that it broke: an idle close, a keep-alive
+    /// time-out and a close by this side are not losses.
+    pub fn handle_disconnected(
+        &mut self,
+        id: ConnectionId,
+        peer: &PeerId,
+        lost: bool,
+        now: Instant,
+    ) {
+        if let Some((connection, last)) = self.connections.close(peer, id) {
+            self.dirty = true;
+            if last {
+                self.note_disconnected(peer, &connection, lost, now);
+            }
+        }
+    }
+
+    /// Takes note of an identity that a dial of somebody else's met at an address.
+    pub fn handle_observed(&mut self, address: &Multiaddr, obtained: PeerId, now: Instant) {
+        self.dirty = true;
+        self.observe(&Candidate::new(address), obtained, now);
+    }
+
+    /// Takes note that a peer is said to live at an address, by itself or by somebody else. If it is
+    /// connected, that is a reason to look.
+    pub fn handle_claim(&mut self, peer: PeerId, address: &Multiaddr, now: Instant) {
+        if self.connections.is_connected(&peer) {
+            self.dirty = true;
+            self.hint_address(&Candidate::new(address), peer, now);
+        }
+    }
+
+    /// Takes note that an address is ours: listened on, or confirmed as external.
+    pub fn handle_own_address(&mut self, address: &Multiaddr) {
+        *self
+            .own
+            .entry(Candidate::new(address).address().clone())
+            .or_default() += 1;
+        self.dirty = true;
+    }
+
+    /// Takes note that an address is no longer ours, in one of the ways in which it was.
+    pub fn handle_own_address_expired(&mut self, address: &Multiaddr) {
+        let address = Candidate::new(address).address().clone();
+        if let Some(count) = self.own.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.own.remove(&address);
+            }
+            self.dirty = true;
+        }
+    }
+
+    /// Takes note that the instant that [`poll_timeout`](Self::poll_timeout) named has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.wake.is_some_and(|wake| wake <= now) {
+            self.dirty = true;
+        }
+    }
+
+    /// The next thing to do, or `None` if there is nothing to do before the next input or timeout.
+    pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
+        if self.outputs.is_empty() && self.dirty {
+            self.dirty = false;
+            self.advance(now);
+        }
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) if there is no input before. Valid
+    /// once [`poll_output`](Self::poll_output) has returned `None`.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.wake
+    }
+
+    /// The verified peer table, in no particular order.
+    pub fn peers(&self) -> impl Iterator<Item = &VerifiedPeer> {
+        self.table.iter()
+    }
+
+    /// The addresses at which a peer is verified, in order, without `/p2p`.
+    pub fn addresses_of(&self, peer: &PeerId) -> impl Iterator<Item = &Multiaddr> {
+        self.table.candidates_of(peer).map(Candidate::address)
+    }
+
+    /// The entry for an address, if somebody is verified there. A trailing `/p2p/ID` is ignored.
+    pub fn peer_at(&self, address: &Multiaddr) -> Option<&VerifiedPeer> {
+        let address = Candidate::new(address);
+        self.order
+            .at_address(&address)
+            .find_map(|candidate| self.table.get(candidate))
+    }
+
+    /// The candidates whose peers take a place now, in order.
+    pub fn selected(&self) -> impl Iterator<Item = &Candidate> {
+        self.selected.iter()
+    }
+
+    /// The candidates of a source in order, as last told by [`Event::Resolved`].
+    pub fn candidates_of(&self, source: &Source) -> Option<Arc<[Candidate]>> {
+        self.sources
+            .values()
+            .find(|s| s.source == *source)?
+            .told
+            .clone()
+    }
+
+    /// Where the node stands with respect to the others.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Whether the last answers name one of our own addresses; `None` before the first answer.
+    pub fn is_listed(&self) -> Option<bool> {
+        self.listed
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn cancel_lookups(&mut self, source: u64) {
+        for id in self.lookups.forget(source) {
+            self.outputs.push_back(Output::CancelLookup { id });
+        }
+    }
+
+    /// How long a verification holds for a selected peer. It grows with the cluster, because the
+    /// lowest peers of a large one are selected by everybody: at 50 ms a candidate, each of them
+    /// is asked twenty times a second, however many ask.
+    fn reverify_interval(&self) -> Duration {
+        let by_size = match self.config.selection {
+            Selection::Lowest(_) => {
+                Duration::from_millis(50) * u32::try_from(self.order.len()).unwrap_or(u32::MAX)
+            }
+            Selection::All => Duration::ZERO,
+        };
+        self.config.reverify_interval.max(by_size)
+    }
+
+    /// `around` a duration: between three and five quarters of it.
+    fn jitter(&mut self, around: Duration) -> Duration {
+        around.mul_f64(0.75 + self.rng.f64() * 0.5)
+    }
+
+    fn is_own(&self, candidate: &Candidate) -> bool {
+        self.own.contains_key(candidate.address())
+            || candidate.pinned() == Some(&self.local)
+            || self
+                .tracks
+                .get(candidate)
+                .is_some_and(|t| t.itself.is_some())
+    }
+
+    /// All candidates in order with what is known of each; those that the filter rejected last.
+    pub fn candidates(&self) -> impl Iterator<Item = (&Candidate, CandidateState)> {
+        let live = self.order.iter().map(|c| (c, self.state_of(c)));
+        let rejected = self.sources.values().flat_map(|s| &s.rejected);
+        live.chain(rejected.map(|(c, r)| (c, CandidateState::Rejected(r.clone()))))
+    }
+}

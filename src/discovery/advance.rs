@@ -1,0 +1,395 @@
+//! One step of the core: what is due is done, in the order of the data flow.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
+
+use libp2p_identity::PeerId;
+use web_time::Instant;
+
+use super::{
+    Discovery, Output,
+    dials::{Expect, Purpose, Room},
+    order::Order,
+    refresh::{Named, Resolution},
+    sources::{Schedule, SourceState},
+};
+use crate::{
+    candidate::Candidate,
+    event::{Event, Failure, Status},
+    resolver::LookupError,
+};
+
+/// How much more rarely an entry is verified that is not selected.
+const UNSELECTED: u32 = 10;
+
+impl Discovery {
+    /// Does all that is due.
+    pub(super) fn advance(&mut self, now: Instant) {
+        self.wake = None;
+        self.disqualified.retain(|_, until| *until > now);
+        self.expire_dials(now);
+        self.refresh_sources(now);
+        if std::mem::take(&mut self.stale_order) {
+            self.reorder();
+        }
+        self.walk_families(now);
+        self.check_entries(now);
+        self.follow_hints(now);
+        self.repair(now);
+        self.update_status(now);
+        self.wake_at(self.dials.next_deadline());
+        self.wake_at(self.sources.values().filter_map(SourceState::wake).min());
+    }
+
+    /// Asks to be woken at an instant, unless an earlier one is noted.
+    pub(super) fn wake_at(&mut self, at: Option<Instant>) {
+        self.wake = match (self.wake, at) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+
+    fn expire_dials(&mut self, now: Instant) {
+        for id in self.dials.overdue(now) {
+            let Some(dial) = self.dials.end(id) else {
+                continue;
+            };
+            // Closing the connections of a real peer would close those of others with it.
+            if dial.expect == Expect::Probe {
+                self.outputs.push_back(Output::Abort { id });
+            }
+            self.judge_failure(&dial, super::DialFailure::Failed(Failure::TimedOut), now);
+        }
+    }
+
+    fn refresh_sources(&mut self, now: Instant) {
+        let ids: Vec<u64> = self.sources.keys().copied().collect();
+        for id in ids {
+            self.finish_refresh(id, now);
+            self.drive_refresh(id, now);
+            // A static source, and one whose look-ups all ended within their first step, is done.
+            self.finish_refresh(id, now);
+        }
+    }
+
+    fn drive_refresh(&mut self, id: u64, now: Instant) {
+        let Some(source) = self.sources.get_mut(&id) else {
+            return;
+        };
+        source.start_if_due(&self.config.limits, self.config.lookup_timeout, now);
+        while let Some((step, query)) = source.poll_query() {
+            let lookup = self.lookups.start(id, step);
+            self.outputs.push_back(Output::Lookup { id: lookup, query });
+        }
+    }
+
+    fn finish_refresh(&mut self, id: u64, now: Instant) {
+        let Some(outcome) = self.sources.get_mut(&id).and_then(|s| s.finish(now)) else {
+            return;
+        };
+        self.cancel_lookups(id);
+        match outcome {
+            Ok(resolution) => self.apply_resolution(id, resolution, now),
+            Err(error) => self.note_failed_refresh(id, error, now),
+        }
+    }
+
+    fn note_failed_refresh(&mut self, id: u64, error: LookupError, now: Instant) {
+        let Some(source) = self.sources.get_mut(&id) else {
+            return;
+        };
+        source.note_failure(&error);
+        let retry_in = match &error {
+            LookupError::Nothing(nothing) => {
+                let ttl = nothing.negative_ttl.unwrap_or_default();
+                Schedule::after_answer(&self.config, ttl, 0, &mut self.rng)
+            }
+            _ => Schedule::after_failure(&self.config, source.failures, &mut self.rng),
+        };
+        source.plan_next(Some(now + retry_in));
+        let (failures, source) = (source.failures, source.source.clone());
+        if failures == 1 {
+            tracing::warn!(%source, %error, "look-up failed; what is known is kept");
+        }
+        self.tell(Event::LookupFailed {
+            source,
+            error,
+            failures,
+            retry_in,
+        });
+    }
+
+    fn apply_resolution(&mut self, id: u64, resolution: Resolution, now: Instant) {
+        let passed = self.filter(id, resolution.candidates);
+        let Some(source) = self.sources.get_mut(&id) else {
+            return;
+        };
+        let recovered = source.failures > 0;
+        let (table, connections) = (&self.table, &self.connections);
+        source.apply(
+            passed,
+            resolution.complete,
+            resolution.records,
+            |candidate| {
+                table
+                    .get(candidate)
+                    .is_some_and(|e| connections.is_live_at(&e.peer, candidate))
+            },
+        );
+        let next = resolution.ttl.map(|ttl| {
+            now + Schedule::after_answer(&self.config, ttl, resolution.records, &mut self.rng)
+        });
+        source.plan_next(next);
+        if let Some(candidates) = source.tell(resolution.complete, recovered) {
+            let (source, complete) = (source.source.clone(), resolution.complete);
+            tracing::debug!(%source, candidates = candidates.len(), complete, "resolved");
+            self.tell(Event::Resolved {
+                source,
+                candidates,
+                complete,
+                missing: resolution.incomplete_because,
+                dropped: resolution.dropped,
+                dropped_total: resolution.dropped_total,
+                proof: resolution.proof,
+            });
+            self.stale_order = true;
+        }
+        for walker in self.walkers.values_mut() {
+            walker.renew();
+        }
+    }
+
+    /// Leaves out what the filter does not let through, and what is past the bound.
+    fn filter(&mut self, id: u64, named: Vec<Named>) -> Vec<Named> {
+        let Some(source) = self.sources.get_mut(&id) else {
+            return Vec::new();
+        };
+        let by_dns = !source.source.is_static();
+        let mut rejected = BTreeMap::new();
+        let mut passed = Vec::with_capacity(named.len());
+        for named in named {
+            match self.config.filter.check(&named.candidate, by_dns) {
+                Ok(()) => passed.push(named),
+                Err(rejection) => {
+                    rejected.insert(named.candidate, rejection);
+                }
+            }
+        }
+        let known = std::mem::replace(&mut source.rejected, rejected.clone());
+        for (candidate, rejection) in rejected {
+            if !known.contains_key(&candidate) {
+                let address = candidate.address().clone();
+                self.tell(Event::Rejected { address, rejection });
+            }
+        }
+        passed.truncate(self.config.limits.candidates.get());
+        passed
+    }
+
+    /// Merges the sources' candidates, and lets go of what no source names any more.
+    fn reorder(&mut self) {
+        let mut all = Vec::new();
+        let mut preferred = HashMap::new();
+        for source in self.sources.values() {
+            for (candidate, member) in &source.members {
+                all.push(candidate.clone());
+                if let Some(better) = &member.preferred {
+                    preferred.insert(candidate.clone(), better.clone());
+                }
+            }
+        }
+        let order = Order::new(all, preferred);
+        let old = std::mem::replace(&mut self.order, order);
+        let order = &self.order;
+        self.tracks.retain(|candidate| order.contains(candidate));
+        self.hints.retain(|candidate| order.contains(candidate));
+        for candidate in old
+            .iter()
+            .filter(|c| !self.order.contains(c))
+            .cloned()
+            .collect::<Vec<_>>()
+        {
+            self.depart(&candidate);
+        }
+    }
+
+    fn depart(&mut self, candidate: &Candidate) {
+        if let Some((id, dial)) = self.dials.of(candidate) {
+            let probe = dial.expect == Expect::Probe;
+            self.dials.end(id);
+            if probe {
+                self.outputs.push_back(Output::Abort { id });
+            }
+        }
+        if let Some(entry) = self.table.remove(candidate) {
+            let (peer, address) = (entry.peer, candidate.address().clone());
+            let gone = self.is_gone(&peer);
+            self.tell(Event::Departed {
+                peer,
+                address,
+                gone,
+            });
+        }
+    }
+
+    /// Verifies the entries that are due.
+    fn check_entries(&mut self, now: Instant) {
+        while let Some((at, candidate)) = self.table.next_check() {
+            if at > now {
+                return self.wake_at(Some(at));
+            }
+            let candidate = candidate.clone();
+            match self.check_entry(&candidate, now) {
+                Room::Free => {}
+                // The end of one of the dials under way wakes us.
+                Room::Full => return,
+                Room::Until(at) => return self.wake_at(Some(at)),
+            }
+        }
+    }
+
+    fn check_entry(&mut self, candidate: &Candidate, now: Instant) -> Room {
+        let Some(peer) = self.table.get(candidate).map(|e| e.peer) else {
+            return Room::Free;
+        };
+        let next = self.next_check(candidate, now);
+        let contradicted = self
+            .tracks
+            .get(candidate)
+            .is_some_and(|t| t.contradicted.is_some());
+        if self.connections.is_live_at(&peer, candidate) && !contradicted {
+            self.table.touch(candidate, now);
+        } else if self.dials.of(candidate).is_none() && !self.is_disqualified(&peer) {
+            let room = self.dials.room(now);
+            if room != Room::Free {
+                return room;
+            }
+            // A dial to a peer that is connected elsewhere would be refused, or open a second
+            // connection; a probe tells as much.
+            let connected = self.connections.is_connected(&peer) && !candidate.is_relayed();
+            let expect = if connected {
+                Expect::Probe
+            } else {
+                Expect::Peer(peer)
+            };
+            self.start_dial(candidate, expect, Purpose::Check, now);
+        }
+        self.table.check_at(candidate, next);
+        Room::Free
+    }
+
+    fn is_disqualified(&self, peer: &PeerId) -> bool {
+        self.disqualified.contains_key(peer)
+    }
+
+    /// When an entry is to be verified next: selected ones every interval, others far more rarely,
+    /// and so those whose peer is connected, if not by this address.
+    pub(super) fn next_check(&mut self, candidate: &Candidate, now: Instant) -> Instant {
+        let connected_elsewhere = self.table.get(candidate).is_some_and(|e| {
+            self.connections.is_connected(&e.peer)
+                && !self.connections.is_live_at(&e.peer, candidate)
+        });
+        let interval = self.reverify_interval();
+        let interval = if self.selected.contains(candidate) && !connected_elsewhere {
+            interval
+        } else {
+            interval * UNSELECTED
+        };
+        now + self.jitter(interval)
+    }
+
+    /// Looks where connected peers seem to live, with what room is left.
+    fn follow_hints(&mut self, now: Instant) {
+        while let Some(candidate) = self.hints.pop_first() {
+            let known = self.table.get(&candidate).is_some() || !self.order.contains(&candidate);
+            let room = self.host_has_room(candidate.family(), &candidate);
+            if known || !room || self.dials.of(&candidate).is_some() {
+                continue;
+            }
+            match self.start_probe(&candidate, Purpose::Hint, now) {
+                Room::Free => {}
+                room => {
+                    self.hints.insert(candidate);
+                    if let Room::Until(at) = room {
+                        self.wake_at(Some(at));
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// From time to time, meets one random candidate outside the selection.
+    fn repair(&mut self, now: Instant) {
+        let outside = self
+            .order
+            .iter()
+            .any(|c| !self.selected.contains(c) && !self.is_own(c));
+        if !outside || self.status != Status::Joined {
+            self.repair_at = None;
+            return;
+        }
+        if self.repair_at.is_some_and(|at| at <= now) {
+            self.repair_at = None;
+            self.repair_with_random(now);
+        }
+        if self.repair_at.is_none() {
+            let pause = self.jitter(self.config.repair_interval);
+            self.repair_at = Some(now + pause);
+        }
+        self.wake_at(self.repair_at);
+    }
+
+    fn repair_with_random(&mut self, now: Instant) {
+        let outside: Vec<Candidate> = self
+            .order
+            .iter()
+            .filter(|c| self.is_repair(c, now))
+            .cloned()
+            .collect();
+        let Some(candidate) = self.rng.choice(&outside) else {
+            return;
+        };
+        match self.table.get(candidate).map(|e| e.peer) {
+            Some(peer) if self.dials.room(now) == Room::Free => {
+                self.start_dial(candidate, Expect::Peer(peer), Purpose::Repair, now);
+            }
+            Some(_) => {}
+            None => {
+                self.start_probe(candidate, Purpose::Repair, now);
+            }
+        }
+    }
+
+    /// Whether to meet a candidate would tell something: it is outside the selection, not
+    /// connected, and not waiting for its back-off.
+    fn is_repair(&self, candidate: &Candidate, now: Instant) -> bool {
+        let connected = |peer| self.connections.is_connected(peer) || self.is_disqualified(peer);
+        let waits = |at| at > now;
+        !self.selected.contains(candidate)
+            && !self.is_own(candidate)
+            && self.dials.of(candidate).is_none()
+            && !self
+                .table
+                .get(candidate)
+                .is_some_and(|e| connected(&e.peer))
+            && !self
+                .tracks
+                .get(candidate)
+                .and_then(|t| t.retry_at(None))
+                .is_some_and(waits)
+    }
+
+    /// Looks up earlier than planned, because a selected peer was lost or nobody is verified.
+    pub(super) fn hasten(&mut self) {
+        let least = self.config.min_refresh;
+        for source in self.sources.values_mut() {
+            let by_size =
+                Duration::from_millis(10) * u32::try_from(source.members.len()).unwrap_or(u32::MAX);
+            let pause = least.max(by_size).mul_f64(1.0 + self.rng.f64() * 0.2);
+            source.hasten(pause);
+        }
+    }
+}

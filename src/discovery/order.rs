@@ -1,0 +1,114 @@
+//! All candidates of all sources in order, and what is known of each.
+
+use std::{collections::HashMap, net::IpAddr, time::Duration};
+
+use libp2p_identity::PeerId;
+
+use super::Discovery;
+use crate::{
+    candidate::{Candidate, Family},
+    event::Failure,
+    filter::Rejection,
+};
+
+/// What is known of a candidate.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum CandidateState {
+    /// Not tried yet, or its outcome is not known yet.
+    Unknown,
+    /// A peer is verified there.
+    Verified {
+        /// The peer.
+        peer: PeerId,
+        /// How long its last handshake took, where we dialled ourselves.
+        rtt: Option<Duration>,
+    },
+    /// It leads to ourselves.
+    Itself,
+    /// It could not be verified the last time.
+    Unreachable(Failure),
+    /// The filter does not let it through.
+    Rejected(Rejection),
+}
+
+/// The candidates of all sources, sorted and without duplicates.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    sorted: Vec<Candidate>,
+    preferred: HashMap<Candidate, Candidate>,
+}
+
+impl Order {
+    /// Sorts the candidates. A preference for one that is not among them, because the filter did not
+    /// let it through, is none.
+    pub(super) fn new(
+        mut sorted: Vec<Candidate>,
+        mut preferred: HashMap<Candidate, Candidate>,
+    ) -> Self {
+        sorted.sort_unstable();
+        sorted.dedup();
+        preferred.retain(|_, better| sorted.binary_search(better).is_ok());
+        Self { sorted, preferred }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, Candidate> {
+        self.sorted.iter()
+    }
+
+    pub(super) fn contains(&self, candidate: &Candidate) -> bool {
+        self.sorted.binary_search(candidate).is_ok()
+    }
+
+    /// The candidates of one family: the order sorts by family first.
+    pub(super) fn family(&self, family: Family) -> &[Candidate] {
+        let start = self.sorted.partition_point(|c| c.family() < family);
+        let end = self.sorted.partition_point(|c| c.family() <= family);
+        &self.sorted[start..end]
+    }
+
+    /// The candidates with the same address, whatever their pins.
+    pub(super) fn at_address(&self, wanted: &Candidate) -> impl Iterator<Item = &Candidate> {
+        let wanted = wanted.without_pin();
+        // A candidate without a pin sorts before the same address with one.
+        let start = self.sorted.partition_point(|c| *c < wanted);
+        self.sorted[start..]
+            .iter()
+            .take_while(move |c| c.address() == wanted.address())
+    }
+
+    /// The candidates at an IP address.
+    pub(super) fn at_host(&self, ip: IpAddr) -> &[Candidate] {
+        let start = self.sorted.partition_point(|c| c.is_before_host(ip));
+        let len = self.sorted[start..].partition_point(|c| c.ip() == Some(ip));
+        &self.sorted[start..start + len]
+    }
+
+    /// The same host's next better transport.
+    pub(super) fn preferred_to(&self, candidate: &Candidate) -> Option<&Candidate> {
+        self.preferred.get(candidate)
+    }
+}
+
+impl Discovery {
+    pub(super) fn state_of(&self, candidate: &Candidate) -> CandidateState {
+        let track = self.tracks.get(candidate);
+        if self.is_own(candidate) {
+            return CandidateState::Itself;
+        }
+        if let Some(entry) = self.table.get(candidate) {
+            return CandidateState::Verified {
+                peer: entry.peer,
+                rtt: track.and_then(|t| t.rtt),
+            };
+        }
+        match track.and_then(|t| t.failed.as_ref()) {
+            Some(failed) => CandidateState::Unreachable(failed.reason.clone()),
+            None => CandidateState::Unknown,
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! What the outcome of a dial, or a connection, says about who lives where.
+
+use std::time::Duration;
+
+use libp2p_identity::PeerId;
+use web_time::Instant;
+
+use super::{
+    DialFailure, Discovery, Output,
+    connections::Connection,
+    dials::{Dial, Expect, Purpose},
+    sources::back_off,
+};
+use crate::{
+    candidate::Candidate,
+    event::{Event, Failure, Proved},
+};
+
+/// How many verifications of an entry must fail before it is withdrawn.
+const FAILURES: u32 = 2;
+/// A connection that breaks sooner than this earns no early verification, or a peer that closes
+/// every connection at once would be dialled without end.
+const SHORT_LIVED: Duration = Duration::from_secs(10);
+/// How many entries the table may have for hints to add to it. Peers that connected to us are worth
+/// knowing, for Kademlia above all, whose table holds no more; but in a large cluster everybody
+/// connects to the lowest.
+const HINTED: usize = 256;
+/// How long a connection may outlive its remote: QUIC notices after 10 s of silence, and ping after
+/// an interval of 15 s and a time-out of 20 s.
+const CONNECTION_DEATH: Duration = Duration::from_secs(40);
+
+impl Discovery {
+    /// Our dial ended in a connection.
+    pub(super) fn judge_connected(&mut self, dial: &Dial, peer: PeerId, now: Instant) {
+        self.tracks.of(&dial.candidate).rtt = Some(now.saturating_duration_since(dial.started));
+        self.identify(&dial.candidate, peer, Proved::Dial, now);
+    }
+
+    /// Our dial ended without a connection.
+    pub(super) fn judge_failure(&mut self, dial: &Dial, failure: DialFailure, now: Instant) {
+        let candidate = &dial.candidate;
+        match failure {
+            DialFailure::Identity(peer) => {
+                let rtt = now.saturating_duration_since(dial.started);
+                self.tracks.of(candidate).rtt = Some(rtt);
+                let how = match dial.expect {
+                    Expect::Probe => Proved::Probe,
+                    Expect::Peer(_) | Expect::Anyone => Proved::Dial,
+                };
+                self.identify(candidate, peer, how, now);
+                if dial.purpose == Purpose::Repair && self.table.get(candidate).is_some() {
+                    // To meet somebody means to connect, or islands would not grow together.
+                    self.table.check_at(candidate, now);
+                }
+            }
+            DialFailure::OwnAddress => self.find_itself(candidate, now),
+            DialFailure::Busy => self.postpone(candidate, now),
+            DialFailure::Denied(cause) => self.deny(candidate, Failure::Denied(cause), now),
+            DialFailure::Failed(failure) => self.miss(candidate, failure, now),
+        }
+    }
+
+    /// A dial that was not ours, or a connection, met an identity at an address.
+    pub(super) fn observe(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
+        let candidates: Vec<_> = self.order.at_address(address).cloned().collect();
+        for candidate in candidates {
+            // What is under way will tell for itself.
+            if self.dials.of(&candidate).is_none() {
+                self.identify(&candidate, peer, Proved::Observed, now);
+            }
+        }
+    }
+
+    /// Somebody connected from an address. Its host is that of a candidate, perhaps: then there is
+    /// reason to look there now, but not to believe anything yet.
+    pub(super) fn hint_host(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
+        let at_host = match address.ip() {
+            Some(ip) => self.order.at_host(ip).to_vec(),
+            None => return,
+        };
+        if at_host
+            .iter()
+            .any(|c| self.table.get(c).is_some_and(|e| e.peer == peer))
+        {
+            return;
+        }
+        for candidate in at_host
+            .iter()
+            .take(self.config.limits.probes_per_host.get())
+        {
+            self.hint(candidate, now);
+        }
+    }
+
+    /// A connected peer is said to live at an address.
+    pub(super) fn hint_address(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
+        let claimed: Vec<_> = self.order.at_address(address).cloned().collect();
+        for candidate in claimed {
+            if self.table.get(&candidate).is_none_or(|e| e.peer != peer) {
+                self.hint(&candidate, now);
+            }
+        }
+    }
+
+    fn hint(&mut self, candidate: &Candidate, now: Instant) {
+        if self.is_own(candidate) || self.dials.of(candidate).is_some() {
+            return;
+        }
+        match self.table.get(candidate).map(|e| e.peer) {
+            Some(old) if !self.connections.is_live_at(&old, candidate) => {
+                self.table.check_at(candidate, now);
+            }
+            Some(_) => {}
+            None => {
+                self.tracks.of(candidate).forgive(now);
+                if self.table.len() + self.hints.len() < HINTED {
+                    self.hints.insert(candidate.clone());
+                }
+            }
+        }
+    }
+
+    /// A handshake proved who lives at a candidate.
+    fn identify(&mut self, candidate: &Candidate, peer: PeerId, how: Proved, now: Instant) {
+        if peer == self.local {
+            return self.find_itself(candidate, now);
+        }
+        if candidate.pinned().is_some_and(|pinned| *pinned != peer) {
+            return self.mismatch(candidate, peer, now);
+        }
+        let old = self.table.get(candidate).map(|e| e.peer);
+        let alternates = self.tracks.of(candidate).see(peer, now);
+        if alternates {
+            return self.share(candidate, now);
+        }
+        let still_there =
+            old.is_some_and(|old| old != peer && self.connections.is_live_at(&old, candidate));
+        if still_there {
+            return self.contradict(candidate, now);
+        }
+        self.enter(candidate, old, peer, how, now);
+    }
+
+    /// Another identity answered at the address of a peer that is connected there. Either that
+    /// peer died and its connection has yet to notice, or both live behind one address: time tells.
+    fn contradict(&mut self, candidate: &Candidate, now: Instant) {
+        let since = *self.tracks.of(candidate).contradicted.get_or_insert(now);
+        if now.saturating_duration_since(since) >= CONNECTION_DEATH {
+            self.tracks.of(candidate).share();
+            return self.share(candidate, now);
+        }
+        self.table.check_at(candidate, since + CONNECTION_DEATH);
+    }
+
+    fn enter(
+        &mut self,
+        candidate: &Candidate,
+        old: Option<PeerId>,
+        peer: PeerId,
+        how: Proved,
+        now: Instant,
+    ) {
+        if old.is_some_and(|old| old != peer) {
+            self.table.remove(candidate);
+        }
+        let next = self.next_check(candidate, now);
+        self.table.enter(candidate, peer, how, now, next);
+        self.tracks.of(candidate).succeed();
+        if let Some(walker) = self.walkers.get_mut(&candidate.family()) {
+            walker.note_route();
+        }
+        if old == Some(peer) {
+            return;
+        }
+        let address = candidate.address().clone();
+        self.outputs.push_back(Output::Announce {
+            peer,
+            address: address.clone(),
+        });
+        match old {
+            Some(old) => {
+                // The selection sees a new peer there, and has it connected.
+                self.selected.remove(candidate);
+                let gone = self.is_gone(&old);
+                self.tell(Event::Replaced {
+                    address,
+                    old,
+                    new: peer,
+                    gone,
+                });
+            }
+            None => self.tell(Event::Verified { peer, address, how }),
+        }
+    }
+
+    /// The address leads to ourselves.
+    fn find_itself(&mut self, candidate: &Candidate, now: Instant) {
+        let track = self.tracks.of(candidate);
+        track.succeed();
+        track.itself = Some(now);
+        if let Some(entry) = self.table.remove(candidate) {
+            let address = candidate.address().clone();
+            let (old, new, gone) = (entry.peer, self.local, self.is_gone(&entry.peer));
+            self.tell(Event::Replaced {
+                address,
+                old,
+                new,
+                gone,
+            });
+        }
+    }
+
+    /// A pinned address answered with another identity.
+    fn mismatch(&mut self, candidate: &Candidate, obtained: PeerId, now: Instant) {
+        let Some(pinned) = candidate.pinned().copied() else {
+            return;
+        };
+        let failure = Failure::PinMismatch(obtained);
+        let told = self
+            .tracks
+            .get(candidate)
+            .and_then(|t| t.failed.as_ref())
+            .is_some_and(|failed| failed.reason == failure);
+        let address = candidate.address().clone();
+        if !told {
+            self.tell(Event::PinMismatch {
+                address: address.clone(),
+                pinned,
+                obtained,
+            });
+        }
+        // The pinned peer is proved to be gone from there: no second opinion is needed.
+        let entry = self.table.remove(candidate);
+        self.punish(candidate, failure.clone(), now);
+        self.tracks.of(candidate).reported = true;
+        if let Some(entry) = entry {
+            self.withdrawn(candidate, Some(entry.peer), failure);
+        }
+    }
+
+    /// Identities alternate at the address. It is tried again at the pace of the longest back-off.
+    fn share(&mut self, candidate: &Candidate, now: Instant) {
+        let entry = self.table.remove(candidate);
+        let track = self.tracks.of(candidate);
+        let told = track
+            .failed
+            .as_ref()
+            .is_some_and(|f| f.reason == Failure::Shared);
+        track.fail(Failure::Shared, now, self.config.retry_cap);
+        if told {
+            return;
+        }
+        track.reported = true;
+        // A peer that is connected lives, though not there: nobody is to be told to drop it.
+        let peer = entry
+            .map(|e| e.peer)
+            .filter(|p| !self.connections.is_connected(p));
+        let gone = peer.is_some_and(|p| self.is_gone(&p));
+        let address = candidate.address().clone();
+        self.tell(Event::SharedAddress {
+            address,
+            peer,
+            gone,
+        });
+    }
+
+    /// The peer is connected or being dialled by somebody else: ask again shortly.
+    fn postpone(&mut self, candidate: &Candidate, now: Instant) {
+        let soon = now + self.jitter(self.config.retry_base);
+        if self.table.get(candidate).is_some() {
+            self.table.check_at(candidate, soon);
+        } else {
+            let pause = soon.saturating_duration_since(now);
+            self.tracks
+                .of(candidate)
+                .postpone(Failure::Aborted, now, pause);
+        }
+    }
+
+    /// A behaviour of ours is in the way. That says nothing about the address.
+    fn deny(&mut self, candidate: &Candidate, failure: Failure, now: Instant) {
+        if self.table.get(candidate).is_some() {
+            let next = self.next_check(candidate, now);
+            return self.table.check_at(candidate, next);
+        }
+        let failures = self.tracks.get(candidate).map_or(0, |t| t.failures) + 1;
+        let pause = self.pause(failures);
+        self.tracks.of(candidate).fail(failure.clone(), now, pause);
+        self.report(candidate, None, failure);
+    }
+
+    /// The address could not be reached.
+    fn miss(&mut self, candidate: &Candidate, failure: Failure, now: Instant) {
+        if let Failure::NoRoute(_) = failure
+            && let Some(walker) = self.walkers.get_mut(&candidate.family())
+        {
+            walker.note_no_route();
+        }
+        if self.table.get(candidate).is_none() {
+            self.punish(candidate, failure.clone(), now);
+            return self.report(candidate, None, failure);
+        }
+        if self.table.fail(candidate) < FAILURES {
+            let soon = now + self.jitter(self.config.retry_base);
+            return self.table.check_at(candidate, soon);
+        }
+        let entry = self.table.remove(candidate);
+        self.punish(candidate, failure.clone(), now);
+        self.withdrawn(candidate, entry.map(|e| e.peer), failure);
+    }
+
+    fn withdrawn(&mut self, candidate: &Candidate, peer: Option<PeerId>, failure: Failure) {
+        if self.selected.remove(candidate) {
+            self.hasten();
+        }
+        self.report(candidate, peer, failure);
+    }
+
+    /// Tells that an address cannot be reached, once until it was reached again; but always when
+    /// an entry is withdrawn.
+    fn report(&mut self, candidate: &Candidate, peer: Option<PeerId>, reason: Failure) {
+        let track = self.tracks.of(candidate);
+        if std::mem::replace(&mut track.reported, true) && peer.is_none() {
+            return;
+        }
+        let gone = peer.is_some_and(|p| self.is_gone(&p));
+        let address = candidate.address().clone();
+        self.tell(Event::Unreachable {
+            address,
+            peer,
+            gone,
+            reason,
+        });
+    }
+
+    pub(super) fn is_gone(&self, peer: &PeerId) -> bool {
+        self.table.count_of(peer) == 0 && !self.connections.is_connected(peer)
+    }
+
+    fn punish(&mut self, candidate: &Candidate, failure: Failure, now: Instant) {
+        let failures = self.tracks.get(candidate).map_or(0, |t| t.failures) + 1;
+        let pause = self.pause(failures);
+        self.tracks.of(candidate).fail(failure, now, pause);
+    }
+
+    fn pause(&mut self, failures: u32) -> Duration {
+        back_off(
+            self.config.retry_base,
+            self.config.retry_cap,
+            failures,
+            &mut self.rng,
+        )
+    }
+
+    /// A new connection: the peer's entries that it proves are fresh.
+    pub(super) fn touch_live(&mut self, peer: &PeerId, now: Instant) {
+        let live: Vec<_> = self
+            .table
+            .candidates_of(peer)
+            .filter(|c| self.connections.is_live_at(peer, c))
+            .cloned()
+            .collect();
+        for candidate in live {
+            self.table.touch(&candidate, now);
+        }
+    }
+
+    /// The last connection to a peer closed.
+    pub(super) fn note_disconnected(
+        &mut self,
+        peer: &PeerId,
+        connection: &Connection,
+        lost: bool,
+        now: Instant,
+    ) {
+        let long_lived = now.saturating_duration_since(connection.since) >= SHORT_LIVED;
+        let candidates: Vec<_> = self.table.candidates_of(peer).cloned().collect();
+        for candidate in candidates {
+            let contradicted = self
+                .tracks
+                .get(&candidate)
+                .is_some_and(|t| t.contradicted.is_some());
+            let at = if contradicted || (lost && long_lived) {
+                now + self.jitter(self.config.retry_base)
+            } else {
+                self.next_check(&candidate, now)
+            };
+            self.table.check_at(&candidate, at);
+            if lost && self.selected.contains(&candidate) {
+                self.hasten();
+            }
+        }
+    }
+}

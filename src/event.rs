@@ -1,0 +1,213 @@
+//! What the discovery tells: [`Event`], [`Status`] and the reasons in them.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use libp2p_core::Multiaddr;
+use libp2p_identity::PeerId;
+
+use crate::{
+    candidate::Candidate,
+    filter::Rejection,
+    record::Dropped,
+    resolver::{LookupError, Proof},
+    source::Source,
+};
+
+/// Something that the discovery learned, or that changed.
+///
+/// A steady state is silent: nothing is told twice while it stays as it is.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// A source's candidates were learned for the first time, or changed.
+    Resolved {
+        /// The source that was looked up.
+        source: Source,
+        /// Its candidates in order, those that the filter rejected left out.
+        candidates: Arc<[Candidate]>,
+        /// Whether these are all; see [`Answer::complete`](crate::Answer::complete).
+        complete: bool,
+        /// Why they are not all, where a part of the look-up failed.
+        missing: Option<LookupError>,
+        /// What the answers say that could not be used: at most 16 examples.
+        dropped: Vec<Dropped>,
+        /// How much could not be used in all.
+        dropped_total: usize,
+        /// The weakest DNSSEC proof among the answers; `None` if one of them came without.
+        proof: Option<Proof>,
+    },
+    /// A source could not be looked up. What was known of it before is kept.
+    LookupFailed {
+        /// The source that was looked up.
+        source: Source,
+        /// Why there is no answer.
+        error: LookupError,
+        /// How often in a row it has failed, this time included.
+        failures: u32,
+        /// When it will be tried again.
+        retry_in: Duration,
+    },
+    /// DNS named an address that the filter does not let through. Told once per address.
+    Rejected {
+        /// The address.
+        address: Multiaddr,
+        /// The rule that it breaks.
+        rejection: Rejection,
+    },
+    /// A peer proved possession of its key at an address where it was not known before.
+    Verified {
+        /// The peer that lives there.
+        peer: PeerId,
+        /// The address, without `/p2p`.
+        address: Multiaddr,
+        /// How it was proved.
+        how: Proved,
+    },
+    /// An address answered with another identity. The old entry is gone.
+    Replaced {
+        /// The address, without `/p2p`.
+        address: Multiaddr,
+        /// The peer that used to live there.
+        old: PeerId,
+        /// The peer that lives there now.
+        new: PeerId,
+        /// Nothing is left of the old peer: it is verified nowhere else, and not connected.
+        gone: bool,
+    },
+    /// DNS no longer names an address, and no live connection contradicts.
+    Departed {
+        /// The peer that was verified there.
+        peer: PeerId,
+        /// The address, without `/p2p`.
+        address: Multiaddr,
+        /// Nothing is left of the peer: it is verified nowhere else, and not connected.
+        gone: bool,
+    },
+    /// An address cannot be reached, or no longer. It is tried again with back-off; told once until
+    /// it was reached again.
+    Unreachable {
+        /// The address, without `/p2p`.
+        address: Multiaddr,
+        /// The peer whose entry is withdrawn, if there was one.
+        peer: Option<PeerId>,
+        /// Nothing is left of that peer: it is verified nowhere else, and not connected. False if
+        /// there was no entry.
+        gone: bool,
+        /// What went wrong.
+        reason: Failure,
+    },
+    /// A pinned address answered with an identity other than its pin, and was not entered.
+    PinMismatch {
+        /// The address, without `/p2p`.
+        address: Multiaddr,
+        /// The identity that the record names.
+        pinned: PeerId,
+        /// The identity that answered.
+        obtained: PeerId,
+    },
+    /// Identities alternate behind an address: it is a load balancer, and no peer's own address.
+    /// Told once.
+    SharedAddress {
+        /// The address, without `/p2p`.
+        address: Multiaddr,
+        /// The peer whose entry is withdrawn, if there was one.
+        peer: Option<PeerId>,
+        /// Nothing is left of that peer: it is verified nowhere else, and not connected. False if
+        /// there was no entry.
+        gone: bool,
+    },
+    /// The status changed, or whether DNS lists us did.
+    Status {
+        /// The status from now on.
+        status: Status,
+        /// Whether the last answers name one of our own addresses; `None` before the first answer.
+        listed: Option<bool>,
+    },
+}
+
+/// Where the node stands with respect to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Status {
+    /// Nothing is known yet.
+    Starting,
+    /// DNS names nobody but us: an answer that lists only us, or NXDOMAIN or NODATA three times in
+    /// a row with nothing known before. Never the outcome of a failure to get an answer.
+    Alone,
+    /// DNS names others, and none of them can be reached.
+    Isolated,
+    /// A verified other is connected, or was verified within two re-verification intervals.
+    Joined,
+}
+
+impl Status {
+    /// Whether a readiness probe should pass: true for [`Alone`](Self::Alone), or the first node
+    /// of a deployment would wait for ever for others that wait for it, and for
+    /// [`Joined`](Self::Joined).
+    pub fn is_ready(self) -> bool {
+        matches!(self, Self::Alone | Self::Joined)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Starting => "starting",
+            Self::Alone => "alone",
+            Self::Isolated => "isolated",
+            Self::Joined => "joined",
+        })
+    }
+}
+
+/// How a peer proved that it lives at an address. Each is a completed handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Proved {
+    /// By a probe: a dial with a throw-away peer id.
+    Probe,
+    /// By a dial that expected this peer, or none.
+    Dial,
+    /// By a dial of another behaviour or of the application to the same address.
+    Observed,
+}
+
+impl fmt::Display for Proved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Probe => "probe",
+            Self::Dial => "dial",
+            Self::Observed => "observed",
+        })
+    }
+}
+
+/// Why an address could not be verified.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// Nothing answered in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// This machine has no route to the address's family.
+    #[error("no route to the address ({0})")]
+    NoRoute(Arc<str>),
+    /// The transport refused or broke the connection, or the handshake failed.
+    #[error("{0}")]
+    Transport(Arc<str>),
+    /// A behaviour of this swarm does not allow the connection.
+    #[error("denied by a behaviour of this swarm ({0})")]
+    Denied(Arc<str>),
+    /// No transport of this swarm can dial the address.
+    #[error("no transport of this swarm supports the address")]
+    Unsupported,
+    /// The dial was aborted.
+    #[error("the dial was aborted")]
+    Aborted,
+    /// Another identity than the pinned one answers.
+    #[error("{0} answers, which is not the pinned peer")]
+    PinMismatch(PeerId),
+    /// Identities alternate there.
+    #[error("identities alternate behind the address")]
+    Shared,
+}

@@ -1,0 +1,587 @@
+//! The decisions of one node, on a virtual clock.
+
+mod support;
+
+use std::num::NonZeroUsize;
+
+use libp2p::PeerId;
+use libp2p_dns_discovery::{
+    Config, Event, Identify, LookupError, Selection, Status, discovery::Expect,
+};
+use support::{Host, World, at, ip, secs};
+
+fn lowest(n: usize) -> Config {
+    Config::new().with_selection(Selection::Lowest(NonZeroUsize::new(n).expect("not zero")))
+}
+
+fn joined(world: &World) -> bool {
+    world.core.status() == Status::Joined
+}
+
+#[test]
+fn the_lowest_three_of_a_shuffled_answer_are_probed_verified_and_connected() {
+    let (mut world, peers) = World::with_peers(lowest(3), 10);
+    world.name(&[7, 3, 10, 1, 2, 9, 8, 4, 6, 5].map(ip));
+    world.until(secs(5), "three connected", |w| {
+        peers[..3].iter().all(|p| w.is_connected(p))
+    });
+    assert_eq!(world.selected(), peers[..3]);
+    assert_eq!(world.core.peers().count(), 3, "nobody else was looked at");
+    // A probe and a connection each, and nothing more.
+    assert_eq!(world.dials.len(), 6);
+    assert_eq!(world.announced.len(), 3);
+    assert!(joined(&world));
+}
+
+#[test]
+fn the_dead_are_walked_past_and_taken_up_again_within_one_back_off_cap() {
+    let (mut world, peers) = World::with_peers(lowest(3), 6);
+    world.set(ip(1), Host::Refuses);
+    world.set(ip(2), Host::Refuses);
+    world.until(secs(10), "three verified", |w| w.selected() == peers[2..5]);
+    // An hour of failures brings the back-off to its cap.
+    world.run(secs(3600));
+    world.set(ip(1), Host::Lives(peers[0]));
+    world.until(secs(300), "the lowest adopted", |w| {
+        w.selected().contains(&peers[0])
+    });
+    assert_eq!(world.selected(), [peers[0], peers[2], peers[3]]);
+}
+
+#[test]
+fn ourselves_take_no_place_in_whatever_form_we_meet_ourselves() {
+    let (mut world, peers) = World::with_peers(lowest(3), 6);
+    // By listen address, by handshake, and by a pin: three forms in one answer.
+    world.core.handle_own_address(&at(ip(1)));
+    world.set(ip(2), Host::Lives(world.local));
+    world.until(secs(5), "three others", |w| w.selected() == peers[2..5]);
+    assert_eq!(
+        world.dials_to(ip(1)),
+        0,
+        "what is known to be ours is not dialled"
+    );
+    assert_eq!(world.core.is_listed(), Some(true));
+    assert!(world.core.peers().all(|entry| entry.peer != world.local));
+    let pinned = format!("/ip4/10.9.9.9/tcp/4001/p2p/{}", world.local);
+    world.source(&pinned);
+    world.run(secs(60));
+    assert_eq!(
+        world
+            .dials
+            .iter()
+            .filter(|(_, a, _)| a.to_string().contains("10.9.9"))
+            .count(),
+        0
+    );
+}
+
+#[test]
+fn one_peer_takes_one_place_however_many_addresses_name_it() {
+    let (mut world, peers) = World::with_peers(lowest(3), 6);
+    world.set(ip(2), Host::Lives(peers[0]));
+    world.set(ip(3), Host::Lives(peers[0]));
+    world.until(secs(5), "three distinct", |w| w.selected().len() == 3);
+    assert_eq!(world.selected(), [peers[0], peers[3], peers[4]]);
+}
+
+#[test]
+fn a_silent_row_at_the_start_delays_by_staggers_and_not_by_timeouts() {
+    let (mut world, peers) = World::with_peers(lowest(3), 9);
+    for n in 1..=3 {
+        world.set(ip(n), Host::Silent);
+    }
+    world.until(secs(10), "three verified", |w| w.core.peers().count() == 3);
+    let took = world.now - world.start;
+    assert!(took < secs(2), "took {took:?}");
+    assert!(
+        world
+            .core
+            .peers()
+            .all(|entry| peers[3..].contains(&entry.peer))
+    );
+}
+
+#[test]
+fn probes_that_no_longer_matter_are_aborted_and_lower_ones_are_not() {
+    let (mut world, peers) = World::with_peers(lowest(1), 4);
+    world.set(ip(1), Host::Silent);
+    world.set(ip(3), Host::Silent);
+    // 1 hangs; after a stagger 2 or 3 is tried beside it; 2 answers in the end.
+    world.until(secs(5), "the second selected", |w| {
+        w.selected() == [peers[1]]
+    });
+    let after = world.aborted;
+    world.until(secs(60), "the first lives", |w| w.dials_to(ip(1)) >= 2);
+    assert_eq!(
+        after,
+        world.dials_to(ip(3)).min(1),
+        "only a probe beyond the places is aborted"
+    );
+}
+
+#[test]
+fn a_live_connection_is_verification_and_an_idle_peer_is_verified_by_its_known_id() {
+    let (mut world, peers) = World::with_peers(lowest(1), 1);
+    world.idle = None;
+    world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
+    let dials = world.dials.len();
+    world.run(secs(600));
+    assert_eq!(world.dials.len(), dials, "a connected peer is not dialled");
+
+    let id = world.connections[0].0;
+    world.close(id, peers[0], false);
+    world.until(secs(90), "dialled again", |w| w.dials.len() > dials);
+    assert_eq!(world.dials[dials].2, Expect::Peer(peers[0]));
+    assert!(joined(&world), "an idle close is not a loss");
+}
+
+#[test]
+fn a_broken_connection_is_looked_into_at_once() {
+    let (mut world, peers) = World::with_peers(lowest(1), 3);
+    world.idle = None;
+    world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
+    world.run(secs(20));
+    world.set(ip(1), Host::Refuses);
+    world.lose(peers[0]);
+    world.until(secs(10), "the next one", |w| w.selected() == [peers[1]]);
+    let gone = world.count(
+        |e| matches!(e, Event::Unreachable { peer: Some(p), gone: true, .. } if *p == peers[0]),
+    );
+    assert_eq!(gone, 1, "the withdrawal is told once");
+}
+
+#[test]
+fn an_address_that_answers_with_another_identity_replaces_the_old_entry() {
+    let (mut world, peers) = World::with_peers(lowest(3), 3);
+    world.until(secs(5), "all connected", |w| {
+        peers.iter().all(|p| w.is_connected(p))
+    });
+    world.run(secs(20));
+    let new = world.live(ip(2));
+    world.until(secs(90), "replaced", |w| w.selected().contains(&new));
+    assert_eq!(world.selected(), [peers[0], new, peers[2]]);
+    let told = world.count(|e| {
+        matches!(e, Event::Replaced { old, new: n, gone: true, .. } if *old == peers[1] && *n == new)
+    });
+    assert_eq!(told, 1);
+    assert_eq!(
+        world.core.addresses_of(&peers[1]).count(),
+        0,
+        "the old one is served no longer"
+    );
+    world.until(secs(5), "the new one connected", |w| w.is_connected(&new));
+}
+
+#[test]
+fn the_identity_met_by_somebody_elses_dial_counts() {
+    let (mut world, peers) = World::with_peers(lowest(1), 3);
+    world.until(secs(5), "joined", joined);
+    let stranger = PeerId::random();
+    world.core.handle_observed(
+        &"/ip4/10.0.0.3/tcp/4001".parse().expect("valid"),
+        stranger,
+        world.now,
+    );
+    world.core.handle_observed(
+        &"/ip4/10.7.7.7/tcp/4001".parse().expect("valid"),
+        stranger,
+        world.now,
+    );
+    world.run(secs(1));
+    assert_eq!(
+        world.core.addresses_of(&stranger).count(),
+        1,
+        "candidates only"
+    );
+    assert_eq!(world.selected(), [peers[0]]);
+}
+
+#[test]
+fn an_inbound_connection_is_a_hint_and_no_proof() {
+    let (mut world, peers) = World::with_peers(lowest(1), 3);
+    world.set(ip(1), Host::Refuses);
+    world.until(secs(10), "the second", |w| w.selected() == [peers[1]]);
+    world.run(secs(1800));
+    let dials = world.dials_to(ip(1));
+    world.set(ip(1), Host::Lives(peers[0]));
+    world.accept(PeerId::random(), "/ip4/10.0.0.1/tcp/55555");
+    world.until(secs(1), "dialled at once", |w| w.dials_to(ip(1)) > dials);
+    world.until(secs(1), "the one who answers", |w| {
+        w.selected() == [peers[0]]
+    });
+}
+
+#[test]
+fn two_complete_answers_and_no_live_connection_make_a_departure() {
+    let (mut world, peers) = World::with_peers(lowest(3), 4);
+    world.idle = None;
+    world.until(secs(5), "three connected", |w| w.selected().len() == 3);
+    world.name(&[2, 3, 4].map(ip));
+    world.run(secs(600));
+    assert!(
+        world.selected().contains(&peers[0]),
+        "a live connection contradicts"
+    );
+    assert!(
+        world.is_connected(&peers[0]),
+        "DNS never closes a connection"
+    );
+
+    let id = world
+        .connections
+        .iter()
+        .find(|(_, p, _)| *p == peers[0])
+        .expect("connected")
+        .0;
+    world.close(id, peers[0], false);
+    world.until(secs(90), "departed", |w| {
+        w.count(|e| matches!(e, Event::Departed { peer, gone: true, .. } if *peer == peers[0])) == 1
+    });
+    assert_eq!(world.selected(), peers[1..4]);
+}
+
+#[test]
+fn one_omission_is_no_departure() {
+    let (mut world, peers) = World::with_peers(lowest(3), 3);
+    world.until(secs(5), "three", |w| w.selected().len() == 3);
+    world.run(secs(15));
+    let queries = world.queries.len();
+    world.name(&[2, 3].map(ip));
+    world.until(secs(60), "asked once more", |w| w.queries.len() > queries);
+    world.run(secs(1));
+    world.name(&[1, 2, 3].map(ip));
+    world.run(secs(300));
+    assert_eq!(world.selected(), peers);
+    assert_eq!(world.count(|e| matches!(e, Event::Departed { .. })), 0);
+}
+
+#[test]
+fn failures_keep_the_last_good_answer() {
+    let (mut world, peers) = World::with_peers(lowest(3), 3);
+    world.until(secs(5), "three", |w| w.selected().len() == 3);
+    for error in [
+        LookupError::TimedOut,
+        LookupError::Refused,
+        LookupError::ServerFailed("SERVFAIL".into()),
+        LookupError::nx_domain(None),
+        LookupError::no_data(None),
+    ] {
+        world.fail(error);
+        world.run(secs(600));
+        assert_eq!(world.selected(), peers);
+        assert!(joined(&world));
+    }
+    assert_eq!(world.count(|e| matches!(e, Event::Departed { .. })), 0);
+    assert!(
+        world.count(|e| matches!(e, Event::LookupFailed { .. })) > 5,
+        "and say so"
+    );
+}
+
+#[test]
+fn a_partial_answer_is_united_with_earlier_ones() {
+    let (mut world, _) = World::with_peers(lowest(3), 6);
+    world.partial = true;
+    world.name(&[4, 5, 6].map(ip));
+    world.run(secs(120));
+    world.name(&[1, 2, 3].map(ip));
+    world.run(secs(600));
+    assert_eq!(world.core.candidates().count(), 6);
+    assert_eq!(world.count(|e| matches!(e, Event::Departed { .. })), 0);
+}
+
+#[test]
+fn refreshes_follow_the_ttl_within_their_bounds() {
+    let (mut world, _) = World::with_peers(lowest(3), 3);
+    world.run(secs(3600));
+    let gaps: Vec<_> = world
+        .queries
+        .windows(2)
+        .skip(1)
+        .map(|w| w[1].0 - w[0].0)
+        .collect();
+    assert!(
+        gaps.iter().all(|gap| *gap >= secs(30)),
+        "not before the TTL of 30 s: {gaps:?}"
+    );
+    assert!(
+        gaps.iter().all(|gap| *gap <= secs(37)),
+        "a fifth later at most: {gaps:?}"
+    );
+    assert!(gaps.iter().any(|gap| *gap != gaps[0]), "jittered");
+}
+
+#[test]
+fn the_first_node_of_a_deployment_becomes_alone_and_one_without_dns_does_not() {
+    let mut world = World::new(lowest(3));
+    world.source("/dns4/peers.example./tcp/4001");
+    world.until(secs(60), "alone", |w| w.core.status() == Status::Alone);
+    assert!(world.core.status().is_ready());
+    assert_eq!(world.queries.len(), 3, "one NXDOMAIN is no proof");
+
+    for error in [
+        LookupError::TimedOut,
+        LookupError::Refused,
+        LookupError::ServerFailed("x".into()),
+    ] {
+        let mut world = World::new(lowest(3));
+        world.fail(error);
+        world.source("/dns4/peers.example./tcp/4001");
+        world.run(secs(3600));
+        assert_eq!(world.core.status(), Status::Starting);
+        assert!(
+            world.queries.len() < 100,
+            "backs off: {}",
+            world.queries.len()
+        );
+    }
+}
+
+#[test]
+fn a_node_that_dns_lists_alone_is_alone_at_once() {
+    let (mut world, _) = World::with_peers(lowest(3), 1);
+    world.set(ip(1), Host::Lives(world.local));
+    world.until(secs(2), "alone", |w| w.core.status() == Status::Alone);
+    assert_eq!(world.core.is_listed(), Some(true));
+    // A second one is named before it listens: the first stays ready until it had time to answer.
+    world.name(&[1, 2].map(ip));
+    world.set(ip(2), Host::Refuses);
+    world.run(secs(8));
+    assert_eq!(world.core.status(), Status::Alone);
+    let second = world.live(ip(2));
+    world.until(secs(30), "joined", |w| w.selected() == [second]);
+    assert_eq!(
+        world.statuses(),
+        [Status::Starting, Status::Alone, Status::Joined]
+    );
+}
+
+#[test]
+fn a_node_whose_others_are_unreachable_is_isolated_and_recovers() {
+    let (mut world, _) = World::with_peers(lowest(3), 4);
+    for n in 1..=4 {
+        world.set(ip(n), Host::Refuses);
+    }
+    world.until(secs(15), "isolated", |w| {
+        w.core.status() == Status::Isolated
+    });
+    assert!(!world.core.status().is_ready());
+    world.run(secs(7200));
+    let peer = world.live(ip(3));
+    world.until(secs(31), "joined", |w| w.selected() == [peer]);
+    assert_eq!(
+        world.statuses(),
+        [Status::Starting, Status::Isolated, Status::Joined]
+    );
+    assert!(
+        world.dials.len() < 4 * 7200 / 10,
+        "backs off: {}",
+        world.dials.len()
+    );
+}
+
+#[test]
+fn a_joined_node_that_loses_everybody_is_isolated_after_two_intervals() {
+    let (mut world, _) = World::with_peers(lowest(3), 2);
+    world.until(secs(5), "joined", joined);
+    for n in 1..=2 {
+        world.set(ip(n), Host::Silent);
+    }
+    world.until(secs(150), "isolated", |w| {
+        w.core.status() == Status::Isolated
+    });
+    assert_eq!(world.core.peers().count(), 0);
+}
+
+#[test]
+fn an_unknown_id_dial_identifies_and_connects_at_once() {
+    let (mut world, peers) = World::with_peers(lowest(2).with_identify(Identify::Dial), 2);
+    world.until(secs(5), "connected", |w| {
+        peers.iter().all(|p| w.is_connected(p))
+    });
+    assert_eq!(world.dials.len(), 2);
+    assert!(
+        world
+            .dials
+            .iter()
+            .all(|(_, _, expect)| *expect == Expect::Anyone)
+    );
+}
+
+#[test]
+fn a_pinned_address_is_dialled_as_its_pin_and_nobody_else_is_entered_there() {
+    let mut world = World::new(lowest(3));
+    let pinned = world.live(ip(1));
+    world.source(&format!("/ip4/10.0.0.1/tcp/4001/p2p/{pinned}"));
+    world.until(secs(5), "connected", |w| w.is_connected(&pinned));
+    assert_eq!(world.dials[0].2, Expect::Peer(pinned), "no probe is needed");
+
+    let other = world.live(ip(1));
+    world.run(secs(600));
+    assert_eq!(
+        world.count(|e| matches!(e, Event::PinMismatch { obtained, .. } if *obtained == other)),
+        1
+    );
+    assert_eq!(world.core.peers().count(), 0);
+    assert_eq!(
+        world.announced.iter().filter(|(p, _)| *p == other).count(),
+        0
+    );
+}
+
+#[test]
+fn alternating_identities_are_a_shared_address_and_flap_nothing() {
+    let (mut world, peers) = World::with_peers(lowest(2), 2);
+    let behind = vec![PeerId::random(), PeerId::random(), PeerId::random()];
+    world.set(ip(1), Host::Alternates(behind.clone()));
+    world.run(secs(3600));
+    assert_eq!(
+        world.count(|e| matches!(e, Event::SharedAddress { .. })),
+        1,
+        "told once"
+    );
+    assert_eq!(world.selected(), [peers[1]]);
+    assert!(
+        world.count(|e| matches!(e, Event::Replaced { .. })) <= 3,
+        "{:#?}",
+        world.events
+    );
+    assert!(
+        world.dials_to(ip(1)) < 40,
+        "retried slowly: {}",
+        world.dials_to(ip(1))
+    );
+}
+
+#[test]
+fn a_peer_that_died_with_its_connection_open_is_replaced_when_the_connection_notices() {
+    let (mut world, peers) = World::with_peers(lowest(1), 1);
+    world.idle = None;
+    world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
+    let new = world.live(ip(1));
+    world.core.handle_observed(&at(ip(1)), new, world.now);
+    world.run(secs(5));
+    assert_eq!(
+        world.count(|e| matches!(e, Event::SharedAddress { .. })),
+        0,
+        "too early to say"
+    );
+    world.lose(peers[0]);
+    world.until(secs(10), "replaced", |w| w.selected() == [new]);
+    assert_eq!(world.count(|e| matches!(e, Event::SharedAddress { .. })), 0);
+}
+
+#[test]
+fn a_family_without_a_route_costs_one_probe_per_refresh() {
+    let (mut world, _) = World::with_peers(lowest(3), 8);
+    for n in 1..=8 {
+        world.set(ip(n), Host::NoRoute);
+    }
+    world.run(secs(1800));
+    let refreshes = world.queries.len();
+    assert!(
+        world.dials.len() <= refreshes + 2,
+        "{} dials, {refreshes} refreshes",
+        world.dials.len()
+    );
+    let peer = world.live(ip(2));
+    world.until(secs(120), "a route", |w| w.selected().contains(&peer));
+}
+
+#[test]
+fn a_denied_dial_is_retried_and_says_nothing_of_the_address() {
+    let (mut world, peers) = World::with_peers(lowest(1), 1);
+    world.set(ip(1), Host::Denied);
+    world.run(secs(5));
+    assert!(world.core.peers().next().is_none());
+    world.set(ip(1), Host::Lives(peers[0]));
+    world.until(secs(31), "verified", |w| w.selected() == peers);
+}
+
+#[test]
+fn a_disqualified_peer_takes_no_place() {
+    let (mut world, peers) = World::with_peers(lowest(2), 4);
+    world.until(secs(5), "two", |w| w.selected() == peers[..2]);
+    world.core.disqualify(peers[0], world.now + secs(120));
+    world.until(secs(5), "passed over", |w| w.selected() == peers[1..3]);
+    world.until(secs(121), "back", |w| w.selected() == peers[..2]);
+}
+
+#[test]
+fn sources_and_selection_change_at_run_time() {
+    let (mut world, peers) = World::with_peers(lowest(1), 4);
+    world.until(secs(5), "one", |w| w.selected() == peers[..1]);
+    world.core.set_selection(Selection::All);
+    world.until(secs(5), "all", |w| w.selected() == peers);
+    world.core.set_selection("lowest:2".parse().expect("valid"));
+    world.run(secs(1));
+    assert_eq!(world.selected(), peers[..2]);
+    assert_eq!(
+        world.core.peers().count(),
+        4,
+        "the displaced stay in the table"
+    );
+
+    let source = "/dns4/peers.example./tcp/4001".parse().expect("valid");
+    assert!(world.core.remove_source(&source));
+    world.run(secs(1));
+    assert_eq!(world.count(|e| matches!(e, Event::Departed { .. })), 4);
+    assert!(world.is_connected(&peers[0]), "connections are left alone");
+    assert!(!world.core.remove_source(&source));
+}
+
+#[test]
+fn a_forced_refresh_asks_at_once() {
+    let (mut world, _) = World::with_peers(lowest(1), 1);
+    world.until(secs(5), "joined", joined);
+    let queries = world.queries.len();
+    world.core.refresh(world.now);
+    world.run(std::time::Duration::from_millis(5));
+    assert_eq!(world.queries.len(), queries + 1);
+}
+
+#[test]
+fn an_idle_healthy_node_wakes_for_refreshes_and_checks_alone() {
+    let (mut world, peers) = World::with_peers(lowest(3), 3);
+    world.idle = None;
+    world.until(secs(5), "three", |w| w.selected() == peers);
+    world.run(secs(60));
+    let (events, wakes, queries) = (world.events.len(), world.wakes, world.queries.len());
+    world.run(secs(3600));
+    assert_eq!(world.events.len(), events, "a steady state is silent");
+    let refreshes = world.queries.len() - queries;
+    // One check of each of three peers in 45 to 75 s.
+    let checks = 3 * 3600 / 45;
+    let wakes = world.wakes - wakes;
+    assert!(
+        wakes <= refreshes + checks,
+        "{wakes} wakes, {refreshes} refreshes"
+    );
+}
+
+#[test]
+fn the_same_inputs_and_seed_give_the_same_outputs() {
+    let run = || {
+        let (mut world, _) = World::with_peers(lowest(3), 40);
+        for n in 1..=40 {
+            let bytes = [n; 32];
+            let key = libp2p::identity::Keypair::ed25519_from_bytes(bytes).expect("32 bytes");
+            let lives = Host::Lives(key.public().to_peer_id());
+            world.set(ip(n), if n % 3 == 0 { Host::Silent } else { lives });
+        }
+        world.run(secs(600));
+        let start = world.start;
+        let dials: Vec<_> = world
+            .dials
+            .iter()
+            .map(|(at, a, e)| (*at - start, a.clone(), *e))
+            .collect();
+        let events: Vec<_> = world
+            .events
+            .iter()
+            .map(|(at, e)| (*at - start, format!("{e:?}")))
+            .collect();
+        (dials, events)
+    };
+    assert_eq!(run(), run());
+}

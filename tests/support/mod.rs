@@ -1,0 +1,387 @@
+//! One node of the core in a world that the test makes up: a zone, hosts behind addresses, and a
+//! clock that jumps from one thing to the next. No socket, no task, no waiting.
+
+#![allow(dead_code, reason = "each test file uses its own part of the support")]
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    net::IpAddr,
+    time::Duration,
+};
+
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
+use libp2p_dns_discovery::{
+    Answer, Config, Event, Failure, LookupError, Query, Source, Status,
+    discovery::{DialFailure, DialId, Direction, Discovery, Expect, LookupId, Output},
+    hickory_proto,
+};
+use web_time::Instant;
+
+/// What is behind an address.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Host {
+    /// This peer answers.
+    Lives(PeerId),
+    /// These peers answer in turn.
+    Alternates(Vec<PeerId>),
+    /// Nothing answers, and nothing says so.
+    Silent,
+    /// The connection is refused.
+    Refuses,
+    /// There is no route.
+    NoRoute,
+    /// A behaviour of our own swarm is in the way.
+    Denied,
+}
+
+#[derive(Debug)]
+enum Input {
+    Lookup(LookupId, Result<Answer, LookupError>),
+    Dial(DialId, Multiaddr, Expect),
+    Timeout,
+}
+
+/// The world of one node.
+pub struct World {
+    pub core: Discovery,
+    pub local: PeerId,
+    pub now: Instant,
+    pub start: Instant,
+    pub latency: Duration,
+    pub zone: HashMap<(String, RecordType), Result<Vec<Record>, LookupError>>,
+    pub partial: bool,
+    pub hosts: HashMap<Multiaddr, Host>,
+    pub events: Vec<(Instant, Event)>,
+    pub dials: Vec<(Instant, Multiaddr, Expect)>,
+    pub queries: Vec<(Instant, Query)>,
+    pub announced: Vec<(PeerId, Multiaddr)>,
+    pub aborted: usize,
+    pub wakes: usize,
+    pub connections: Vec<(ConnectionId, PeerId, Multiaddr)>,
+    /// Connections close by themselves after this long.
+    pub idle: Option<Duration>,
+    queue: BTreeMap<(Instant, usize), Input>,
+    closes: BTreeMap<(Instant, usize), (ConnectionId, PeerId)>,
+    cancelled: HashSet<DialId>,
+    turns: usize,
+    serial: usize,
+}
+
+impl World {
+    pub fn new(config: Config) -> Self {
+        let local = PeerId::random();
+        #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
+        let now = Instant::now();
+        Self {
+            core: Discovery::new(config, local, 1, now),
+            local,
+            now,
+            start: now,
+            latency: Duration::from_millis(1),
+            zone: HashMap::new(),
+            partial: false,
+            hosts: HashMap::new(),
+            events: Vec::new(),
+            dials: Vec::new(),
+            queries: Vec::new(),
+            announced: Vec::new(),
+            aborted: 0,
+            wakes: 0,
+            connections: Vec::new(),
+            idle: Some(Duration::from_secs(10)),
+            queue: BTreeMap::new(),
+            closes: BTreeMap::new(),
+            cancelled: HashSet::new(),
+            turns: 0,
+            serial: 0,
+        }
+    }
+
+    /// A world with the source `/dns/peers.example./tcp/4001` and `n` living hosts 10.0.0.1 to n.
+    pub fn with_peers(config: Config, n: u8) -> (Self, Vec<PeerId>) {
+        let mut world = Self::new(config);
+        let ips: Vec<_> = (1..=n).map(ip).collect();
+        world.name(&ips);
+        let peers = ips.iter().map(|ip| world.live(*ip)).collect();
+        world.source("/dns4/peers.example./tcp/4001");
+        (world, peers)
+    }
+
+    pub fn source(&mut self, source: &str) -> Source {
+        let source: Source = source.parse().expect("a source");
+        self.core.add_source(source.clone(), self.now);
+        source
+    }
+
+    /// Makes `peers.example.` name these addresses.
+    pub fn name(&mut self, ips: &[IpAddr]) {
+        let records = ips
+            .iter()
+            .map(|ip| address_record("peers.example.", *ip, 30))
+            .collect();
+        self.zone
+            .insert(("peers.example.".into(), RecordType::A), Ok(records));
+    }
+
+    pub fn fail(&mut self, error: LookupError) {
+        self.zone
+            .insert(("peers.example.".into(), RecordType::A), Err(error));
+    }
+
+    /// Puts a new peer behind port 4001 of an address.
+    pub fn live(&mut self, ip: IpAddr) -> PeerId {
+        let peer = PeerId::random();
+        self.hosts.insert(at(ip), Host::Lives(peer));
+        peer
+    }
+
+    pub fn set(&mut self, ip: IpAddr, host: Host) {
+        self.hosts.insert(at(ip), host);
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        self.run_until(end, |_| false);
+    }
+
+    /// Lets time pass until `done`, or fails after `limit`.
+    pub fn until(&mut self, limit: Duration, what: &str, done: impl Fn(&Self) -> bool) {
+        let end = self.now + limit;
+        assert!(
+            self.run_until(end, &done),
+            "not within {limit:?}: {what}; events {:#?}",
+            self.events
+        );
+    }
+
+    fn run_until(&mut self, end: Instant, done: impl Fn(&Self) -> bool) -> bool {
+        loop {
+            self.drain();
+            if done(self) {
+                return true;
+            }
+            let next_input = self.queue.keys().next().map(|(at, _)| *at);
+            let next_close = self.closes.keys().next().map(|(at, _)| *at);
+            let wake = self.core.poll_timeout();
+            let Some(next) = [next_input, next_close, wake].into_iter().flatten().min() else {
+                self.now = end;
+                return false;
+            };
+            if next > end {
+                self.now = end;
+                return false;
+            }
+            self.now = self.now.max(next);
+            if wake == Some(next) {
+                self.wakes += 1;
+                self.core.handle_timeout(self.now);
+            }
+            self.deliver();
+        }
+    }
+
+    fn deliver(&mut self) {
+        while let Some(entry) = self.queue.first_entry().filter(|e| e.key().0 <= self.now) {
+            match entry.remove() {
+                Input::Lookup(id, result) => self.core.handle_lookup(id, result),
+                Input::Dial(id, address, expect) => self.finish_dial(id, &address, expect),
+                Input::Timeout => {}
+            }
+        }
+        while let Some(entry) = self.closes.first_entry().filter(|e| e.key().0 <= self.now) {
+            let (id, peer) = entry.remove();
+            self.close(id, peer, false);
+        }
+    }
+
+    /// Closes a connection, if it is still there.
+    pub fn close(&mut self, id: ConnectionId, peer: PeerId, lost: bool) {
+        if self.connections.iter().any(|(c, ..)| *c == id) {
+            self.connections.retain(|(c, ..)| *c != id);
+            self.core.handle_disconnected(id, &peer, lost, self.now);
+        }
+    }
+
+    /// A remote connects to us.
+    pub fn accept(&mut self, peer: PeerId, address: &str) -> ConnectionId {
+        let id = ConnectionId::new_unchecked(1_000_000 + self.serial);
+        self.serial += 1;
+        let address: Multiaddr = address.parse().expect("an address");
+        self.connections.push((id, peer, address.clone()));
+        self.core
+            .handle_connected(id, peer, &address, Direction::Accepted, self.now);
+        id
+    }
+
+    /// All connections to a peer break.
+    pub fn lose(&mut self, peer: PeerId) {
+        let ids: Vec<_> = self
+            .connections
+            .iter()
+            .filter(|(_, p, _)| *p == peer)
+            .map(|(c, ..)| *c)
+            .collect();
+        for id in ids {
+            self.close(id, peer, true);
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.core.poll_output(self.now) {
+            match output {
+                Output::Lookup { id, query } => {
+                    let result = self.answer(&query);
+                    self.queries.push((self.now, query));
+                    self.schedule(self.latency, Input::Lookup(id, result));
+                }
+                Output::Dial {
+                    id,
+                    address,
+                    expect,
+                } => {
+                    self.dials.push((self.now, address.clone(), expect));
+                    if self.hosts.get(&address) != Some(&Host::Silent) {
+                        self.schedule(self.latency, Input::Dial(id, address, expect));
+                    }
+                }
+                Output::Abort { id } => {
+                    self.aborted += 1;
+                    self.cancelled.insert(id);
+                }
+                Output::Announce { peer, address } => self.announced.push((peer, address)),
+                Output::Event(event) => self.events.push((self.now, event)),
+                _ => {}
+            }
+        }
+    }
+
+    fn schedule(&mut self, after: Duration, input: Input) {
+        self.serial += 1;
+        self.queue.insert((self.now + after, self.serial), input);
+    }
+
+    fn answer(&self, query: &Query) -> Result<Answer, LookupError> {
+        let key = (query.name.to_ascii().to_lowercase(), query.record_type);
+        match self.zone.get(&key) {
+            Some(Ok(records)) => {
+                Ok(Answer::new(query.name.clone(), records.clone()).with_complete(!self.partial))
+            }
+            Some(Err(error)) => Err(error.clone()),
+            None => Err(LookupError::nx_domain(Some(Duration::from_secs(5)))),
+        }
+    }
+
+    fn finish_dial(&mut self, id: DialId, address: &Multiaddr, expect: Expect) {
+        if self.cancelled.contains(&id) {
+            return;
+        }
+        let peer = match self.hosts.get(address).cloned() {
+            Some(Host::Lives(peer)) => peer,
+            Some(Host::Alternates(peers)) => {
+                self.turns += 1;
+                peers[self.turns % peers.len()]
+            }
+            Some(Host::NoRoute) => {
+                return self.miss(id, Failure::NoRoute("network unreachable".into()));
+            }
+            Some(Host::Denied) => {
+                let denied = DialFailure::Denied("limit reached".into());
+                return self.core.handle_dial_failure(id, denied, self.now);
+            }
+            Some(Host::Silent) => return,
+            Some(Host::Refuses) | None => {
+                return self.miss(id, Failure::Transport("connection refused".into()));
+            }
+        };
+        let connects = match expect {
+            Expect::Peer(expected) => expected == peer,
+            Expect::Anyone => peer != self.local,
+            _ => false,
+        };
+        if connects {
+            self.connect(id, peer, address.clone());
+        } else {
+            self.core
+                .handle_dial_failure(id, DialFailure::Identity(peer), self.now);
+        }
+    }
+
+    fn miss(&mut self, id: DialId, failure: Failure) {
+        self.core
+            .handle_dial_failure(id, DialFailure::Failed(failure), self.now);
+    }
+
+    fn connect(&mut self, dial: DialId, peer: PeerId, address: Multiaddr) {
+        self.serial += 1;
+        let id = ConnectionId::new_unchecked(self.serial);
+        self.connections.push((id, peer, address.clone()));
+        let direction = Direction::Dialled(Some(dial));
+        self.core
+            .handle_connected(id, peer, &address, direction, self.now);
+        if let Some(idle) = self.idle {
+            self.closes
+                .insert((self.now + idle, self.serial), (id, peer));
+        }
+    }
+
+    pub fn is_connected(&self, peer: &PeerId) -> bool {
+        self.connections.iter().any(|(_, p, _)| p == peer)
+    }
+
+    /// The peers that take a place, in order.
+    pub fn selected(&self) -> Vec<PeerId> {
+        self.core
+            .selected()
+            .filter_map(|c| self.core.peer_at(c.address()))
+            .map(|entry| entry.peer)
+            .collect()
+    }
+
+    pub fn statuses(&self) -> Vec<Status> {
+        let mut statuses: Vec<_> = self
+            .events
+            .iter()
+            .filter_map(|(_, event)| match event {
+                Event::Status { status, .. } => Some(*status),
+                _ => None,
+            })
+            .collect();
+        statuses.dedup();
+        statuses
+    }
+
+    pub fn dials_to(&self, ip: IpAddr) -> usize {
+        self.dials
+            .iter()
+            .filter(|(_, address, _)| *address == at(ip))
+            .count()
+    }
+
+    pub fn count(&self, which: impl Fn(&Event) -> bool) -> usize {
+        self.events.iter().filter(|(_, event)| which(event)).count()
+    }
+}
+
+/// The address of the n-th host.
+pub fn ip(n: u8) -> IpAddr {
+    [10, 0, 0, n].into()
+}
+
+/// Where the hosts listen.
+pub fn at(ip: IpAddr) -> Multiaddr {
+    Multiaddr::from(ip).with(libp2p::multiaddr::Protocol::Tcp(4001))
+}
+
+pub fn address_record(name: &str, ip: IpAddr, ttl: u32) -> Record {
+    let data = match ip {
+        IpAddr::V4(ip) => RData::A(ip.into()),
+        IpAddr::V6(ip) => RData::AAAA(ip.into()),
+    };
+    Record::from_rdata(Name::from_ascii(name).expect("a name"), ttl, data)
+}
+
+pub fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
