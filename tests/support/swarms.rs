@@ -1,0 +1,149 @@
+//! Swarms over the memory transport with Noise: plaintext would prove no identity.
+
+#![allow(dead_code, reason = "each test file uses its own part of the support")]
+
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex},
+    task::Poll,
+    time::Duration,
+};
+
+use futures::{StreamExt, future::poll_fn};
+use libp2p::{
+    Multiaddr, PeerId, Swarm, Transport,
+    core::{
+        transport::{ListenerId, MemoryTransport},
+        upgrade::Version,
+    },
+    identity::Keypair,
+    noise,
+    swarm::{self, NetworkBehaviour, SwarmEvent},
+    yamux,
+};
+use libp2p_dns_discovery::{Config, Filter, resolver::zone::Zone};
+
+/// No test waits longer than this for anything; none of them needs a hundredth of it.
+pub const LIMIT: Duration = Duration::from_secs(60);
+
+/// The source that all swarms of a test have.
+pub const SOURCE: &str = "/dnsaddr/peers.example.";
+
+/// A swarm that listens on `/memory/PORT`.
+pub fn memory_swarm<B: NetworkBehaviour>(
+    port: u64,
+    behaviour: impl FnOnce(&Keypair) -> B,
+) -> Swarm<B> {
+    memory_swarm_with_idle(port, Duration::from_secs(10), behaviour)
+}
+
+/// The same, with a time after which idle connections are closed.
+pub fn memory_swarm_with_idle<B: NetworkBehaviour>(
+    port: u64,
+    idle: Duration,
+    behaviour: impl FnOnce(&Keypair) -> B,
+) -> Swarm<B> {
+    let key = Keypair::generate_ed25519();
+    let transport = MemoryTransport::default()
+        .upgrade(Version::V1)
+        .authenticate(noise::Config::new(&key).expect("a key"))
+        .multiplex(yamux::Config::default())
+        .boxed();
+    let behaviour = behaviour(&key);
+    let config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(idle);
+    let mut swarm = Swarm::new(transport, behaviour, key.public().to_peer_id(), config);
+    let listener = swarm.listen_on(memory(port)).expect("a free port");
+    LISTENERS
+        .lock()
+        .expect("not poisoned")
+        .insert(*swarm.local_peer_id(), listener);
+    swarm
+}
+
+/// Ends a swarm, so that its port is free: the memory transport keeps it otherwise.
+pub fn retire<B: NetworkBehaviour>(mut swarm: Swarm<B>) {
+    let listener = LISTENERS
+        .lock()
+        .expect("not poisoned")
+        .remove(swarm.local_peer_id());
+    assert!(swarm.remove_listener(listener.expect("it listens")));
+}
+
+static LISTENERS: LazyLock<Mutex<HashMap<PeerId, ListenerId>>> = LazyLock::new(Mutex::default);
+
+pub fn memory(port: u64) -> Multiaddr {
+    Multiaddr::from(libp2p::multiaddr::Protocol::Memory(port))
+}
+
+/// Ports that no other test of this process uses.
+pub fn ports(n: u64) -> Vec<u64> {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static NEXT: AtomicU64 = AtomicU64::new(1_000);
+    let first = NEXT.fetch_add(n, Ordering::Relaxed);
+    (first..first + n).collect()
+}
+
+/// A zone in which [`SOURCE`] names these ports.
+pub fn zone(ports: &[u64]) -> Zone {
+    let zone = Zone::new();
+    name(&zone, ports);
+    zone
+}
+
+pub fn name(zone: &Zone, ports: &[u64]) {
+    let addresses: Vec<_> = ports.iter().map(|port| memory(*port)).collect();
+    zone.set_dnsaddr("peers.example.", addresses);
+}
+
+/// Intervals that let a test see in a second what takes minutes.
+pub fn quick() -> Config {
+    Config::new()
+        .with_filter(Filter::default().with_memory(true).with_loopback(true))
+        .with_min_refresh(Duration::from_millis(200))
+        .with_max_refresh(Duration::from_millis(400))
+        .with_reverify_interval(Duration::from_millis(400))
+        .with_repair_interval(Duration::from_secs(3_600))
+        .with_retry(Duration::from_millis(50), Duration::from_millis(400))
+}
+
+/// Drives all swarms until `done`, which sees every event first; panics after [`LIMIT`].
+pub async fn drive<B: NetworkBehaviour>(
+    swarms: &mut [Swarm<B>],
+    what: &str,
+    mut done: impl FnMut(&mut [Swarm<B>], Option<(usize, SwarmEvent<B::ToSwarm>)>) -> bool,
+) {
+    let driven = async {
+        if done(swarms, None) {
+            return;
+        }
+        loop {
+            let (index, event) = next(swarms).await;
+            if done(swarms, Some((index, event))) {
+                return;
+            }
+        }
+    };
+    assert!(
+        tokio::time::timeout(LIMIT, driven).await.is_ok(),
+        "not in time: {what}"
+    );
+}
+
+async fn next<B: NetworkBehaviour>(swarms: &mut [Swarm<B>]) -> (usize, SwarmEvent<B::ToSwarm>) {
+    let mut start = 0;
+    poll_fn(|cx| {
+        for offset in 0..swarms.len() {
+            let index = (start + offset) % swarms.len();
+            if let Poll::Ready(Some(event)) = swarms[index].poll_next_unpin(cx) {
+                start = index + 1;
+                return Poll::Ready((index, event));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+pub fn ids<B: NetworkBehaviour>(swarms: &[Swarm<B>]) -> Vec<PeerId> {
+    swarms.iter().map(|swarm| *swarm.local_peer_id()).collect()
+}
