@@ -1,12 +1,6 @@
 //! Keeps the routing table of `libp2p-kad` true to what was verified.
 //!
-//! One line in the event loop:
-//!
-//! ```ignore
-//! SwarmEvent::Behaviour(MyEvent::Discovery(event)) => {
-//!     libp2p_dns_discovery::kad::update(&mut swarm.behaviour_mut().kad, &event);
-//! }
-//! ```
+//! One line in the event loop: hand every [`Event`] to [`update`].
 //!
 //! Kademlia by itself never forgets a peer whose address now answers with another identity: it
 //! drops addresses only on transport errors, and never the last one.

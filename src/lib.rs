@@ -1,5 +1,8 @@
-//! Lets a libp2p swarm bootstrap itself from DNS.
-
+#![cfg_attr(all(feature = "hickory", feature = "kad"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "hickory", feature = "kad")),
+    doc = "Lets a libp2p swarm bootstrap itself from DNS."
+)]
 #![deny(missing_docs, missing_debug_implementations, unreachable_pub)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
