@@ -211,27 +211,24 @@ impl<R: Resolver> Behaviour<R> {
         );
     }
 
+    /// Every dial takes a port of its own: nodes that select each other dial at the same time, and
+    /// with the listening ports reused, both dials would share one four-tuple and fail.
     fn dial(&mut self, id: DialId, address: Multiaddr, expect: Expect) -> DialOpts {
         let (opts, probe) = match expect {
             Expect::Probe => {
                 // Each probe has an id of its own, or a second one to the same id would be held
                 // back as long as the first one is under way.
                 let peer = PeerId::random();
-                let opts = DialOpts::peer_id(peer)
-                    .condition(PeerCondition::Always)
-                    .allocate_new_port()
-                    .addresses(vec![address])
-                    .build();
-                (opts, Some(peer))
+                (to_peer(peer, PeerCondition::Always, address), Some(peer))
             }
-            Expect::Peer(peer) => {
-                let opts = DialOpts::peer_id(peer)
-                    .condition(PeerCondition::DisconnectedAndNotDialing)
-                    .addresses(vec![address])
-                    .build();
-                (opts, None)
+            Expect::Peer(peer) => (
+                to_peer(peer, PeerCondition::DisconnectedAndNotDialing, address),
+                None,
+            ),
+            Expect::Anyone => {
+                let opts = DialOpts::unknown_peer_id().address(address);
+                (opts.allocate_new_port().build(), None)
             }
-            Expect::Anyone => (DialOpts::unknown_peer_id().address(address).build(), None),
         };
         self.dials.insert(opts.connection_id(), (id, probe));
         opts
@@ -475,6 +472,13 @@ impl<R: Resolver> NetworkBehaviour for Behaviour<R> {
             return Poll::Pending;
         }
     }
+}
+
+fn to_peer(peer: PeerId, condition: PeerCondition, address: Multiaddr) -> DialOpts {
+    let opts = DialOpts::peer_id(peer)
+        .condition(condition)
+        .allocate_new_port();
+    opts.addresses(vec![address]).build()
 }
 
 /// The one place where the clock is read.

@@ -89,7 +89,12 @@ pub struct Discovery {
     /// Since when others are named and none is verified.
     deserted: Option<Instant>,
     status: Status,
+    /// Whether DNS lists us, as last told.
     listed: Option<bool>,
+    /// The same, as last computed.
+    listed_now: Option<bool>,
+    /// Whether the candidates changed, or which of them are ours: it takes a look at all of them.
+    stale_listed: bool,
     outputs: VecDeque<Output>,
     dirty: bool,
     /// Whether the members of a source changed since the order was last made.
@@ -197,6 +202,8 @@ impl Discovery {
             deserted: None,
             status: Status::Starting,
             listed: None,
+            listed_now: None,
+            stale_listed: false,
             outputs: VecDeque::new(),
             dirty: true,
             stale_order: false,
@@ -358,6 +365,7 @@ impl Discovery {
             if *count == 0 {
                 self.own.remove(&address);
             }
+            self.stale_listed = true;
             self.dirty = true;
         }
     }

@@ -585,3 +585,108 @@ fn the_same_inputs_and_seed_give_the_same_outputs() {
     };
     assert_eq!(run(), run());
 }
+
+#[test]
+fn a_fallback_transport_has_its_turn_when_the_better_one_failed_and_takes_no_second_place() {
+    let mut world = World::new(lowest(3));
+    world.name(&[ip(1), ip(2)]);
+    let quic = |n: u8| -> libp2p::Multiaddr {
+        format!("/ip4/10.0.0.{n}/udp/4001/quic-v1")
+            .parse()
+            .expect("an address")
+    };
+    let (first, second) = (PeerId::random(), PeerId::random());
+    world.hosts.insert(quic(1), Host::Lives(first));
+    world.set(ip(1), Host::Lives(first));
+    world.hosts.insert(quic(2), Host::Refuses);
+    world.set(ip(2), Host::Lives(second));
+    world.source("/dns4/peers.example./udp/4001/quic-v1|/tcp/4001");
+    world.until(secs(10), "both", |w| w.selected() == [first, second]);
+    world.run(secs(60));
+    assert_eq!(world.dials_to(ip(1)), 0, "QUIC works there");
+    assert!(world.core.peer_at(&quic(1)).is_some());
+    assert!(world.core.peer_at(&at(ip(2))).is_some());
+    // QUIC comes back: it is found within the back-off's cap, and the peer keeps one place.
+    world.hosts.insert(quic(2), Host::Lives(second));
+    world.until(secs(310), "QUIC again", |w| {
+        w.core.peer_at(&quic(2)).is_some()
+    });
+    assert_eq!(world.selected(), [first, second]);
+}
+
+#[test]
+fn what_the_filter_rejects_is_told_once_and_never_dialled() {
+    let (mut world, peers) = World::with_peers(lowest(3), 1);
+    let loopback = std::net::IpAddr::from([127, 0, 0, 1]);
+    let multicast = std::net::IpAddr::from([224, 0, 0, 1]);
+    world.name(&[loopback, multicast, ip(1)]);
+    world.set(loopback, Host::Lives(PeerId::random()));
+    world.until(secs(5), "the honest one", |w| w.selected() == peers);
+    world.run(secs(600));
+    assert_eq!(world.count(|e| matches!(e, Event::Rejected { .. })), 2);
+    assert_eq!(world.dials_to(loopback) + world.dials_to(multicast), 0);
+    let rejected = |state| matches!(state, libp2p_dns_discovery::CandidateState::Rejected(_));
+    assert_eq!(
+        world
+            .core
+            .candidates()
+            .filter(|(_, state)| rejected(state.clone()))
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn the_candidates_of_a_source_are_told_in_order_and_again_only_when_they_change() {
+    let (mut world, _) = World::with_peers(lowest(1), 0);
+    let source = "/dns4/peers.example./tcp/4001".parse().expect("valid");
+    world.name(&[3, 1, 2].map(ip));
+    world.run(secs(300));
+    world.name(&[2, 3, 1].map(ip));
+    world.run(secs(300));
+    let resolved = |w: &World| w.count(|e| matches!(e, Event::Resolved { .. }));
+    let told = resolved(&world);
+    let candidates = world.core.candidates_of(&source).expect("resolved");
+    let addresses: Vec<_> = candidates.iter().map(|c| c.address().clone()).collect();
+    assert_eq!(addresses, [1, 2, 3].map(|n| at(ip(n))));
+    world.run(secs(600));
+    assert_eq!(resolved(&world), told, "a shuffle is no change");
+    world.name(&[1, 2, 3, 4].map(ip));
+    world.run(secs(60));
+    assert_eq!(resolved(&world), told + 1);
+}
+
+#[test]
+fn stale_and_unknown_ids_change_nothing() {
+    let (mut world, peers) = World::with_peers(lowest(1), 1);
+    world.set(ip(1), Host::Silent);
+    world.until(secs(15), "given up", |w| w.aborted == 1);
+    // The answer to the probe that was given up comes after all.
+    let before = world.events.len();
+    world.late_identity(peers[0]);
+    world.run(std::time::Duration::from_millis(1));
+    assert_eq!(world.core.peers().count(), 0);
+    assert_eq!(world.events.len(), before);
+}
+
+#[test]
+fn a_resolver_that_never_answers_is_given_up_and_asked_again() {
+    let mut world = World::new(lowest(1));
+    world.deaf = true;
+    world.source("/dns4/peers.example./tcp/4001");
+    world.until(secs(60), "two failures", |w| {
+        w.count(|e| {
+            matches!(
+                e,
+                Event::LookupFailed {
+                    error: LookupError::TimedOut,
+                    ..
+                }
+            )
+        }) == 2
+    });
+    world.deaf = false;
+    let peer = world.live(ip(1));
+    world.name(&[ip(1)]);
+    world.until(secs(120), "joined", |w| w.selected() == [peer]);
+}

@@ -201,6 +201,7 @@ impl Discovery {
             }
         }
         let order = Order::new(all, preferred);
+        self.stale_listed = true;
         let old = std::mem::replace(&mut self.order, order);
         let order = &self.order;
         self.tracks.retain(|candidate| order.contains(candidate));
@@ -370,6 +371,7 @@ impl Discovery {
         let waits = |at| at > now;
         !self.selected.contains(candidate)
             && !self.is_own(candidate)
+            && self.has_turn(candidate)
             && self.dials.of(candidate).is_none()
             && !self
                 .table

@@ -19,7 +19,10 @@ impl Discovery {
             self.hasten();
         }
         let status = self.status_from(joined, others, now);
-        let listed = self.compute_listed();
+        if std::mem::take(&mut self.stale_listed) {
+            self.listed_now = self.compute_listed();
+        }
+        let listed = self.listed_now;
         if joined {
             self.wake_at(joined_until.filter(|_| !self.has_live_peer()));
         }

@@ -165,6 +165,8 @@ impl Discovery {
         }
         let next = self.next_check(candidate, now);
         self.table.enter(candidate, peer, how, now, next);
+        // It may have been ours before.
+        self.stale_listed |= self.tracks.of(candidate).itself.is_some();
         self.tracks.of(candidate).succeed();
         if let Some(walker) = self.walkers.get_mut(&candidate.family()) {
             walker.note_route();
@@ -198,6 +200,7 @@ impl Discovery {
         let track = self.tracks.of(candidate);
         track.succeed();
         track.itself = Some(now);
+        self.stale_listed = true;
         if let Some(entry) = self.table.remove(candidate) {
             let address = candidate.address().clone();
             let (old, new, gone) = (entry.peer, self.local, self.is_gone(&entry.peer));

@@ -111,17 +111,21 @@ impl Discovery {
                 return Err(None);
             }
         }
-        if let Some(preferred) = self.order.preferred_to(candidate) {
-            // A fallback has its turn when the better transport to the host has failed.
-            if self.tracks.get(preferred).is_none_or(|t| t.failures == 0) {
-                return Err(None);
-            }
+        if !self.has_turn(candidate) {
+            return Err(None);
         }
         let cap = self.deserted.map(|_| DESERTED_RETRY);
         match self.tracks.get(candidate).and_then(|t| t.retry_at(cap)) {
             Some(at) if at > now => Err(Some(at)),
             _ => Ok(Standing::Open),
         }
+    }
+
+    /// Whether a candidate is to be tried at all: a fallback has its turn when the better transport
+    /// to its host has failed.
+    pub(super) fn has_turn(&self, candidate: &Candidate) -> bool {
+        let failed = |better| self.tracks.get(better).is_some_and(|t| t.failures > 0);
+        self.order.preferred_to(candidate).is_none_or(failed)
     }
 
     /// An address that once led to ourselves is looked at again from time to time: it may have

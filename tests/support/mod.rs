@@ -39,7 +39,6 @@ pub enum Host {
 enum Input {
     Lookup(LookupId, Result<Answer, LookupError>),
     Dial(DialId, Multiaddr, Expect),
-    Timeout,
 }
 
 /// The world of one node.
@@ -51,12 +50,15 @@ pub struct World {
     pub latency: Duration,
     pub zone: HashMap<(String, RecordType), Result<Vec<Record>, LookupError>>,
     pub partial: bool,
+    /// No look-up is ever answered.
+    pub deaf: bool,
     pub hosts: HashMap<Multiaddr, Host>,
     pub events: Vec<(Instant, Event)>,
     pub dials: Vec<(Instant, Multiaddr, Expect)>,
     pub queries: Vec<(Instant, Query)>,
     pub announced: Vec<(PeerId, Multiaddr)>,
     pub aborted: usize,
+    last_aborted: Option<DialId>,
     pub wakes: usize,
     pub connections: Vec<(ConnectionId, PeerId, Multiaddr)>,
     /// Connections close by themselves after this long.
@@ -81,12 +83,14 @@ impl World {
             latency: Duration::from_millis(1),
             zone: HashMap::new(),
             partial: false,
+            deaf: false,
             hosts: HashMap::new(),
             events: Vec::new(),
             dials: Vec::new(),
             queries: Vec::new(),
             announced: Vec::new(),
             aborted: 0,
+            last_aborted: None,
             wakes: 0,
             connections: Vec::new(),
             idle: Some(Duration::from_secs(10)),
@@ -187,7 +191,6 @@ impl World {
             match entry.remove() {
                 Input::Lookup(id, result) => self.core.handle_lookup(id, result),
                 Input::Dial(id, address, expect) => self.finish_dial(id, &address, expect),
-                Input::Timeout => {}
             }
         }
         while let Some(entry) = self.closes.first_entry().filter(|e| e.key().0 <= self.now) {
@@ -234,7 +237,9 @@ impl World {
                 Output::Lookup { id, query } => {
                     let result = self.answer(&query);
                     self.queries.push((self.now, query));
-                    self.schedule(self.latency, Input::Lookup(id, result));
+                    if !self.deaf {
+                        self.schedule(self.latency, Input::Lookup(id, result));
+                    }
                 }
                 Output::Dial {
                     id,
@@ -247,6 +252,7 @@ impl World {
                     }
                 }
                 Output::Abort { id } => {
+                    self.last_aborted = Some(id);
                     self.aborted += 1;
                     self.cancelled.insert(id);
                 }
@@ -306,6 +312,13 @@ impl World {
             self.core
                 .handle_dial_failure(id, DialFailure::Identity(peer), self.now);
         }
+    }
+
+    /// The last probe that was aborted meets an identity all the same.
+    pub fn late_identity(&mut self, peer: PeerId) {
+        let id = self.last_aborted.expect("one was aborted");
+        self.core
+            .handle_dial_failure(id, DialFailure::Identity(peer), self.now);
     }
 
     fn miss(&mut self, id: DialId, failure: Failure) {
