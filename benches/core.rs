@@ -30,11 +30,7 @@ fn records() -> Vec<Record> {
 fn sort_4091_candidates(bencher: Bencher) {
     let addresses: Vec<Multiaddr> = records()
         .iter()
-        .map(|record| {
-            format!("/ip4/{}/tcp/4001", record.data)
-                .parse()
-                .expect("an address")
-        })
+        .map(|record| format!("/ip4/{}/tcp/4001", record.data).parse().expect("an address"))
         .collect();
     bencher.bench(|| {
         let mut candidates: Vec<_> = addresses.iter().map(Candidate::new).collect();
@@ -46,19 +42,13 @@ fn sort_4091_candidates(bencher: Bencher) {
 /// From the answer to the first probes.
 #[divan::bench]
 fn take_an_answer_of_4091_records(bencher: Bencher) {
-    let answer = Answer::new(
-        Name::from_ascii("peers.example.").expect("a name"),
-        records(),
-    );
+    let answer = Answer::new(Name::from_ascii("peers.example.").expect("a name"), records());
     #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
     let now = Instant::now();
     bencher
         .with_inputs(|| {
             let mut core = Discovery::new(Config::new(), PeerId::random(), 1, now);
-            core.add_source(
-                "/dns4/peers.example./tcp/4001".parse().expect("a source"),
-                now,
-            );
+            core.add_source("/dns4/peers.example./tcp/4001".parse().expect("a source"), now);
             let lookup =
                 std::iter::from_fn(|| core.poll_output(now)).find_map(|output| match output {
                     Output::Lookup { id, .. } => Some(id),

@@ -66,9 +66,7 @@ pub struct Behaviour<R> {
 
 impl<R> fmt::Debug for Behaviour<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Behaviour")
-            .field("core", &self.core)
-            .finish_non_exhaustive()
+        f.debug_struct("Behaviour").field("core", &self.core).finish_non_exhaustive()
     }
 }
 
@@ -204,11 +202,7 @@ impl<R: Resolver> Behaviour<R> {
         let (handle, registration) = AbortHandle::new_pair();
         self.lookup_aborts.insert(id, handle);
         let lookup = Abortable::new(self.resolver.lookup(query), registration);
-        self.lookups.push(
-            lookup
-                .map(move |r| r.ok().map(|result| (id, result)))
-                .boxed(),
-        );
+        self.lookups.push(lookup.map(move |r| r.ok().map(|result| (id, result))).boxed());
     }
 
     /// Every dial takes a port of its own: nodes that select each other dial at the same time, and
@@ -221,10 +215,9 @@ impl<R: Resolver> Behaviour<R> {
                 let peer = PeerId::random();
                 (to_peer(peer, PeerCondition::Always, address), Some(peer))
             }
-            Expect::Peer(peer) => (
-                to_peer(peer, PeerCondition::DisconnectedAndNotDialing, address),
-                None,
-            ),
+            Expect::Peer(peer) => {
+                (to_peer(peer, PeerCondition::DisconnectedAndNotDialing, address), None)
+            }
             Expect::Anyone => {
                 let opts = DialOpts::unknown_peer_id().address(address);
                 (opts.allocate_new_port().build(), None)
@@ -236,18 +229,11 @@ impl<R: Resolver> Behaviour<R> {
 
     /// The throw-away id of a probe under way, by which the swarm aborts it.
     fn probe_id(&self, id: DialId) -> Option<PeerId> {
-        self.dials
-            .values()
-            .find(|(dial, _)| *dial == id)
-            .and_then(|(_, probe)| *probe)
+        self.dials.values().find(|(dial, _)| *dial == id).and_then(|(_, probe)| *probe)
     }
 
     fn on_dial_failure(&mut self, failure: SwarmDialFailure<'_>) {
-        let SwarmDialFailure {
-            peer_id,
-            error,
-            connection_id,
-        } = failure;
+        let SwarmDialFailure { peer_id, error, connection_id } = failure;
         if let Some((id, _)) = self.dials.remove(&connection_id) {
             self.core.handle_dial_failure(id, outcome(error), now());
             return;
@@ -260,20 +246,14 @@ impl<R: Resolver> Behaviour<R> {
     }
 
     fn on_established(&mut self, established: ConnectionEstablished<'_>) {
-        let ConnectionEstablished {
-            peer_id,
-            connection_id,
-            endpoint,
-            ..
-        } = established;
+        let ConnectionEstablished { peer_id, connection_id, endpoint, .. } = established;
         let direction = if endpoint.is_dialer() {
             Direction::Dialled(self.dials.remove(&connection_id).map(|(id, _)| id))
         } else {
             Direction::Accepted
         };
         let address = endpoint.get_remote_address();
-        self.core
-            .handle_connected(connection_id, peer_id, address, direction, now());
+        self.core.handle_connected(connection_id, peer_id, address, direction, now());
         if self.keep_alive {
             self.connections.insert(connection_id, (peer_id, false));
         }
@@ -281,13 +261,9 @@ impl<R: Resolver> Behaviour<R> {
 
     fn on_closed(&mut self, closed: ConnectionClosed<'_>) {
         // One that both sides keep alive is never idle.
-        let kept = self
-            .connections
-            .remove(&closed.connection_id)
-            .is_some_and(|(_, kept)| kept);
+        let kept = self.connections.remove(&closed.connection_id).is_some_and(|(_, kept)| kept);
         let lost = closed.cause.is_some_and(|cause| kept || is_loss(cause));
-        self.core
-            .handle_disconnected(closed.connection_id, &closed.peer_id, lost, now());
+        self.core.handle_disconnected(closed.connection_id, &closed.peer_id, lost, now());
     }
 
     /// Finds the connections whose handlers are to be told that their peer is, or is no longer,
@@ -351,24 +327,16 @@ impl<R: Resolver> Behaviour<R> {
                 }
                 None
             }
-            Output::Dial {
-                id,
-                address,
-                expect,
-            } => Some(ToSwarm::Dial {
-                opts: self.dial(id, address, expect),
-            }),
+            Output::Dial { id, address, expect } => {
+                Some(ToSwarm::Dial { opts: self.dial(id, address, expect) })
+            }
             Output::Abort { id } => {
                 let peer_id = self.probe_id(id)?;
-                Some(ToSwarm::CloseConnection {
-                    peer_id,
-                    connection: CloseConnection::All,
-                })
+                Some(ToSwarm::CloseConnection { peer_id, connection: CloseConnection::All })
             }
-            Output::Announce { peer, address } => Some(ToSwarm::NewExternalAddrOfPeer {
-                peer_id: peer,
-                address,
-            }),
+            Output::Announce { peer, address } => {
+                Some(ToSwarm::NewExternalAddrOfPeer { peer_id: peer, address })
+            }
             Output::Event(event) => Some(ToSwarm::GenerateEvent(event)),
         }
     }
@@ -475,9 +443,7 @@ impl<R: Resolver> NetworkBehaviour for Behaviour<R> {
 }
 
 fn to_peer(peer: PeerId, condition: PeerCondition, address: Multiaddr) -> DialOpts {
-    let opts = DialOpts::peer_id(peer)
-        .condition(condition)
-        .allocate_new_port();
+    let opts = DialOpts::peer_id(peer).condition(condition).allocate_new_port();
     opts.addresses(vec![address]).build()
 }
 
@@ -490,11 +456,7 @@ fn now() -> Instant {
 /// A random word from the operating system, by way of a random peer id.
 fn random_word() -> u64 {
     let bytes = PeerId::random().to_bytes();
-    bytes
-        .iter()
-        .rev()
-        .take(8)
-        .fold(0, |word, byte| word << 8 | u64::from(*byte))
+    bytes.iter().rev().take(8).fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 /// What the core is to know of a failed dial.
@@ -502,10 +464,7 @@ fn outcome(error: &DialError) -> DialFailure {
     match error {
         // The expected id of a dial is compared before the local one, so that most aliases of
         // ourselves end in the latter.
-        DialError::WrongPeerId {
-            obtained,
-            address: _,
-        } => DialFailure::Identity(*obtained),
+        DialError::WrongPeerId { obtained, address: _ } => DialFailure::Identity(*obtained),
         DialError::LocalPeerId { address: _ } => DialFailure::OwnAddress,
         // Each of our dials carries an address: the swarm took it away because we listen on it.
         DialError::NoAddresses => DialFailure::OwnAddress,

@@ -75,11 +75,7 @@ impl Candidate {
     pub fn new(address: &Multiaddr) -> Self {
         let (address, pinned) = canonical(address);
         let key = OrderKey::of(&address);
-        Self(Arc::new(Inner {
-            key,
-            address,
-            pinned,
-        }))
+        Self(Arc::new(Inner { key, address, pinned }))
     }
 
     /// The canonical address, without the pin.
@@ -194,11 +190,7 @@ impl OrderKey {
             Protocol::Tcp(port) | Protocol::Udp(port) => Some(port),
             _ => None,
         });
-        Self {
-            family,
-            ip,
-            port: port.unwrap_or(0),
-        }
+        Self { family, ip, port: port.unwrap_or(0) }
     }
 }
 

@@ -173,11 +173,8 @@ pub enum Direction {
 impl Discovery {
     /// Makes a discovery without sources.
     pub fn new(config: Config, local: PeerId, seed: u64, now: Instant) -> Self {
-        let dials = Dials::new(
-            config.limits.concurrent_probes,
-            config.limits.probes_per_minute,
-            now,
-        );
+        let dials =
+            Dials::new(config.limits.concurrent_probes, config.limits.probes_per_minute, now);
         let mut own = HashMap::new();
         for address in &config.own_addresses {
             own.insert(Candidate::new(address).address().clone(), 1);
@@ -217,8 +214,7 @@ impl Discovery {
         if self.sources.values().any(|s| s.source == source) {
             return false;
         }
-        self.sources
-            .insert(self.next_source, SourceState::new(source, now));
+        self.sources.insert(self.next_source, SourceState::new(source, now));
         self.next_source += 1;
         self.dirty = true;
         true
@@ -227,11 +223,7 @@ impl Discovery {
     /// Removes a source. Candidates that no other source names depart. Returns false if there is
     /// no such source.
     pub fn remove_source(&mut self, source: &Source) -> bool {
-        let Some(id) = self
-            .sources
-            .iter()
-            .find(|(_, s)| s.source == *source)
-            .map(|(id, _)| *id)
+        let Some(id) = self.sources.iter().find(|(_, s)| s.source == *source).map(|(id, _)| *id)
         else {
             return false;
         };
@@ -350,10 +342,8 @@ impl Discovery {
 
     /// Takes note that an address is ours: listened on, or confirmed as external.
     pub fn handle_own_address(&mut self, address: &Multiaddr) {
-        *self
-            .own
-            .entry(Candidate::new(address).address().clone())
-            .or_default() += 1;
+        *self.own.entry(Candidate::new(address).address().clone()).or_default() += 1;
+        self.stale_listed = true;
         self.dirty = true;
     }
 
@@ -405,9 +395,7 @@ impl Discovery {
     /// The entry for an address, if somebody is verified there. A trailing `/p2p/ID` is ignored.
     pub fn peer_at(&self, address: &Multiaddr) -> Option<&VerifiedPeer> {
         let address = Candidate::new(address);
-        self.order
-            .at_address(&address)
-            .find_map(|candidate| self.table.get(candidate))
+        self.order.at_address(&address).find_map(|candidate| self.table.get(candidate))
     }
 
     /// The candidates whose peers take a place now, in order.
@@ -417,11 +405,7 @@ impl Discovery {
 
     /// The candidates of a source in order, as last told by [`Event::Resolved`].
     pub fn candidates_of(&self, source: &Source) -> Option<Arc<[Candidate]>> {
-        self.sources
-            .values()
-            .find(|s| s.source == *source)?
-            .told
-            .clone()
+        self.sources.values().find(|s| s.source == *source)?.told.clone()
     }
 
     /// Where the node stands with respect to the others.
@@ -465,10 +449,7 @@ impl Discovery {
     fn is_own(&self, candidate: &Candidate) -> bool {
         self.own.contains_key(candidate.address())
             || candidate.pinned() == Some(&self.local)
-            || self
-                .tracks
-                .get(candidate)
-                .is_some_and(|t| t.itself.is_some())
+            || self.tracks.get(candidate).is_some_and(|t| t.itself.is_some())
     }
 
     /// All candidates in order with what is known of each; those that the filter rejected last.

@@ -26,31 +26,13 @@ where
 {
     match event {
         Event::Verified { peer, address, .. } => add(kad, peer, address),
-        Event::Replaced {
-            address,
-            old,
-            new,
-            gone,
-        } => {
+        Event::Replaced { address, old, new, gone } => {
             forget(kad, old, address, *gone);
             add(kad, new, address);
         }
-        Event::Departed {
-            peer,
-            address,
-            gone,
-        } => forget(kad, peer, address, *gone),
-        Event::Unreachable {
-            peer: Some(peer),
-            address,
-            gone,
-            ..
-        }
-        | Event::SharedAddress {
-            peer: Some(peer),
-            address,
-            gone,
-        } => {
+        Event::Departed { peer, address, gone } => forget(kad, peer, address, *gone),
+        Event::Unreachable { peer: Some(peer), address, gone, .. }
+        | Event::SharedAddress { peer: Some(peer), address, gone } => {
             forget(kad, peer, address, *gone);
         }
         _ => {}
@@ -109,13 +91,7 @@ where
     for bucket in kad.kbuckets() {
         for entry in bucket.iter() {
             let peer = entry.node.key.preimage();
-            entries.extend(
-                entry
-                    .node
-                    .value
-                    .iter()
-                    .map(|address| (*peer, address.clone())),
-            );
+            entries.extend(entry.node.value.iter().map(|address| (*peer, address.clone())));
         }
     }
     entries

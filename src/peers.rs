@@ -81,10 +81,7 @@ impl PeerTable {
     ) {
         let first_verified = self.remove(candidate).map_or(now, |e| e.first_verified);
         self.checks.insert((check_at, candidate.clone()));
-        self.by_peer
-            .entry(peer)
-            .or_default()
-            .insert(candidate.clone());
+        self.by_peer.entry(peer).or_default().insert(candidate.clone());
         let entry = VerifiedPeer {
             peer,
             candidate: candidate.clone(),

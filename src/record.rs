@@ -61,14 +61,7 @@ impl Dropped {
     pub(crate) fn new(what: &str, why: Why) -> Self {
         const LONGEST: usize = 128;
         // A record may carry control characters, which do not belong in anyone's terminal.
-        Self {
-            what: what
-                .chars()
-                .take(LONGEST)
-                .flat_map(char::escape_default)
-                .collect(),
-            why,
-        }
+        Self { what: what.chars().take(LONGEST).flat_map(char::escape_default).collect(), why }
     }
 }
 
@@ -112,18 +105,8 @@ impl<'a> Section<'a> {
             }
             ttl = least(ttl, Some(ttl_of(record)));
         }
-        let end = if aliased {
-            end_of(&aliases, &answer.name)
-        } else {
-            None
-        };
-        Self {
-            records,
-            answered,
-            end,
-            aliased,
-            ttl,
-        }
+        let end = if aliased { end_of(&aliases, &answer.name) } else { None };
+        Self { records, answered, end, aliased, ttl }
     }
 }
 
@@ -155,11 +138,7 @@ pub(crate) fn least(a: Option<Duration>, b: Option<Duration>) -> Option<Duration
 
 fn ttl_of(record: &Record) -> Duration {
     // A TTL with the highest bit set is 0 (RFC 2181 section 8).
-    let seconds = if record.ttl > i32::MAX as u32 {
-        0
-    } else {
-        record.ttl
-    };
+    let seconds = if record.ttl > i32::MAX as u32 { 0 } else { record.ttl };
     Duration::from_secs(seconds.into())
 }
 
@@ -191,13 +170,7 @@ fn chain(aliases: &BTreeMap<Name, Name>, from: [&Name; 2]) -> HashSet<Name> {
     let mut open = Vec::from(from.map(absolute));
     while let Some(name) = open.pop() {
         if found.insert(name.clone()) {
-            open.extend(
-                neighbours
-                    .get(&name)
-                    .into_iter()
-                    .flatten()
-                    .map(|&name| name.clone()),
-            );
+            open.extend(neighbours.get(&name).into_iter().flatten().map(|&name| name.clone()));
         }
     }
     found
@@ -249,9 +222,8 @@ impl Glue {
         for record in &answer.additionals {
             if let Some(ip) = ip_of(record) {
                 let ttl = ttl_of(record);
-                let (ips, least) = by_name
-                    .entry(absolute(&record.name))
-                    .or_insert_with(|| (BTreeSet::new(), ttl));
+                let (ips, least) =
+                    by_name.entry(absolute(&record.name)).or_insert_with(|| (BTreeSet::new(), ttl));
                 ips.insert(ip);
                 *least = ttl.min(*least);
             }

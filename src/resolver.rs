@@ -93,13 +93,7 @@ pub struct Answer {
 impl Answer {
     /// A complete answer without additional records and without a DNSSEC proof.
     pub fn new(name: Name, records: Vec<Record>) -> Self {
-        Self {
-            name,
-            records,
-            additionals: Vec::new(),
-            complete: true,
-            proof: None,
-        }
+        Self { name, records, additionals: Vec::new(), complete: true, proof: None }
     }
 
     /// Adds records of the additional section.
@@ -175,18 +169,12 @@ impl LookupError {
 
     /// "The name does not exist", with the negative TTL, where the server gave one.
     pub fn nx_domain(negative_ttl: Option<Duration>) -> Self {
-        Self::Nothing(Nothing {
-            kind: NothingKind::NxDomain,
-            negative_ttl,
-        })
+        Self::Nothing(Nothing { kind: NothingKind::NxDomain, negative_ttl })
     }
 
     /// "The name has no records of this type", with the negative TTL, where the server gave one.
     pub fn no_data(negative_ttl: Option<Duration>) -> Self {
-        Self::Nothing(Nothing {
-            kind: NothingKind::NoData,
-            negative_ttl,
-        })
+        Self::Nothing(Nothing { kind: NothingKind::NoData, negative_ttl })
     }
 }
 

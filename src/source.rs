@@ -224,11 +224,7 @@ impl fmt::Display for Kind {
             }
             Self::Dnsaddr(dnsaddr) => {
                 let owner = dnsaddr.owner.to_ascii();
-                write!(
-                    f,
-                    "/dnsaddr/{}",
-                    owner.strip_prefix("_dnsaddr.").unwrap_or(&owner)
-                )?;
+                write!(f, "/dnsaddr/{}", owner.strip_prefix("_dnsaddr.").unwrap_or(&owner))?;
                 write_peer(f, dnsaddr.peer)
             }
             Self::Srv(srv) => {
@@ -253,12 +249,7 @@ fn write_tails<P: Copy>(
 ) -> fmt::Result {
     for (i, tail) in tails.iter().enumerate() {
         let separator = if i == 0 { "" } else { "|" };
-        write!(
-            f,
-            "{separator}{}{}",
-            tail.layer.port(port(tail.port)),
-            Printed(&tail.upper)
-        )?;
+        write!(f, "{separator}{}{}", tail.layer.port(port(tail.port)), Printed(&tail.upper))?;
     }
     Ok(())
 }

@@ -26,10 +26,7 @@ fn node(port: u64, zone: &Zone, config: Config) -> Swarm<Behaviour<Zone>> {
 }
 
 fn nodes(ports: &[u64], zone: &Zone, config: &Config) -> Vec<Swarm<Behaviour<Zone>>> {
-    ports
-        .iter()
-        .map(|port| node(*port, zone, config.clone()))
-        .collect()
+    ports.iter().map(|port| node(*port, zone, config.clone())).collect()
 }
 
 fn lowest(n: usize) -> Selection {
@@ -37,9 +34,7 @@ fn lowest(n: usize) -> Selection {
 }
 
 fn all_joined(swarms: &[Swarm<Behaviour<Zone>>]) -> bool {
-    swarms
-        .iter()
-        .all(|s| s.behaviour().status() == Status::Joined)
+    swarms.iter().all(|s| s.behaviour().status() == Status::Joined)
 }
 
 #[tokio::test]
@@ -49,29 +44,19 @@ async fn nodes_that_know_one_name_find_the_same_few() {
     let mut swarms = nodes(&ports, &zone, &quick());
     let ids = ids(&swarms);
     // The memory ports are in order, and ourselves take no place.
-    let lowest = |i: usize| -> Vec<_> {
-        ids.iter()
-            .filter(|id| **id != ids[i])
-            .take(3)
-            .copied()
-            .collect()
-    };
+    let lowest =
+        |i: usize| -> Vec<_> { ids.iter().filter(|id| **id != ids[i]).take(3).copied().collect() };
     drive(&mut swarms, "all agree", |swarms, _| {
         all_joined(swarms)
             && (0..8).all(|i| selected(&swarms[i]) == lowest(i))
-            && swarms
-                .iter()
-                .all(|s| s.behaviour().is_listed() == Some(true))
+            && swarms.iter().all(|s| s.behaviour().is_listed() == Some(true))
     })
     .await;
 }
 
 fn selected(swarm: &Swarm<Behaviour<Zone>>) -> Vec<PeerId> {
     let behaviour = swarm.behaviour();
-    behaviour
-        .selected()
-        .filter_map(|c| Some(behaviour.peer_at(c.address())?.peer))
-        .collect()
+    behaviour.selected().filter_map(|c| Some(behaviour.peer_at(c.address())?.peer)).collect()
 }
 
 #[tokio::test]
@@ -88,16 +73,9 @@ async fn a_probe_opens_no_connection_and_is_filed_without_its_id() {
         all_joined(swarms) && swarms[0].is_connected(&ids[1])
     })
     .await;
-    assert!(
-        established.iter().all(|peer| *peer == ids[1]),
-        "no throw-away id is ever connected"
-    );
+    assert!(established.iter().all(|peer| *peer == ids[1]), "no throw-away id is ever connected");
     let entry = swarms[0].behaviour().peers().next().expect("an entry");
-    assert_eq!(
-        *entry.address(),
-        memory(ports[1]),
-        "stripped of the probe's id"
-    );
+    assert_eq!(*entry.address(), memory(ports[1]), "stripped of the probe's id");
     assert_eq!(entry.peer, ids[1]);
 }
 
@@ -116,17 +94,11 @@ async fn verified_addresses_serve_every_dial_of_the_swarm() {
     })
     .await;
     let _ = swarms[0].disconnect_peer_id(ids[1]);
-    drive(&mut swarms, "disconnected", |swarms, _| {
-        !swarms[0].is_connected(&ids[1])
-    })
-    .await;
+    drive(&mut swarms, "disconnected", |swarms, _| !swarms[0].is_connected(&ids[1])).await;
     // By id alone: the address must come from the behaviour.
     let result = swarms[0].dial(DialOpts::peer_id(ids[1]).build());
     assert!(result.is_ok(), "{result:?}");
-    drive(&mut swarms, "connected by id", |swarms, _| {
-        swarms[0].is_connected(&ids[1])
-    })
-    .await;
+    drive(&mut swarms, "connected by id", |swarms, _| swarms[0].is_connected(&ids[1])).await;
 }
 
 #[tokio::test]
@@ -142,15 +114,8 @@ async fn a_node_that_restarts_with_a_new_key_is_replaced_everywhere() {
     let new = *swarms[0].local_peer_id();
     let mut told = 0;
     drive(&mut swarms, "replaced", |swarms, event| {
-        if let Some((
-            _,
-            SwarmEvent::Behaviour(Event::Replaced {
-                old: o,
-                new: n,
-                address,
-                ..
-            }),
-        )) = event
+        if let Some((_, SwarmEvent::Behaviour(Event::Replaced { old: o, new: n, address, .. }))) =
+            event
         {
             assert_eq!((o, n, address), (old, new, memory(ports[0])));
             told += 1;
@@ -167,17 +132,12 @@ async fn a_node_that_restarts_with_a_new_key_is_replaced_everywhere() {
 async fn an_unknown_id_dial_joins_without_a_second_handshake() {
     let ports = ports(3);
     let zone = zone(&ports);
-    let config = quick()
-        .with_identify(Identify::Dial)
-        .with_selection(lowest(2));
+    let config = quick().with_identify(Identify::Dial).with_selection(lowest(2));
     let mut swarms = nodes(&ports, &zone, &config);
     let mut wrong = 0;
     drive(&mut swarms, "all joined", |swarms, event| {
         if let Some((_, SwarmEvent::OutgoingConnectionError { error, .. })) = event {
-            wrong += usize::from(matches!(
-                error,
-                libp2p::swarm::DialError::WrongPeerId { .. }
-            ));
+            wrong += usize::from(matches!(error, libp2p::swarm::DialError::WrongPeerId { .. }));
         }
         all_joined(swarms) && swarms.iter().all(|s| s.behaviour().peers().count() == 2)
     })
@@ -197,12 +157,7 @@ async fn an_alias_of_ourselves_takes_no_place() {
     name(&zone, &zone_with_alias);
     drive(&mut swarms, "all joined", |swarms, _| all_joined(swarms)).await;
     let local = *swarms[0].local_peer_id();
-    assert!(
-        swarms[0]
-            .behaviour()
-            .peers()
-            .all(|entry| entry.peer != local)
-    );
+    assert!(swarms[0].behaviour().peers().all(|entry| entry.peer != local));
 }
 
 #[derive(NetworkBehaviour)]
@@ -231,9 +186,7 @@ async fn probes_denied_by_connection_limits_are_retried() {
         })
         .collect();
     drive(&mut swarms, "all have their three", |swarms, _| {
-        swarms
-            .iter()
-            .all(|s| s.behaviour().discovery.peers().count() >= 3)
+        swarms.iter().all(|s| s.behaviour().discovery.peers().count() >= 3)
     })
     .await;
 }
@@ -241,9 +194,7 @@ async fn probes_denied_by_connection_limits_are_retried() {
 #[tokio::test]
 async fn a_probe_of_a_silent_address_is_aborted_at_its_deadline() {
     // It accepts, by the kernel's backlog, and never says a word.
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a socket");
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a socket");
     let address: Multiaddr = format!("/ip4/127.0.0.1/tcp/{}", silent.local_addr().unwrap().port())
         .parse()
         .expect("an address");
@@ -252,11 +203,7 @@ async fn a_probe_of_a_silent_address_is_aborted_at_its_deadline() {
     let config = quick().with_probe_timeout(Duration::from_millis(200));
     let mut swarms = [SwarmBuilder::with_new_identity()
         .with_tokio()
-        .with_tcp(
-            tcp::Config::default(),
-            noise::Config::new,
-            yamux::Config::default,
-        )
+        .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
         .expect("a transport")
         .with_behaviour(|key| {
             let source = SOURCE.parse().expect("a source");
@@ -266,27 +213,15 @@ async fn a_probe_of_a_silent_address_is_aborted_at_its_deadline() {
         .build()];
     let mut told = false;
     // Without the abort, the swarm's own limit would keep the dial pending for ten seconds.
-    drive(
-        &mut swarms,
-        "given up, and nothing pending",
-        |swarms, event| {
-            if let Some((
-                _,
-                SwarmEvent::Behaviour(Event::Unreachable {
-                    address: a, reason, ..
-                }),
-            )) = event
-            {
-                assert_eq!((a, reason), (address.clone(), Failure::TimedOut));
-                told = true;
-            }
-            told && swarms[0]
-                .network_info()
-                .connection_counters()
-                .num_pending_outgoing()
-                == 0
-        },
-    )
+    drive(&mut swarms, "given up, and nothing pending", |swarms, event| {
+        if let Some((_, SwarmEvent::Behaviour(Event::Unreachable { address: a, reason, .. }))) =
+            event
+        {
+            assert_eq!((a, reason), (address.clone(), Failure::TimedOut));
+            told = true;
+        }
+        told && swarms[0].network_info().connection_counters().num_pending_outgoing() == 0
+    })
     .await;
 }
 
@@ -325,10 +260,7 @@ async fn connections_are_kept_alive_if_both_sides_say_so() {
         if let Some((index, SwarmEvent::ConnectionClosed { .. })) = event {
             *if index < 2 { &mut kept } else { &mut dropped } += 1;
         }
-        assert!(
-            swarms[0].is_connected(swarms[1].local_peer_id()),
-            "{kept} {dropped}"
-        );
+        assert!(swarms[0].is_connected(swarms[1].local_peer_id()), "{kept} {dropped}");
         dropped >= 10
     })
     .await;

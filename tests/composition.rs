@@ -58,21 +58,14 @@ fn everything(port: u64, zone: &Zone) -> Swarm<Everything> {
             )
             .expect("valid"),
             requests: cbor::Behaviour::new(
-                iter::once((
-                    StreamProtocol::new("/composition/echo"),
-                    ProtocolSupport::Full,
-                )),
+                iter::once((StreamProtocol::new("/composition/echo"), ProtocolSupport::Full)),
                 request_response::Config::default(),
             ),
         }
     });
     swarm.behaviour_mut().kad.set_mode(Some(kad::Mode::Server));
     let topic = gossipsub::IdentTopic::new("news");
-    swarm
-        .behaviour_mut()
-        .gossipsub
-        .subscribe(&topic)
-        .expect("subscribed");
+    swarm.behaviour_mut().gossipsub.subscribe(&topic).expect("subscribed");
     swarm
 }
 
@@ -90,12 +83,7 @@ fn table(swarm: &mut Swarm<Everything>) -> Vec<PeerId> {
         .behaviour_mut()
         .kad
         .kbuckets()
-        .flat_map(|bucket| {
-            bucket
-                .iter()
-                .map(|e| *e.node.key.preimage())
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|bucket| bucket.iter().map(|e| *e.node.key.preimage()).collect::<Vec<_>>())
         .collect()
 }
 
@@ -106,24 +94,15 @@ async fn every_other_behaviour_works_on_what_was_discovered() {
     let mut swarms: Vec<_> = ports.iter().map(|port| everything(*port, &zone)).collect();
     let ids = ids(&swarms);
 
-    drive(
-        &mut swarms,
-        "joined, with routing tables",
-        |swarms, event| {
-            keep_kad(swarms, &event);
-            swarms
-                .iter()
-                .all(|s| s.behaviour().discovery.status() == Status::Joined)
-                && swarms.iter_mut().all(|s| table(s).len() == 4)
-        },
-    )
+    drive(&mut swarms, "joined, with routing tables", |swarms, event| {
+        keep_kad(swarms, &event);
+        swarms.iter().all(|s| s.behaviour().discovery.status() == Status::Joined)
+            && swarms.iter_mut().all(|s| table(s).len() == 4)
+    })
     .await;
 
     // Request-response and Kademlia dial by id alone; ping and identify live on the connections.
-    swarms[4]
-        .behaviour_mut()
-        .requests
-        .send_request(&ids[0], "hello".into());
+    swarms[4].behaviour_mut().requests.send_request(&ids[0], "hello".into());
     swarms[4].behaviour_mut().kad.get_closest_peers(ids[2]);
     let topic = gossipsub::IdentTopic::new("news");
     let (mut answered, mut closest, mut heard, mut pinged) = (false, 0, false, false);
@@ -165,16 +144,10 @@ async fn every_other_behaviour_works_on_what_was_discovered() {
 fn answer(swarm: &mut Swarm<Everything>, event: request_response::Event<String, String>) -> bool {
     match event {
         request_response::Event::Message {
-            message:
-                request_response::Message::Request {
-                    request, channel, ..
-                },
+            message: request_response::Message::Request { request, channel, .. },
             ..
         } => {
-            let sent = swarm
-                .behaviour_mut()
-                .requests
-                .send_response(channel, request);
+            let sent = swarm.behaviour_mut().requests.send_response(channel, request);
             sent.expect("the connection is open");
             false
         }
@@ -206,27 +179,18 @@ async fn routing_tables_hold_the_living_and_no_old_id_after_all_were_replaced() 
         drive(&mut swarms, "the newcomer is known", |swarms, event| {
             keep_kad(swarms, &event);
             swarms[index].behaviour().discovery.status() == Status::Joined
-                && swarms
-                    .iter_mut()
-                    .map(table)
-                    .filter(|t| t.contains(&newcomer))
-                    .count()
-                    >= 3
+                && swarms.iter_mut().map(table).filter(|t| t.contains(&newcomer)).count() >= 3
         })
         .await;
     }
-    drive(
-        &mut swarms,
-        "no old id, and enough of the living",
-        |swarms, event| {
-            keep_kad(swarms, &event);
-            swarms.iter_mut().all(|swarm| {
-                let table = table(swarm);
-                // At least half of min(nodes - 1, 20), rounded up.
-                table.len() >= 3 && !table.iter().any(|peer| old.contains(peer))
-            })
-        },
-    )
+    drive(&mut swarms, "no old id, and enough of the living", |swarms, event| {
+        keep_kad(swarms, &event);
+        swarms.iter_mut().all(|swarm| {
+            let table = table(swarm);
+            // At least half of min(nodes - 1, 20), rounded up.
+            table.len() >= 3 && !table.iter().any(|peer| old.contains(peer))
+        })
+    })
     .await;
 }
 
@@ -251,21 +215,11 @@ async fn a_departed_node_leaves_the_routing_table() {
             told += usize::from(matches!(
                 event,
                 Event::Departed { gone: true, .. }
-                    | Event::Unreachable {
-                        peer: Some(_),
-                        gone: true,
-                        ..
-                    }
+                    | Event::Unreachable { peer: Some(_), gone: true, .. }
             ));
         }
         told == 2 && swarms.iter_mut().all(|s| !table(s).contains(&peer))
     })
     .await;
-    assert!(
-        swarms[0]
-            .behaviour()
-            .discovery
-            .peer_at(&memory(ports[2]))
-            .is_none()
-    );
+    assert!(swarms[0].behaviour().discovery.peer_at(&memory(ports[2])).is_none());
 }

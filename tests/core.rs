@@ -22,9 +22,7 @@ fn joined(world: &World) -> bool {
 fn the_lowest_three_of_a_shuffled_answer_are_probed_verified_and_connected() {
     let (mut world, peers) = World::with_peers(lowest(3), 10);
     world.name(&[7, 3, 10, 1, 2, 9, 8, 4, 6, 5].map(ip));
-    world.until(secs(5), "three connected", |w| {
-        peers[..3].iter().all(|p| w.is_connected(p))
-    });
+    world.until(secs(5), "three connected", |w| peers[..3].iter().all(|p| w.is_connected(p)));
     assert_eq!(world.selected(), peers[..3]);
     assert_eq!(world.core.peers().count(), 3, "nobody else was looked at");
     // A probe and a connection each, and nothing more.
@@ -42,9 +40,7 @@ fn the_dead_are_walked_past_and_taken_up_again_within_one_back_off_cap() {
     // An hour of failures brings the back-off to its cap.
     world.run(secs(3600));
     world.set(ip(1), Host::Lives(peers[0]));
-    world.until(secs(300), "the lowest adopted", |w| {
-        w.selected().contains(&peers[0])
-    });
+    world.until(secs(300), "the lowest adopted", |w| w.selected().contains(&peers[0]));
     assert_eq!(world.selected(), [peers[0], peers[2], peers[3]]);
 }
 
@@ -55,24 +51,30 @@ fn ourselves_take_no_place_in_whatever_form_we_meet_ourselves() {
     world.core.handle_own_address(&at(ip(1)));
     world.set(ip(2), Host::Lives(world.local));
     world.until(secs(5), "three others", |w| w.selected() == peers[2..5]);
-    assert_eq!(
-        world.dials_to(ip(1)),
-        0,
-        "what is known to be ours is not dialled"
-    );
+    assert_eq!(world.dials_to(ip(1)), 0, "what is known to be ours is not dialled");
     assert_eq!(world.core.is_listed(), Some(true));
     assert!(world.core.peers().all(|entry| entry.peer != world.local));
     let pinned = format!("/ip4/10.9.9.9/tcp/4001/p2p/{}", world.local);
     world.source(&pinned);
     world.run(secs(60));
-    assert_eq!(
-        world
-            .dials
-            .iter()
-            .filter(|(_, a, _)| a.to_string().contains("10.9.9"))
-            .count(),
-        0
-    );
+    assert_eq!(world.dials.iter().filter(|(_, a, _)| a.to_string().contains("10.9.9")).count(), 0);
+}
+
+#[test]
+fn whether_dns_lists_us_follows_our_addresses() {
+    let (mut world, _) = World::with_peers(lowest(1), 3);
+    world.until(secs(5), "joined", joined);
+    assert_eq!(world.core.is_listed(), Some(false));
+    world.core.handle_own_address(&at(ip(3)));
+    world.run(secs(1));
+    assert_eq!(world.core.is_listed(), Some(true));
+    world.core.handle_own_address_expired(&at(ip(3)));
+    world.run(secs(1));
+    assert_eq!(world.core.is_listed(), Some(false));
+    world.set(ip(2), Host::Lives(world.local));
+    world.core.set_selection(Selection::All);
+    world.run(secs(1));
+    assert_eq!(world.core.is_listed(), Some(true));
 }
 
 #[test]
@@ -93,12 +95,7 @@ fn a_silent_row_at_the_start_delays_by_staggers_and_not_by_timeouts() {
     world.until(secs(10), "three verified", |w| w.core.peers().count() == 3);
     let took = world.now - world.start;
     assert!(took < secs(2), "took {took:?}");
-    assert!(
-        world
-            .core
-            .peers()
-            .all(|entry| peers[3..].contains(&entry.peer))
-    );
+    assert!(world.core.peers().all(|entry| peers[3..].contains(&entry.peer)));
 }
 
 #[test]
@@ -107,16 +104,10 @@ fn probes_that_no_longer_matter_are_aborted_and_lower_ones_are_not() {
     world.set(ip(1), Host::Silent);
     world.set(ip(3), Host::Silent);
     // 1 hangs; after a stagger 2 or 3 is tried beside it; 2 answers in the end.
-    world.until(secs(5), "the second selected", |w| {
-        w.selected() == [peers[1]]
-    });
+    world.until(secs(5), "the second selected", |w| w.selected() == [peers[1]]);
     let after = world.aborted;
     world.until(secs(60), "the first lives", |w| w.dials_to(ip(1)) >= 2);
-    assert_eq!(
-        after,
-        world.dials_to(ip(3)).min(1),
-        "only a probe beyond the places is aborted"
-    );
+    assert_eq!(after, world.dials_to(ip(3)).min(1), "only a probe beyond the places is aborted");
 }
 
 #[test]
@@ -153,9 +144,7 @@ fn a_broken_connection_is_looked_into_at_once() {
 #[test]
 fn an_address_that_answers_with_another_identity_replaces_the_old_entry() {
     let (mut world, peers) = World::with_peers(lowest(3), 3);
-    world.until(secs(5), "all connected", |w| {
-        peers.iter().all(|p| w.is_connected(p))
-    });
+    world.until(secs(5), "all connected", |w| peers.iter().all(|p| w.is_connected(p)));
     world.run(secs(20));
     let new = world.live(ip(2));
     world.until(secs(90), "replaced", |w| w.selected().contains(&new));
@@ -164,11 +153,7 @@ fn an_address_that_answers_with_another_identity_replaces_the_old_entry() {
         matches!(e, Event::Replaced { old, new: n, gone: true, .. } if *old == peers[1] && *n == new)
     });
     assert_eq!(told, 1);
-    assert_eq!(
-        world.core.addresses_of(&peers[1]).count(),
-        0,
-        "the old one is served no longer"
-    );
+    assert_eq!(world.core.addresses_of(&peers[1]).count(), 0, "the old one is served no longer");
     world.until(secs(5), "the new one connected", |w| w.is_connected(&new));
 }
 
@@ -188,11 +173,7 @@ fn the_identity_met_by_somebody_elses_dial_counts() {
         world.now,
     );
     world.run(secs(1));
-    assert_eq!(
-        world.core.addresses_of(&stranger).count(),
-        1,
-        "candidates only"
-    );
+    assert_eq!(world.core.addresses_of(&stranger).count(), 1, "candidates only");
     assert_eq!(world.selected(), [peers[0]]);
 }
 
@@ -206,9 +187,7 @@ fn an_inbound_connection_is_a_hint_and_no_proof() {
     world.set(ip(1), Host::Lives(peers[0]));
     world.accept(PeerId::random(), "/ip4/10.0.0.1/tcp/55555");
     world.until(secs(1), "dialled at once", |w| w.dials_to(ip(1)) > dials);
-    world.until(secs(1), "the one who answers", |w| {
-        w.selected() == [peers[0]]
-    });
+    world.until(secs(1), "the one who answers", |w| w.selected() == [peers[0]]);
 }
 
 #[test]
@@ -218,21 +197,10 @@ fn two_complete_answers_and_no_live_connection_make_a_departure() {
     world.until(secs(5), "three connected", |w| w.selected().len() == 3);
     world.name(&[2, 3, 4].map(ip));
     world.run(secs(600));
-    assert!(
-        world.selected().contains(&peers[0]),
-        "a live connection contradicts"
-    );
-    assert!(
-        world.is_connected(&peers[0]),
-        "DNS never closes a connection"
-    );
+    assert!(world.selected().contains(&peers[0]), "a live connection contradicts");
+    assert!(world.is_connected(&peers[0]), "DNS never closes a connection");
 
-    let id = world
-        .connections
-        .iter()
-        .find(|(_, p, _)| *p == peers[0])
-        .expect("connected")
-        .0;
+    let id = world.connections.iter().find(|(_, p, _)| *p == peers[0]).expect("connected").0;
     world.close(id, peers[0], false);
     world.until(secs(90), "departed", |w| {
         w.count(|e| matches!(e, Event::Departed { peer, gone: true, .. } if *peer == peers[0])) == 1
@@ -272,10 +240,7 @@ fn failures_keep_the_last_good_answer() {
         assert!(joined(&world));
     }
     assert_eq!(world.count(|e| matches!(e, Event::Departed { .. })), 0);
-    assert!(
-        world.count(|e| matches!(e, Event::LookupFailed { .. })) > 5,
-        "and say so"
-    );
+    assert!(world.count(|e| matches!(e, Event::LookupFailed { .. })) > 5, "and say so");
 }
 
 #[test]
@@ -294,20 +259,9 @@ fn a_partial_answer_is_united_with_earlier_ones() {
 fn refreshes_follow_the_ttl_within_their_bounds() {
     let (mut world, _) = World::with_peers(lowest(3), 3);
     world.run(secs(3600));
-    let gaps: Vec<_> = world
-        .queries
-        .windows(2)
-        .skip(1)
-        .map(|w| w[1].0 - w[0].0)
-        .collect();
-    assert!(
-        gaps.iter().all(|gap| *gap >= secs(30)),
-        "not before the TTL of 30 s: {gaps:?}"
-    );
-    assert!(
-        gaps.iter().all(|gap| *gap <= secs(37)),
-        "a fifth later at most: {gaps:?}"
-    );
+    let gaps: Vec<_> = world.queries.windows(2).skip(1).map(|w| w[1].0 - w[0].0).collect();
+    assert!(gaps.iter().all(|gap| *gap >= secs(30)), "not before the TTL of 30 s: {gaps:?}");
+    assert!(gaps.iter().all(|gap| *gap <= secs(37)), "a fifth later at most: {gaps:?}");
     assert!(gaps.iter().any(|gap| *gap != gaps[0]), "jittered");
 }
 
@@ -319,21 +273,15 @@ fn the_first_node_of_a_deployment_becomes_alone_and_one_without_dns_does_not() {
     assert!(world.core.status().is_ready());
     assert_eq!(world.queries.len(), 3, "one NXDOMAIN is no proof");
 
-    for error in [
-        LookupError::TimedOut,
-        LookupError::Refused,
-        LookupError::ServerFailed("x".into()),
-    ] {
+    for error in
+        [LookupError::TimedOut, LookupError::Refused, LookupError::ServerFailed("x".into())]
+    {
         let mut world = World::new(lowest(3));
         world.fail(error);
         world.source("/dns4/peers.example./tcp/4001");
         world.run(secs(3600));
         assert_eq!(world.core.status(), Status::Starting);
-        assert!(
-            world.queries.len() < 100,
-            "backs off: {}",
-            world.queries.len()
-        );
+        assert!(world.queries.len() < 100, "backs off: {}", world.queries.len());
     }
 }
 
@@ -350,10 +298,7 @@ fn a_node_that_dns_lists_alone_is_alone_at_once() {
     assert_eq!(world.core.status(), Status::Alone);
     let second = world.live(ip(2));
     world.until(secs(30), "joined", |w| w.selected() == [second]);
-    assert_eq!(
-        world.statuses(),
-        [Status::Starting, Status::Alone, Status::Joined]
-    );
+    assert_eq!(world.statuses(), [Status::Starting, Status::Alone, Status::Joined]);
 }
 
 #[test]
@@ -362,22 +307,13 @@ fn a_node_whose_others_are_unreachable_is_isolated_and_recovers() {
     for n in 1..=4 {
         world.set(ip(n), Host::Refuses);
     }
-    world.until(secs(15), "isolated", |w| {
-        w.core.status() == Status::Isolated
-    });
+    world.until(secs(15), "isolated", |w| w.core.status() == Status::Isolated);
     assert!(!world.core.status().is_ready());
     world.run(secs(7200));
     let peer = world.live(ip(3));
     world.until(secs(31), "joined", |w| w.selected() == [peer]);
-    assert_eq!(
-        world.statuses(),
-        [Status::Starting, Status::Isolated, Status::Joined]
-    );
-    assert!(
-        world.dials.len() < 4 * 7200 / 10,
-        "backs off: {}",
-        world.dials.len()
-    );
+    assert_eq!(world.statuses(), [Status::Starting, Status::Isolated, Status::Joined]);
+    assert!(world.dials.len() < 4 * 7200 / 10, "backs off: {}", world.dials.len());
 }
 
 #[test]
@@ -387,25 +323,16 @@ fn a_joined_node_that_loses_everybody_is_isolated_after_two_intervals() {
     for n in 1..=2 {
         world.set(ip(n), Host::Silent);
     }
-    world.until(secs(150), "isolated", |w| {
-        w.core.status() == Status::Isolated
-    });
+    world.until(secs(150), "isolated", |w| w.core.status() == Status::Isolated);
     assert_eq!(world.core.peers().count(), 0);
 }
 
 #[test]
 fn an_unknown_id_dial_identifies_and_connects_at_once() {
     let (mut world, peers) = World::with_peers(lowest(2).with_identify(Identify::Dial), 2);
-    world.until(secs(5), "connected", |w| {
-        peers.iter().all(|p| w.is_connected(p))
-    });
+    world.until(secs(5), "connected", |w| peers.iter().all(|p| w.is_connected(p)));
     assert_eq!(world.dials.len(), 2);
-    assert!(
-        world
-            .dials
-            .iter()
-            .all(|(_, _, expect)| *expect == Expect::Anyone)
-    );
+    assert!(world.dials.iter().all(|(_, _, expect)| *expect == Expect::Anyone));
 }
 
 #[test]
@@ -423,10 +350,7 @@ fn a_pinned_address_is_dialled_as_its_pin_and_nobody_else_is_entered_there() {
         1
     );
     assert_eq!(world.core.peers().count(), 0);
-    assert_eq!(
-        world.announced.iter().filter(|(p, _)| *p == other).count(),
-        0
-    );
+    assert_eq!(world.announced.iter().filter(|(p, _)| *p == other).count(), 0);
 }
 
 #[test]
@@ -435,22 +359,10 @@ fn alternating_identities_are_a_shared_address_and_flap_nothing() {
     let behind = vec![PeerId::random(), PeerId::random(), PeerId::random()];
     world.set(ip(1), Host::Alternates(behind.clone()));
     world.run(secs(3600));
-    assert_eq!(
-        world.count(|e| matches!(e, Event::SharedAddress { .. })),
-        1,
-        "told once"
-    );
+    assert_eq!(world.count(|e| matches!(e, Event::SharedAddress { .. })), 1, "told once");
     assert_eq!(world.selected(), [peers[1]]);
-    assert!(
-        world.count(|e| matches!(e, Event::Replaced { .. })) <= 3,
-        "{:#?}",
-        world.events
-    );
-    assert!(
-        world.dials_to(ip(1)) < 40,
-        "retried slowly: {}",
-        world.dials_to(ip(1))
-    );
+    assert!(world.count(|e| matches!(e, Event::Replaced { .. })) <= 3, "{:#?}", world.events);
+    assert!(world.dials_to(ip(1)) < 40, "retried slowly: {}", world.dials_to(ip(1)));
 }
 
 #[test]
@@ -461,11 +373,7 @@ fn a_peer_that_died_with_its_connection_open_is_replaced_when_the_connection_not
     let new = world.live(ip(1));
     world.core.handle_observed(&at(ip(1)), new, world.now);
     world.run(secs(5));
-    assert_eq!(
-        world.count(|e| matches!(e, Event::SharedAddress { .. })),
-        0,
-        "too early to say"
-    );
+    assert_eq!(world.count(|e| matches!(e, Event::SharedAddress { .. })), 0, "too early to say");
     world.lose(peers[0]);
     world.until(secs(10), "replaced", |w| w.selected() == [new]);
     assert_eq!(world.count(|e| matches!(e, Event::SharedAddress { .. })), 0);
@@ -516,11 +424,7 @@ fn sources_and_selection_change_at_run_time() {
     world.core.set_selection("lowest:2".parse().expect("valid"));
     world.run(secs(1));
     assert_eq!(world.selected(), peers[..2]);
-    assert_eq!(
-        world.core.peers().count(),
-        4,
-        "the displaced stay in the table"
-    );
+    assert_eq!(world.core.peers().count(), 4, "the displaced stay in the table");
 
     let source = "/dns4/peers.example./tcp/4001".parse().expect("valid");
     assert!(world.core.remove_source(&source));
@@ -553,10 +457,7 @@ fn an_idle_healthy_node_wakes_for_refreshes_and_checks_alone() {
     // One check of each of three peers in 45 to 75 s.
     let checks = 3 * 3600 / 45;
     let wakes = world.wakes - wakes;
-    assert!(
-        wakes <= refreshes + checks,
-        "{wakes} wakes, {refreshes} refreshes"
-    );
+    assert!(wakes <= refreshes + checks, "{wakes} wakes, {refreshes} refreshes");
 }
 
 #[test]
@@ -571,16 +472,10 @@ fn the_same_inputs_and_seed_give_the_same_outputs() {
         }
         world.run(secs(600));
         let start = world.start;
-        let dials: Vec<_> = world
-            .dials
-            .iter()
-            .map(|(at, a, e)| (*at - start, a.clone(), *e))
-            .collect();
-        let events: Vec<_> = world
-            .events
-            .iter()
-            .map(|(at, e)| (*at - start, format!("{e:?}")))
-            .collect();
+        let dials: Vec<_> =
+            world.dials.iter().map(|(at, a, e)| (*at - start, a.clone(), *e)).collect();
+        let events: Vec<_> =
+            world.events.iter().map(|(at, e)| (*at - start, format!("{e:?}"))).collect();
         (dials, events)
     };
     assert_eq!(run(), run());
@@ -591,9 +486,7 @@ fn a_fallback_transport_has_its_turn_when_the_better_one_failed_and_takes_no_sec
     let mut world = World::new(lowest(3));
     world.name(&[ip(1), ip(2)]);
     let quic = |n: u8| -> libp2p::Multiaddr {
-        format!("/ip4/10.0.0.{n}/udp/4001/quic-v1")
-            .parse()
-            .expect("an address")
+        format!("/ip4/10.0.0.{n}/udp/4001/quic-v1").parse().expect("an address")
     };
     let (first, second) = (PeerId::random(), PeerId::random());
     world.hosts.insert(quic(1), Host::Lives(first));
@@ -608,9 +501,7 @@ fn a_fallback_transport_has_its_turn_when_the_better_one_failed_and_takes_no_sec
     assert!(world.core.peer_at(&at(ip(2))).is_some());
     // QUIC comes back: it is found within the back-off's cap, and the peer keeps one place.
     world.hosts.insert(quic(2), Host::Lives(second));
-    world.until(secs(310), "QUIC again", |w| {
-        w.core.peer_at(&quic(2)).is_some()
-    });
+    world.until(secs(310), "QUIC again", |w| w.core.peer_at(&quic(2)).is_some());
     assert_eq!(world.selected(), [first, second]);
 }
 
@@ -626,14 +517,7 @@ fn what_the_filter_rejects_is_told_once_and_never_dialled() {
     assert_eq!(world.count(|e| matches!(e, Event::Rejected { .. })), 2);
     assert_eq!(world.dials_to(loopback) + world.dials_to(multicast), 0);
     let rejected = |state| matches!(state, libp2p_dns_discovery::CandidateState::Rejected(_));
-    assert_eq!(
-        world
-            .core
-            .candidates()
-            .filter(|(_, state)| rejected(state.clone()))
-            .count(),
-        2
-    );
+    assert_eq!(world.core.candidates().filter(|(_, state)| rejected(state.clone())).count(), 2);
 }
 
 #[test]
@@ -675,15 +559,7 @@ fn a_resolver_that_never_answers_is_given_up_and_asked_again() {
     world.deaf = true;
     world.source("/dns4/peers.example./tcp/4001");
     world.until(secs(60), "two failures", |w| {
-        w.count(|e| {
-            matches!(
-                e,
-                Event::LookupFailed {
-                    error: LookupError::TimedOut,
-                    ..
-                }
-            )
-        }) == 2
+        w.count(|e| matches!(e, Event::LookupFailed { error: LookupError::TimedOut, .. })) == 2
     });
     world.deaf = false;
     let peer = world.live(ip(1));

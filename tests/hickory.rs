@@ -38,9 +38,7 @@ const INSTANT: Duration = Duration::from_millis(100);
 const LOCALHOST: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 async fn server(zone: &Zone) -> DnsServer {
-    DnsServer::start((LOCALHOST, 0).into(), zone.clone(), 1)
-        .await
-        .unwrap()
+    DnsServer::start((LOCALHOST, 0).into(), zone.clone(), 1).await.unwrap()
 }
 
 fn resolver(servers: &[&DnsServer]) -> HickoryResolver {
@@ -56,23 +54,15 @@ async fn ask(
     record_type: RecordType,
 ) -> Result<Answer, LookupError> {
     let query = Query::new(Name::from_ascii(name).unwrap(), record_type);
-    timeout(2 * PATIENT, resolver.lookup(query))
-        .await
-        .expect("every look-up ends")
+    timeout(2 * PATIENT, resolver.lookup(query)).await.expect("every look-up ends")
 }
 
 fn ips(count: u32) -> HashSet<IpAddr> {
-    (1..=count)
-        .map(|n| IpAddr::from(Ipv4Addr::from(0x0a00_0000 + n)))
-        .collect()
+    (1..=count).map(|n| IpAddr::from(Ipv4Addr::from(0x0a00_0000 + n))).collect()
 }
 
 fn addresses(answer: &Answer) -> HashSet<IpAddr> {
-    answer
-        .records
-        .iter()
-        .filter_map(|record| record.data.ip_addr())
-        .collect()
+    answer.records.iter().filter_map(|record| record.data.ip_addr()).collect()
 }
 
 fn soon(within: Duration) -> Instant {
@@ -81,12 +71,7 @@ fn soon(within: Duration) -> Instant {
 
 #[track_caller]
 fn assert_nothing(outcome: Result<Answer, LookupError>, kind: NothingKind, ttl: Option<u64>) {
-    let Err(LookupError::Nothing(Nothing {
-        kind: found,
-        negative_ttl,
-        ..
-    })) = outcome
-    else {
+    let Err(LookupError::Nothing(Nothing { kind: found, negative_ttl, .. })) = outcome else {
         panic!("{outcome:?}")
     };
     assert_eq!((found, negative_ttl), (kind, ttl.map(Duration::from_secs)));
@@ -97,9 +82,7 @@ async fn a_small_answer_comes_over_udp() {
     let zone = Zone::new();
     zone.set_addresses("peers.test", ips(3));
     let server = server(&zone).await;
-    let answer = ask(&resolver(&[&server]), "peers.test.", RecordType::A)
-        .await
-        .unwrap();
+    let answer = ask(&resolver(&[&server]), "peers.test.", RecordType::A).await.unwrap();
     assert_eq!(addresses(&answer), ips(3));
     assert!(answer.complete);
     assert_eq!(answer.records[0].ttl, 5);
@@ -123,9 +106,7 @@ async fn what_does_not_fit_into_a_datagram_comes_over_tcp() {
     let zone = Zone::new();
     zone.set_addresses("peers.test", ips(100));
     let server = server(&zone).await;
-    let answer = ask(&resolver(&[&server]), "peers.test.", RecordType::A)
-        .await
-        .unwrap();
+    let answer = ask(&resolver(&[&server]), "peers.test.", RecordType::A).await.unwrap();
     assert_eq!(addresses(&answer), ips(100));
     assert!(answer.complete);
     assert_eq!((server.udp_queries(), server.tcp_queries()), (1, 1));
@@ -139,11 +120,7 @@ async fn what_does_not_fit_into_tcp_is_returned_as_incomplete() {
     let resolver = resolver(&[&server]);
     let first = ask(&resolver, "peers.test.", RecordType::A).await.unwrap();
     assert!(!first.complete);
-    assert!(
-        addresses(&first).len() > 2000,
-        "{}",
-        addresses(&first).len()
-    );
+    assert!(addresses(&first).len() > 2000, "{}", addresses(&first).len());
     assert!(addresses(&first).is_subset(&ips(5000)));
     // The cut comes after the shuffle: every answer is another part.
     let second = ask(&resolver, "peers.test.", RecordType::A).await.unwrap();
@@ -158,17 +135,12 @@ async fn a_datagram_longer_than_was_offered_leads_to_tcp() {
     let careless = async {
         let mut query = [0; 512];
         let (length, client) = udp.recv_from(&mut query).await.unwrap();
-        udp.send_to(&careless_reply(&query[..length]), client)
-            .await
-            .unwrap();
+        udp.send_to(&careless_reply(&query[..length]), client).await.unwrap();
         let (mut stream, _) = tcp.accept().await.unwrap();
         let length = stream.read_u16().await.unwrap().into();
         stream.read_exact(&mut query[..length]).await.unwrap();
         let reply = careless_reply(&query[..length]);
-        stream
-            .write_u16(reply.len().try_into().unwrap())
-            .await
-            .unwrap();
+        stream.write_u16(reply.len().try_into().unwrap()).await.unwrap();
         stream.write_all(&reply).await.unwrap();
         stream
     };
@@ -190,9 +162,7 @@ async fn a_name_that_does_not_exist_is_nothing_even_if_the_rest_is_cut() {
         udp.send_to(&reply.to_vec().unwrap(), client).await.unwrap();
     };
     // Nobody listens on TCP.
-    let resolver = resolver
-        .with_timeout(PATIENT)
-        .with_attempts(NonZeroU32::MIN);
+    let resolver = resolver.with_timeout(PATIENT).with_attempts(NonZeroU32::MIN);
     let (outcome, ()) = tokio::join!(ask(&resolver, "peers.test.", RecordType::A), cut);
     assert_nothing(outcome, NothingKind::NxDomain, None);
 }
@@ -211,11 +181,8 @@ async fn if_tcp_fails_the_records_that_came_over_udp_are_a_part() {
     let zone = Zone::new();
     zone.set_addresses("peers.test", ips(100));
     let server = server(&zone).await;
-    for (mode, time) in [
-        (Mode::ServFail, PATIENT),
-        (Mode::Refused, PATIENT),
-        (Mode::Silent, BRIEF),
-    ] {
+    for (mode, time) in [(Mode::ServFail, PATIENT), (Mode::Refused, PATIENT), (Mode::Silent, BRIEF)]
+    {
         server.set_tcp_mode(mode);
         let resolver = resolver(&[&server]).with_timeout(time);
         let answer = ask(&resolver, "peers.test.", RecordType::A).await.unwrap();
@@ -254,10 +221,7 @@ async fn failing_and_refusing_are_told_apart_and_asked_once() {
     let resolver = resolver(&[&server]).with_attempts(NonZeroU32::new(3).unwrap());
     server.set_mode(Mode::ServFail);
     let outcome = ask(&resolver, "peers.test.", RecordType::A).await;
-    assert!(
-        matches!(outcome, Err(LookupError::ServerFailed(_))),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Err(LookupError::ServerFailed(_))), "{outcome:?}");
     assert_eq!(server.queries(), 1);
     server.set_mode(Mode::Refused);
     let outcome = ask(&resolver, "peers.test.", RecordType::A).await;
@@ -270,9 +234,8 @@ async fn silence_ends_after_every_attempt() {
     let zone = Zone::new();
     let server = server(&zone).await;
     server.set_mode(Mode::Silent);
-    let resolver = resolver(&[&server])
-        .with_timeout(INSTANT)
-        .with_attempts(NonZeroU32::new(3).unwrap());
+    let resolver =
+        resolver(&[&server]).with_timeout(INSTANT).with_attempts(NonZeroU32::new(3).unwrap());
     let (start, limit) = (Instant::now(), soon(PATIENT));
     let outcome = ask(&resolver, "peers.test.", RecordType::A).await;
     assert!(matches!(outcome, Err(LookupError::TimedOut)), "{outcome:?}");
@@ -287,9 +250,7 @@ async fn a_search_list_does_not_prolong_the_silence() {
     let server = server(&zone).await;
     server.set_mode(Mode::Silent);
     let search = (0..200).map(|n| Name::from_ascii(format!("d{n}.test.")).unwrap());
-    let resolver = resolver(&[&server])
-        .with_timeout(INSTANT)
-        .with_search(search);
+    let resolver = resolver(&[&server]).with_timeout(INSTANT).with_search(search);
     let limit = soon(100 * INSTANT);
     let outcome = ask(&resolver, "peers", RecordType::A).await;
     assert!(matches!(outcome, Err(LookupError::TimedOut)), "{outcome:?}");
@@ -335,15 +296,8 @@ async fn a_server_that_cannot_be_reached_leads_to_the_next_one() {
     let answer = ask(&both, "peers.test.", RecordType::A).await.unwrap();
     assert_eq!(addresses(&answer), ips(3));
     let outcome = ask(&of(&[unreachable]), "peers.test.", RecordType::A).await;
-    let Err(LookupError::Failed(error)) = outcome else {
-        panic!("{outcome:?}")
-    };
-    assert!(
-        error
-            .source()
-            .is_some_and(|source| source.is::<std::io::Error>()),
-        "{error:?}"
-    );
+    let Err(LookupError::Failed(error)) = outcome else { panic!("{outcome:?}") };
+    assert!(error.source().is_some_and(|source| source.is::<std::io::Error>()), "{error:?}");
 }
 
 #[tokio::test]
@@ -367,9 +321,7 @@ async fn a_silent_server_is_not_asked_first_again() {
     let asked = first.queries();
     assert_ne!(asked, 0);
     // A clone knows it too.
-    ask(&resolver.clone(), "peers.test.", RecordType::A)
-        .await
-        .unwrap();
+    ask(&resolver.clone(), "peers.test.", RecordType::A).await.unwrap();
     assert_eq!(first.queries(), asked);
 }
 
@@ -381,33 +333,19 @@ async fn of_several_failures_the_most_telling_is_returned() {
     first.set_mode(Mode::ServFail);
     second.set_mode(Mode::Silent);
     let outcome = ask(&resolver, "peers.test.", RecordType::A).await;
-    assert!(
-        matches!(outcome, Err(LookupError::ServerFailed(_))),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Err(LookupError::ServerFailed(_))), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn srv_comes_with_the_addresses_of_its_targets() {
     let zone = Zone::new();
-    zone.set_srv(
-        "_p2p._tcp.peers.test",
-        [(4001, "a.peers.test"), (4002, "b.peers.test")],
-    );
+    zone.set_srv("_p2p._tcp.peers.test", [(4001, "a.peers.test"), (4002, "b.peers.test")]);
     zone.set_addresses("a.peers.test", ips(1));
     let server = server(&zone).await;
-    let answer = ask(
-        &resolver(&[&server]),
-        "_p2p._tcp.peers.test.",
-        RecordType::SRV,
-    )
-    .await;
+    let answer = ask(&resolver(&[&server]), "_p2p._tcp.peers.test.", RecordType::SRV).await;
     let answer = answer.unwrap();
     assert_eq!(answer.records.len(), 2);
-    let glue = answer
-        .additionals
-        .iter()
-        .filter_map(|record| record.data.ip_addr());
+    let glue = answer.additionals.iter().filter_map(|record| record.data.ip_addr());
     assert_eq!(HashSet::from_iter(glue), ips(1));
 }
 
@@ -417,13 +355,7 @@ async fn the_character_strings_of_a_text_stay_apart() {
     let text = RData::TXT(TXT::from_bytes(vec![b"dnsaddr=", b"/ip4/10.0.0.1", b""]));
     zone.set("_dnsaddr.peers.test", RecordType::TXT, [text.clone()]);
     let server = server(&zone).await;
-    let answer = ask(
-        &resolver(&[&server]),
-        "_dnsaddr.peers.test.",
-        RecordType::TXT,
-    )
-    .await
-    .unwrap();
+    let answer = ask(&resolver(&[&server]), "_dnsaddr.peers.test.", RecordType::TXT).await.unwrap();
     assert_eq!(answer.records[0].data, text);
 }
 
@@ -435,9 +367,7 @@ async fn an_alias_is_followed_and_named() {
     zone.set("b.test", RecordType::CNAME, alias("peers.test."));
     zone.set_addresses("peers.test", ips(100));
     let server = server(&zone).await;
-    let answer = ask(&resolver(&[&server]), "a.test.", RecordType::A)
-        .await
-        .unwrap();
+    let answer = ask(&resolver(&[&server]), "a.test.", RecordType::A).await.unwrap();
     assert_eq!(answer.name, Name::from_ascii("peers.test.").unwrap());
     assert_eq!(addresses(&answer), ips(100));
     assert_eq!(answer.records.len(), 102);
@@ -457,28 +387,18 @@ async fn the_search_list_is_for_names_without_a_trailing_dot() {
     assert_nothing(outcome, NothingKind::NxDomain, Some(5));
     assert_eq!(server.queries(), 3);
     // Nothing anywhere, but the name exists in one of the domains.
-    assert_nothing(
-        ask(&resolver, "peers", RecordType::TXT).await,
-        NothingKind::NoData,
-        Some(5),
-    );
+    assert_nothing(ask(&resolver, "peers", RecordType::TXT).await, NothingKind::NoData, Some(5));
 }
 
 #[tokio::test]
 async fn a_failure_within_the_search_list_is_not_nothing() {
     let zone = Zone::new();
-    zone.fail(
-        "peers.b.test",
-        Some(LookupError::ServerFailed("told to".into())),
-    );
+    zone.fail("peers.b.test", Some(LookupError::ServerFailed("told to".into())));
     let server = server(&zone).await;
     let search = ["a.test.", "b.test.", "c.test."].map(|name| Name::from_ascii(name).unwrap());
     let resolver = resolver(&[&server]).with_search(search);
     let outcome = ask(&resolver, "peers", RecordType::A).await;
-    assert!(
-        matches!(outcome, Err(LookupError::ServerFailed(_))),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Err(LookupError::ServerFailed(_))), "{outcome:?}");
     zone.set_addresses("peers.c.test", ips(2));
     let answer = ask(&resolver, "peers", RecordType::A).await.unwrap();
     assert_eq!(addresses(&answer), ips(2));

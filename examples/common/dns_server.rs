@@ -3,10 +3,7 @@
 //! It behaves as CoreDNS does where that matters: every answer is shuffled, and one that does not
 //! fit, over UDP or over TCP, is cut after the shuffle and marked as truncated.
 
-#![allow(
-    dead_code,
-    reason = "each program that includes this file uses a part of it"
-)]
+#![allow(dead_code, reason = "each program that includes this file uses a part of it")]
 
 use std::{
     io,
@@ -71,17 +68,10 @@ impl DnsServer {
         let (udp, tcp) = bind(address).await?;
         let address = udp.local_addr()?;
         let shared = Arc::new(Shared::new(seed));
-        let mut server = Server::new(Handler {
-            zone,
-            shared: Arc::clone(&shared),
-        });
+        let mut server = Server::new(Handler { zone, shared: Arc::clone(&shared) });
         server.register_socket(udp);
         server.register_listener(tcp, TCP_IDLE, TCP_REPLIES);
-        Ok(Self {
-            address,
-            shared,
-            _server: server,
-        })
+        Ok(Self { address, shared, _server: server })
     }
 
     /// The address it serves at.
@@ -164,10 +154,7 @@ impl Shared {
     fn shuffle<'a>(&self, records: &'a [Record]) -> Vec<&'a Record> {
         let is_alias = |record: &&Record| record.record_type() == RecordType::CNAME;
         let (mut sent, mut rest): (Vec<_>, Vec<_>) = records.iter().partition(is_alias);
-        self.rng
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .shuffle(&mut rest);
+        self.rng.lock().unwrap_or_else(PoisonError::into_inner).shuffle(&mut rest);
         sent.append(&mut rest);
         sent
     }
@@ -244,13 +231,7 @@ struct Reply {
 
 impl Reply {
     fn of_code(code: ResponseCode) -> Self {
-        Self {
-            code,
-            answers: Vec::new(),
-            soa: None,
-            additionals: Vec::new(),
-            truncated: false,
-        }
+        Self { code, answers: Vec::new(), soa: None, additionals: Vec::new(), truncated: false }
     }
 
     fn of_answer(answer: Answer) -> Self {
@@ -279,19 +260,13 @@ impl Reply {
         };
         let zone = question(request).map_or_else(Name::root, |query| query.name.base_name());
         let soa = nothing.negative_ttl.map(|ttl| soa(zone, ttl));
-        Self {
-            soa,
-            ..Self::of_code(code)
-        }
+        Self { soa, ..Self::of_code(code) }
     }
 }
 
 fn question(request: &Request) -> Option<Query> {
     let query = request.request_info().ok()?.query;
-    Some(Query::new(
-        query.original().name.clone(),
-        query.query_type(),
-    ))
+    Some(Query::new(query.original().name.clone(), query.query_type()))
 }
 
 fn soa(zone: Name, negative_ttl: Duration) -> Record {
@@ -310,8 +285,5 @@ fn edns(request: &Request) -> Option<Edns> {
 
 fn unsent(request: &Request) -> ResponseInfo {
     let metadata = Metadata::response_from_request(&request.metadata);
-    ResponseInfo::from(Header {
-        metadata,
-        counts: HeaderCounts::default(),
-    })
+    ResponseInfo::from(Header { metadata, counts: HeaderCounts::default() })
 }

@@ -20,16 +20,10 @@ fn spellings_of_one_address_are_equal() {
     let hash = RandomState::new();
     for (written, canonical) in [
         ("/ip6/::ffff:10.0.0.7/tcp/1", "/ip4/10.0.0.7/tcp/1"),
-        (
-            "/ip6zone/eth0/ip6/::ffff:10.0.0.7/tcp/1",
-            "/ip4/10.0.0.7/tcp/1",
-        ),
+        ("/ip6zone/eth0/ip6/::ffff:10.0.0.7/tcp/1", "/ip4/10.0.0.7/tcp/1"),
         ("/ip6/FD00:0:0::7/tcp/1", "/ip6/fd00::7/tcp/1"),
         ("/ip4/10.0.0.7/tcp/443/wss", "/ip4/10.0.0.7/tcp/443/tls/ws"),
-        (
-            "/ip4/10.0.0.7/tcp/443/x-parity-wss/%2Fa",
-            "/ip4/10.0.0.7/tcp/443/tls/x-parity-ws/%2Fa",
-        ),
+        ("/ip4/10.0.0.7/tcp/443/x-parity-wss/%2Fa", "/ip4/10.0.0.7/tcp/443/tls/x-parity-ws/%2Fa"),
         (
             "/ip4/10.0.0.7/tcp/443/tls/sni/A.Example./ws",
             "/ip4/10.0.0.7/tcp/443/tls/sni/a.example/ws",
@@ -50,31 +44,16 @@ fn spellings_of_one_address_are_equal() {
 fn a_zone_is_part_of_an_ipv6_address() {
     let zoned = candidate("/ip6zone/Eth0/ip6/fe80::1/tcp/1");
     assert_eq!(zoned.to_string(), "/ip6zone/Eth0/ip6/fe80::1/tcp/1");
-    assert_eq!(
-        (zoned.family(), zoned.ip()),
-        (Family::V6, Some("fe80::1".parse().unwrap()))
-    );
+    assert_eq!((zoned.family(), zoned.ip()), (Family::V6, Some("fe80::1".parse().unwrap())));
     assert_ne!(zoned, candidate("/ip6zone/eth1/ip6/fe80::1/tcp/1"));
 }
 
 #[test]
 fn a_trailing_id_is_the_pin() {
     for (written, address, pinned) in [
-        (
-            "/ip4/1.2.3.4/tcp/1".to_owned(),
-            "/ip4/1.2.3.4/tcp/1".to_owned(),
-            None,
-        ),
-        (
-            format!("/ip4/1.2.3.4/tcp/1/p2p/{A}"),
-            "/ip4/1.2.3.4/tcp/1".to_owned(),
-            Some(A),
-        ),
-        (
-            format!("/ip4/1.2.3.4/tcp/1/p2p/{A}/p2p/{A}"),
-            "/ip4/1.2.3.4/tcp/1".to_owned(),
-            Some(A),
-        ),
+        ("/ip4/1.2.3.4/tcp/1".to_owned(), "/ip4/1.2.3.4/tcp/1".to_owned(), None),
+        (format!("/ip4/1.2.3.4/tcp/1/p2p/{A}"), "/ip4/1.2.3.4/tcp/1".to_owned(), Some(A)),
+        (format!("/ip4/1.2.3.4/tcp/1/p2p/{A}/p2p/{A}"), "/ip4/1.2.3.4/tcp/1".to_owned(), Some(A)),
         (
             format!("/ip4/1.2.3.4/tcp/1/p2p/{A}/p2p-circuit/p2p/{B}"),
             format!("/ip4/1.2.3.4/tcp/1/p2p/{A}/p2p-circuit"),
@@ -93,10 +72,7 @@ fn a_trailing_id_is_the_pin() {
     ] {
         let candidate = candidate(&written);
         assert_eq!(candidate.address().to_string(), address);
-        assert_eq!(
-            candidate.pinned(),
-            pinned.map(|id| id.parse().unwrap()).as_ref()
-        );
+        assert_eq!(candidate.pinned(), pinned.map(|id| id.parse().unwrap()).as_ref());
     }
 }
 
@@ -108,11 +84,7 @@ fn families() {
         ("/ip6/fd00::1/udp/1/quic-v1", Family::V6, Some("fd00::1")),
         ("/memory/7", Family::Other, None),
         ("/dns4/a.example/tcp/1", Family::Other, None),
-        (
-            &format!("/ip4/1.2.3.4/tcp/1/p2p/{A}/p2p-circuit"),
-            Family::Other,
-            None,
-        ),
+        (&format!("/ip4/1.2.3.4/tcp/1/p2p/{A}/p2p-circuit"), Family::Other, None),
     ] {
         let candidate = candidate(text);
         assert_eq!(candidate.family(), family, "{text}");

@@ -113,12 +113,7 @@ impl Discovery {
         if failures == 1 {
             tracing::warn!(%source, %error, "look-up failed; what is known is kept");
         }
-        self.tell(Event::LookupFailed {
-            source,
-            error,
-            failures,
-            retry_in,
-        });
+        self.tell(Event::LookupFailed { source, error, failures, retry_in });
     }
 
     fn apply_resolution(&mut self, id: u64, resolution: Resolution, now: Instant) {
@@ -128,16 +123,9 @@ impl Discovery {
         };
         let recovered = source.failures > 0;
         let (table, connections) = (&self.table, &self.connections);
-        source.apply(
-            passed,
-            resolution.complete,
-            resolution.records,
-            |candidate| {
-                table
-                    .get(candidate)
-                    .is_some_and(|e| connections.is_live_at(&e.peer, candidate))
-            },
-        );
+        source.apply(passed, resolution.complete, resolution.records, |candidate| {
+            table.get(candidate).is_some_and(|e| connections.is_live_at(&e.peer, candidate))
+        });
         let next = resolution.ttl.map(|ttl| {
             now + Schedule::after_answer(&self.config, ttl, resolution.records, &mut self.rng)
         });
@@ -206,11 +194,7 @@ impl Discovery {
         let order = &self.order;
         self.tracks.retain(|candidate| order.contains(candidate));
         self.hints.retain(|candidate| order.contains(candidate));
-        for candidate in old
-            .iter()
-            .filter(|c| !self.order.contains(c))
-            .cloned()
-            .collect::<Vec<_>>()
+        for candidate in old.iter().filter(|c| !self.order.contains(c)).cloned().collect::<Vec<_>>()
         {
             self.depart(&candidate);
         }
@@ -227,11 +211,7 @@ impl Discovery {
         if let Some(entry) = self.table.remove(candidate) {
             let (peer, address) = (entry.peer, candidate.address().clone());
             let gone = self.is_gone(&peer);
-            self.tell(Event::Departed {
-                peer,
-                address,
-                gone,
-            });
+            self.tell(Event::Departed { peer, address, gone });
         }
     }
 
@@ -256,10 +236,7 @@ impl Discovery {
             return Room::Free;
         };
         let next = self.next_check(candidate, now);
-        let contradicted = self
-            .tracks
-            .get(candidate)
-            .is_some_and(|t| t.contradicted.is_some());
+        let contradicted = self.tracks.get(candidate).is_some_and(|t| t.contradicted.is_some());
         if self.connections.is_live_at(&peer, candidate) && !contradicted {
             self.table.touch(candidate, now);
         } else if self.dials.of(candidate).is_none() && !self.is_disqualified(&peer) {
@@ -270,11 +247,7 @@ impl Discovery {
             // A dial to a peer that is connected elsewhere would be refused, or open a second
             // connection; a probe tells as much.
             let connected = self.connections.is_connected(&peer) && !candidate.is_relayed();
-            let expect = if connected {
-                Expect::Probe
-            } else {
-                Expect::Peer(peer)
-            };
+            let expect = if connected { Expect::Probe } else { Expect::Peer(peer) };
             self.start_dial(candidate, expect, Purpose::Check, now);
         }
         self.table.check_at(candidate, next);
@@ -324,10 +297,7 @@ impl Discovery {
 
     /// From time to time, meets one random candidate outside the selection.
     fn repair(&mut self, now: Instant) {
-        let outside = self
-            .order
-            .iter()
-            .any(|c| !self.selected.contains(c) && !self.is_own(c));
+        let outside = self.order.iter().any(|c| !self.selected.contains(c) && !self.is_own(c));
         if !outside || self.status != Status::Joined {
             self.repair_at = None;
             return;
@@ -344,12 +314,8 @@ impl Discovery {
     }
 
     fn repair_with_random(&mut self, now: Instant) {
-        let outside: Vec<Candidate> = self
-            .order
-            .iter()
-            .filter(|c| self.is_repair(c, now))
-            .cloned()
-            .collect();
+        let outside: Vec<Candidate> =
+            self.order.iter().filter(|c| self.is_repair(c, now)).cloned().collect();
         let Some(candidate) = self.rng.choice(&outside) else {
             return;
         };
@@ -373,15 +339,8 @@ impl Discovery {
             && !self.is_own(candidate)
             && self.has_turn(candidate)
             && self.dials.of(candidate).is_none()
-            && !self
-                .table
-                .get(candidate)
-                .is_some_and(|e| connected(&e.peer))
-            && !self
-                .tracks
-                .get(candidate)
-                .and_then(|t| t.retry_at(None))
-                .is_some_and(waits)
+            && !self.table.get(candidate).is_some_and(|e| connected(&e.peer))
+            && !self.tracks.get(candidate).and_then(|t| t.retry_at(None)).is_some_and(waits)
     }
 
     /// Looks up earlier than planned, because a selected peer was lost or nobody is verified.

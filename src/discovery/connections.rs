@@ -21,12 +21,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(address: Multiaddr, dialled: bool, since: Instant) -> Self {
-        Self {
-            ip: ip_of(&address),
-            address,
-            dialled,
-            since,
-        }
+        Self { ip: ip_of(&address), address, dialled, since }
     }
 
     /// Whether the connection shows that its remote lives at the candidate: it was dialled there,
@@ -61,8 +56,6 @@ impl Connections {
     }
 
     pub(super) fn is_live_at(&self, peer: &PeerId, candidate: &Candidate) -> bool {
-        self.0
-            .get(peer)
-            .is_some_and(|of_peer| of_peer.values().any(|c| c.is_at(candidate)))
+        self.0.get(peer).is_some_and(|of_peer| of_peer.values().any(|c| c.is_at(candidate)))
     }
 }

@@ -111,11 +111,8 @@ impl Dials {
 
     /// The dials whose deadline has passed, in the order in which they were started.
     pub(super) fn overdue(&self, now: Instant) -> Vec<DialId> {
-        let mut ids: Vec<_> = self
-            .iter()
-            .filter(|(_, d)| d.deadline <= now)
-            .map(|(id, _)| id)
-            .collect();
+        let mut ids: Vec<_> =
+            self.iter().filter(|(_, d)| d.deadline <= now).map(|(id, _)| id).collect();
         ids.sort_unstable();
         ids
     }
@@ -142,12 +139,7 @@ impl Budget {
         let per_minute = per_minute.get() as f64;
         let capacity = (per_minute / 6.0).max(1.0);
         let per_second = (per_minute - capacity).max(1.0) / 60.0;
-        Self {
-            capacity,
-            per_second,
-            tokens: capacity,
-            filled: now,
-        }
+        Self { capacity, per_second, tokens: capacity, filled: now }
     }
 
     fn room(&mut self, now: Instant) -> Room {

@@ -76,9 +76,7 @@ impl Order {
         let wanted = wanted.without_pin();
         // A candidate without a pin sorts before the same address with one.
         let start = self.sorted.partition_point(|c| *c < wanted);
-        self.sorted[start..]
-            .iter()
-            .take_while(move |c| c.address() == wanted.address())
+        self.sorted[start..].iter().take_while(move |c| c.address() == wanted.address())
     }
 
     /// The candidates at an IP address.
@@ -101,10 +99,7 @@ impl Discovery {
             return CandidateState::Itself;
         }
         if let Some(entry) = self.table.get(candidate) {
-            return CandidateState::Verified {
-                peer: entry.peer,
-                rtt: track.and_then(|t| t.rtt),
-            };
+            return CandidateState::Verified { peer: entry.peer, rtt: track.and_then(|t| t.rtt) };
         }
         match track.and_then(|t| t.failed.as_ref()) {
             Some(failed) => CandidateState::Unreachable(failed.reason.clone()),

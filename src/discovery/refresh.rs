@@ -152,9 +152,7 @@ impl Refresh {
         if !self.is_done() {
             self.tally.fail(LookupError::TimedOut);
         }
-        let candidates = self
-            .hosts
-            .candidates(&mut self.tally, self.limits.records_per_answer);
+        let candidates = self.hosts.candidates(&mut self.tally, self.limits.records_per_answer);
         self.tally.resolution(candidates)
     }
 
@@ -184,8 +182,7 @@ impl Refresh {
         if section.aliased && !section.answered {
             self.follow(step, section.end.clone());
         } else if !answer.complete {
-            self.tally
-                .fail(LookupError::failed("the answer was truncated to nothing"));
+            self.tally.fail(LookupError::failed("the answer was truncated to nothing"));
         } else {
             self.tally.fail(LookupError::no_data(None));
         }
@@ -195,14 +192,10 @@ impl Refresh {
     fn follow(&mut self, mut step: Step, end: Option<Name>) {
         step.aliases.push(record::absolute(&step.query.name));
         let Some(end) = end.filter(|end| !step.aliases.contains(end)) else {
-            return self
-                .tally
-                .fail(LookupError::failed("the CNAME records lead in a circle"));
+            return self.tally.fail(LookupError::failed("the CNAME records lead in a circle"));
         };
         if step.aliases.len() > self.limits.recursion_depth {
-            return self.tally.fail(LookupError::failed(
-                "the chain of CNAME records is too long",
-            ));
+            return self.tally.fail(LookupError::failed("the chain of CNAME records is too long"));
         }
         step.query.name = end;
         self.plan(step);
@@ -278,21 +271,13 @@ impl Refresh {
         }
         let query = Query::new(dnsaddr.owner.clone(), RecordType::TXT);
         if depth > self.limits.recursion_depth {
-            return self.cut(
-                &query.to_string(),
-                Why::TooDeep(self.limits.recursion_depth),
-            );
+            return self.cut(&query.to_string(), Why::TooDeep(self.limits.recursion_depth));
         }
         self.ask(query, Task::Entries(dnsaddr.peer, depth));
     }
 
     fn host(&mut self, host: &Host) {
-        let Host {
-            name,
-            families,
-            tails,
-            pin,
-        } = host;
+        let Host { name, families, tails, pin } = host;
         let suffixes = self.suffixes(tails.iter().cloned().map(Some), name, *pin);
         if !suffixes.is_empty() {
             self.hosts.add_use(name.clone(), *families, suffixes);
@@ -334,11 +319,7 @@ impl Refresh {
     }
 
     fn ask(&mut self, query: Query, task: Task) {
-        self.plan(Step {
-            query,
-            task,
-            aliases: Vec::new(),
-        });
+        self.plan(Step { query, task, aliases: Vec::new() });
     }
 
     fn plan(&mut self, step: Step) {

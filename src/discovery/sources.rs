@@ -85,11 +85,7 @@ impl SourceState {
     pub(super) fn start_if_due(&mut self, limits: &Limits, timeout: Duration, now: Instant) {
         if self.refresh.is_none() && self.next.is_some_and(|at| at <= now) {
             let plan = Refresh::new(&self.source, limits);
-            self.refresh = Some(UnderWay {
-                plan,
-                deadline: now + timeout,
-                again: false,
-            });
+            self.refresh = Some(UnderWay { plan, deadline: now + timeout, again: false });
             self.next = None;
             self.last_started = Some(now);
         }
@@ -173,30 +169,16 @@ impl SourceState {
                 member.omitted = member.omitted.saturating_add(1);
             }
         }
-        for Named {
-            candidate,
-            preferred,
-        } in candidates
-        {
-            self.members.insert(
-                candidate,
-                Member {
-                    omitted: 0,
-                    preferred,
-                },
-            );
+        for Named { candidate, preferred } in candidates {
+            self.members.insert(candidate, Member { omitted: 0, preferred });
         }
-        self.members
-            .retain(|candidate, m| m.omitted < OMISSIONS || holds(candidate));
+        self.members.retain(|candidate, m| m.omitted < OMISSIONS || holds(candidate));
     }
 
     /// What to tell of the answer: the candidates, if they or their completeness changed.
     pub(super) fn tell(&mut self, complete: bool, recovered: bool) -> Option<Arc<[Candidate]>> {
         let named = self.members.keys();
-        let same = self
-            .told
-            .as_ref()
-            .is_some_and(|told| told.iter().eq(named.clone()));
+        let same = self.told.as_ref().is_some_and(|told| told.iter().eq(named.clone()));
         if same && complete == self.told_complete && !recovered {
             return None;
         }
@@ -229,10 +211,7 @@ impl Schedule {
         rng: &mut fastrand::Rng,
     ) -> Duration {
         let by_size = Duration::from_millis(10) * u32::try_from(records).unwrap_or(u32::MAX);
-        let least = ttl
-            .max(config.min_refresh)
-            .max(by_size)
-            .min(config.max_refresh);
+        let least = ttl.max(config.min_refresh).max(by_size).min(config.max_refresh);
         least.mul_f64(1.0 + rng.f64() * 0.2).min(config.max_refresh)
     }
 
@@ -242,12 +221,7 @@ impl Schedule {
         failures: u32,
         rng: &mut fastrand::Rng,
     ) -> Duration {
-        back_off(
-            Duration::from_secs(1),
-            config.max_refresh / 5,
-            failures,
-            rng,
-        )
+        back_off(Duration::from_secs(1), config.max_refresh / 5, failures, rng)
     }
 }
 
@@ -259,9 +233,7 @@ pub(super) fn back_off(
     rng: &mut fastrand::Rng,
 ) -> Duration {
     let doublings = failures.saturating_sub(1).min(20);
-    base.saturating_mul(1 << doublings)
-        .min(cap)
-        .mul_f64(0.5 + rng.f64() * 0.5)
+    base.saturating_mul(1 << doublings).min(cap).mul_f64(0.5 + rng.f64() * 0.5)
 }
 
 /// The steps of refreshes that the look-ups under way belong to.
@@ -285,12 +257,8 @@ impl Lookups {
 
     /// Forgets the look-ups of a refresh that ended without them.
     pub(super) fn forget(&mut self, refresh: u64) -> Vec<LookupId> {
-        let mut ids: Vec<_> = self
-            .steps
-            .iter()
-            .filter(|(_, (r, _))| *r == refresh)
-            .map(|(id, _)| *id)
-            .collect();
+        let mut ids: Vec<_> =
+            self.steps.iter().filter(|(_, (r, _))| *r == refresh).map(|(id, _)| *id).collect();
         ids.sort_unstable();
         for id in &ids {
             self.steps.remove(id);

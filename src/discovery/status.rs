@@ -42,11 +42,7 @@ impl Discovery {
             return self.isolated_or_starting(now);
         }
         let settled = self.sources.values().all(SourceState::is_settled);
-        if settled {
-            Status::Alone
-        } else {
-            Status::Starting
-        }
+        if settled { Status::Alone } else { Status::Starting }
     }
 
     /// Others are named and none is verified: isolated, once those that were tried first have had
@@ -84,9 +80,7 @@ impl Discovery {
     }
 
     fn has_live_peer(&self) -> bool {
-        self.table
-            .iter()
-            .any(|e| self.connections.is_connected(&e.peer))
+        self.table.iter().any(|e| self.connections.is_connected(&e.peer))
     }
 
     fn compute_listed(&self) -> Option<bool> {

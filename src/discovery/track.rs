@@ -56,20 +56,12 @@ impl Track {
 
     pub(super) fn fail(&mut self, reason: Failure, now: Instant, back_off: Duration) {
         self.failures = self.failures.saturating_add(1);
-        self.failed = Some(Failed {
-            reason,
-            at: now,
-            back_off,
-        });
+        self.failed = Some(Failed { reason, at: now, back_off });
     }
 
     /// Waits for a while without counting a failure.
     pub(super) fn postpone(&mut self, reason: Failure, now: Instant, pause: Duration) {
-        self.failed = Some(Failed {
-            reason,
-            at: now,
-            back_off: pause,
-        });
+        self.failed = Some(Failed { reason, at: now, back_off: pause });
     }
 
     /// There is reason to try again now.

@@ -78,16 +78,10 @@ impl Discovery {
             Some(ip) => self.order.at_host(ip).to_vec(),
             None => return,
         };
-        if at_host
-            .iter()
-            .any(|c| self.table.get(c).is_some_and(|e| e.peer == peer))
-        {
+        if at_host.iter().any(|c| self.table.get(c).is_some_and(|e| e.peer == peer)) {
             return;
         }
-        for candidate in at_host
-            .iter()
-            .take(self.config.limits.probes_per_host.get())
-        {
+        for candidate in at_host.iter().take(self.config.limits.probes_per_host.get()) {
             self.hint(candidate, now);
         }
     }
@@ -175,21 +169,13 @@ impl Discovery {
             return;
         }
         let address = candidate.address().clone();
-        self.outputs.push_back(Output::Announce {
-            peer,
-            address: address.clone(),
-        });
+        self.outputs.push_back(Output::Announce { peer, address: address.clone() });
         match old {
             Some(old) => {
                 // The selection sees a new peer there, and has it connected.
                 self.selected.remove(candidate);
                 let gone = self.is_gone(&old);
-                self.tell(Event::Replaced {
-                    address,
-                    old,
-                    new: peer,
-                    gone,
-                });
+                self.tell(Event::Replaced { address, old, new: peer, gone });
             }
             None => self.tell(Event::Verified { peer, address, how }),
         }
@@ -204,12 +190,7 @@ impl Discovery {
         if let Some(entry) = self.table.remove(candidate) {
             let address = candidate.address().clone();
             let (old, new, gone) = (entry.peer, self.local, self.is_gone(&entry.peer));
-            self.tell(Event::Replaced {
-                address,
-                old,
-                new,
-                gone,
-            });
+            self.tell(Event::Replaced { address, old, new, gone });
         }
     }
 
@@ -226,11 +207,7 @@ impl Discovery {
             .is_some_and(|failed| failed.reason == failure);
         let address = candidate.address().clone();
         if !told {
-            self.tell(Event::PinMismatch {
-                address: address.clone(),
-                pinned,
-                obtained,
-            });
+            self.tell(Event::PinMismatch { address: address.clone(), pinned, obtained });
         }
         // The pinned peer is proved to be gone from there: no second opinion is needed.
         let entry = self.table.remove(candidate);
@@ -245,26 +222,17 @@ impl Discovery {
     fn share(&mut self, candidate: &Candidate, now: Instant) {
         let entry = self.table.remove(candidate);
         let track = self.tracks.of(candidate);
-        let told = track
-            .failed
-            .as_ref()
-            .is_some_and(|f| f.reason == Failure::Shared);
+        let told = track.failed.as_ref().is_some_and(|f| f.reason == Failure::Shared);
         track.fail(Failure::Shared, now, self.config.retry_cap);
         if told {
             return;
         }
         track.reported = true;
         // A peer that is connected lives, though not there: nobody is to be told to drop it.
-        let peer = entry
-            .map(|e| e.peer)
-            .filter(|p| !self.connections.is_connected(p));
+        let peer = entry.map(|e| e.peer).filter(|p| !self.connections.is_connected(p));
         let gone = peer.is_some_and(|p| self.is_gone(&p));
         let address = candidate.address().clone();
-        self.tell(Event::SharedAddress {
-            address,
-            peer,
-            gone,
-        });
+        self.tell(Event::SharedAddress { address, peer, gone });
     }
 
     /// The peer is connected or being dialled by somebody else: ask again shortly.
@@ -274,9 +242,7 @@ impl Discovery {
             self.table.check_at(candidate, soon);
         } else {
             let pause = soon.saturating_duration_since(now);
-            self.tracks
-                .of(candidate)
-                .postpone(Failure::Aborted, now, pause);
+            self.tracks.of(candidate).postpone(Failure::Aborted, now, pause);
         }
     }
 
@@ -328,12 +294,7 @@ impl Discovery {
         }
         let gone = peer.is_some_and(|p| self.is_gone(&p));
         let address = candidate.address().clone();
-        self.tell(Event::Unreachable {
-            address,
-            peer,
-            gone,
-            reason,
-        });
+        self.tell(Event::Unreachable { address, peer, gone, reason });
     }
 
     pub(super) fn is_gone(&self, peer: &PeerId) -> bool {
@@ -347,12 +308,7 @@ impl Discovery {
     }
 
     fn pause(&mut self, failures: u32) -> Duration {
-        back_off(
-            self.config.retry_base,
-            self.config.retry_cap,
-            failures,
-            &mut self.rng,
-        )
+        back_off(self.config.retry_base, self.config.retry_cap, failures, &mut self.rng)
     }
 
     /// A new connection: the peer's entries that it proves are fresh.
@@ -379,10 +335,8 @@ impl Discovery {
         let long_lived = now.saturating_duration_since(connection.since) >= SHORT_LIVED;
         let candidates: Vec<_> = self.table.candidates_of(peer).cloned().collect();
         for candidate in candidates {
-            let contradicted = self
-                .tracks
-                .get(&candidate)
-                .is_some_and(|t| t.contradicted.is_some());
+            let contradicted =
+                self.tracks.get(&candidate).is_some_and(|t| t.contradicted.is_some());
             let at = if contradicted || (lost && long_lived) {
                 now + self.jitter(self.config.retry_base)
             } else {

@@ -74,17 +74,13 @@ impl Discovery {
 
     fn walk_family(&mut self, family: Family, now: Instant) -> Walk {
         let mut retry: Option<Instant> = None;
-        let walk = walk(
-            self.config.selection,
-            self.order.family(family),
-            |candidate| {
-                let standing = self.standing(candidate, now);
-                if let Err(Some(at)) = standing {
-                    retry = Some(retry.map_or(at, |earliest| earliest.min(at)));
-                }
-                standing.unwrap_or(Standing::Passed)
-            },
-        );
+        let walk = walk(self.config.selection, self.order.family(family), |candidate| {
+            let standing = self.standing(candidate, now);
+            if let Err(Some(at)) = standing {
+                retry = Some(retry.map_or(at, |earliest| earliest.min(at)));
+            }
+            standing.unwrap_or(Standing::Passed)
+        });
         self.wake_at(retry);
         walk
     }
@@ -147,10 +143,7 @@ impl Discovery {
     /// address of it would take no place.
     fn holds_place(&self, pinned: &PeerId, candidate: &Candidate) -> bool {
         self.config.selection != Selection::All
-            && self
-                .table
-                .candidates_of(pinned)
-                .any(|c| c.family() == candidate.family())
+            && self.table.candidates_of(pinned).any(|c| c.family() == candidate.family())
     }
 
     /// Aborts the probes whose outcome no longer matters, because the places are taken by others.
@@ -173,11 +166,8 @@ impl Discovery {
     /// Starts probes of open candidates: one for every free place, and a further one with every
     /// stagger that passes while they run (RFC 8305 section 5).
     fn start_probes(&mut self, family: Family, walk: &Walk, now: Instant) {
-        let mut running = walk
-            .open
-            .iter()
-            .filter(|candidate| self.dials.of(candidate).is_some())
-            .count();
+        let mut running =
+            walk.open.iter().filter(|candidate| self.dials.of(candidate).is_some()).count();
         if running == 0 {
             self.walker(family).hedges = 0;
         }
@@ -185,11 +175,7 @@ impl Discovery {
             self.walker(family).hedge_at = None;
             self.walker(family).hedges += 1;
         }
-        let free = self
-            .config
-            .selection
-            .places()
-            .map(|n| n.saturating_sub(walk.selected.len()));
+        let free = self.config.selection.places().map(|n| n.saturating_sub(walk.selected.len()));
         let walker = self.walker(family);
         let allowed = match free {
             _ if walker.doubtful => 1,
@@ -197,11 +183,8 @@ impl Discovery {
             Some(free) => free.max(1) + walker.hedges,
             None => usize::MAX,
         };
-        let mut waiting: Vec<&Candidate> = walk
-            .open
-            .iter()
-            .filter(|candidate| self.dials.of(candidate).is_none())
-            .collect();
+        let mut waiting: Vec<&Candidate> =
+            walk.open.iter().filter(|candidate| self.dials.of(candidate).is_none()).collect();
         waiting.retain(|candidate| self.host_has_room(family, candidate));
         waiting.reverse();
         while running < allowed {
@@ -256,10 +239,7 @@ impl Discovery {
         let Some(ip) = candidate.ip() else {
             return true;
         };
-        self.walker(family)
-            .per_host
-            .get(&ip)
-            .is_none_or(|n| *n < most)
+        self.walker(family).per_host.get(&ip).is_none_or(|n| *n < most)
     }
 
     /// Starts a dial that tells who lives at a candidate nobody is verified at.
@@ -272,11 +252,7 @@ impl Discovery {
         let room = self.dials.room(now);
         if room == Room::Free {
             if let Some(ip) = candidate.ip() {
-                *self
-                    .walker(candidate.family())
-                    .per_host
-                    .entry(ip)
-                    .or_default() += 1;
+                *self.walker(candidate.family()).per_host.entry(ip).or_default() += 1;
             }
             let expect = self.expectation(candidate);
             self.start_dial(candidate, expect, purpose, now);
@@ -306,20 +282,10 @@ impl Discovery {
         now: Instant,
     ) {
         let deadline = now + self.config.probe_timeout;
-        let dial = Dial {
-            candidate: candidate.clone(),
-            expect,
-            purpose,
-            started: now,
-            deadline,
-        };
+        let dial = Dial { candidate: candidate.clone(), expect, purpose, started: now, deadline };
         let id = self.dials.start(dial);
         let address = candidate.address().clone();
-        self.outputs.push_back(Output::Dial {
-            id,
-            address,
-            expect,
-        });
+        self.outputs.push_back(Output::Dial { id, address, expect });
     }
 
     /// Notes who is selected now. A newly selected peer is connected to at once; a displaced one is
@@ -332,15 +298,9 @@ impl Discovery {
         let dropped: Vec<_> = self.selected.difference(&selected).cloned().collect();
         self.selected = selected;
         for candidate in added {
-            let connected = self
-                .table
-                .get(&candidate)
-                .is_some_and(|e| self.connections.is_connected(&e.peer));
-            let at = if connected {
-                self.next_check(&candidate, now)
-            } else {
-                now
-            };
+            let connected =
+                self.table.get(&candidate).is_some_and(|e| self.connections.is_connected(&e.peer));
+            let at = if connected { self.next_check(&candidate, now) } else { now };
             self.table.check_at(&candidate, at);
         }
         for candidate in dropped {

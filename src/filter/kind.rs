@@ -38,14 +38,8 @@ pub enum TransportKind {
 impl TransportKind {
     /// What DNS may name by default: the transports that rust-libp2p dials natively and that leave
     /// the machine.
-    pub const DEFAULT: [Self; 6] = [
-        Self::Tcp,
-        Self::QuicV1,
-        Self::Ws,
-        Self::Wss,
-        Self::WebRtcDirect,
-        Self::Relayed,
-    ];
+    pub const DEFAULT: [Self; 6] =
+        [Self::Tcp, Self::QuicV1, Self::Ws, Self::Wss, Self::WebRtcDirect, Self::Relayed];
 
     /// What an address without a pin is dialled with: one kind, or two where it is relayed.
     pub(super) fn of(address: &Multiaddr) -> impl Iterator<Item = Self> {

@@ -18,11 +18,7 @@ fn cname(owner: &str, ttl: u32, target: &str) -> Record {
 }
 
 fn srv(target: &str, port: u16) -> Record {
-    Record::from_rdata(
-        name("s."),
-        5,
-        RData::SRV(SRV::new(0, 0, port, name(target))),
-    )
+    Record::from_rdata(name("s."), 5, RData::SRV(SRV::new(0, 0, port, name(target))))
 }
 
 /// Of this answer to `query A`: the last bytes, the end of the chain and the TTL.
@@ -43,54 +39,26 @@ fn section(
         })
         .collect();
     bytes.sort_unstable();
-    (
-        bytes,
-        section.end.map(|end| end.to_ascii()),
-        section.ttl.map(|ttl| ttl.as_secs()),
-    )
+    (bytes, section.end.map(|end| end.to_ascii()), section.ttl.map(|ttl| ttl.as_secs()))
 }
 
 #[test]
 fn only_records_of_the_name_are_taken() {
-    let records = vec![
-        a("X.example.", 30, 1),
-        a("y.example.", 1, 2),
-        a("x.example.", 20, 3),
-    ];
-    assert_eq!(
-        section("x.example.", "x.EXAMPLE.", records),
-        (vec![1, 3], None, Some(20))
-    );
+    let records = vec![a("X.example.", 30, 1), a("y.example.", 1, 2), a("x.example.", 20, 3)];
+    assert_eq!(section("x.example.", "x.EXAMPLE.", records), (vec![1, 3], None, Some(20)));
     let other = Record::from_rdata(name("x."), 1, RData::AAAA(AAAA(1.into())));
-    assert_eq!(
-        section("x.", "x.", vec![other, a("x.", 9, 1)]),
-        (vec![1], None, Some(9))
-    );
+    assert_eq!(section("x.", "x.", vec![other, a("x.", 9, 1)]), (vec![1], None, Some(9)));
     assert_eq!(section("x.", "x.", vec![]), (vec![], None, None));
 }
 
 #[test]
 fn a_chain_is_followed_within_the_answer() {
-    let chain = || {
-        vec![
-            cname("y.", 7, "z."),
-            a("z.", 30, 1),
-            cname("x.", 9, "Y."),
-            a("w.", 1, 2),
-        ]
-    };
+    let chain = || vec![cname("y.", 7, "z."), a("z.", 30, 1), cname("x.", 9, "Y."), a("w.", 1, 2)];
     let all = (vec![1], Some("z.".to_owned()), Some(7));
     assert_eq!(section("x.", "z.", chain()), all);
-    assert_eq!(
-        section("x.", "x.", chain()),
-        all,
-        "a resolver that names the start"
-    );
+    assert_eq!(section("x.", "x.", chain()), all, "a resolver that names the start");
     let completed = vec![cname("x.search.", 9, "z."), a("z.", 30, 1)];
-    assert_eq!(
-        section("x", "z.", completed),
-        (vec![1], Some("z.".to_owned()), Some(9))
-    );
+    assert_eq!(section("x", "z.", completed), (vec![1], Some("z.".to_owned()), Some(9)));
     let unrelated = vec![cname("v.", 1, "w."), a("x.", 30, 1)];
     assert_eq!(section("x.", "x.", unrelated), (vec![1], None, Some(30)));
 }
@@ -105,33 +73,18 @@ fn a_chain_in_a_circle_has_no_end() {
     let both = vec![cname("x.", 9, "z."), cname("x.", 9, "y.")];
     let turned = both.iter().rev().cloned().collect();
     let end = |records| self::section("x.", "x.", records).1;
-    assert_eq!(
-        (end(both), end(turned)),
-        (Some("y.".to_owned()), Some("y.".to_owned()))
-    );
+    assert_eq!((end(both), end(turned)), (Some("y.".to_owned()), Some("y.".to_owned())));
 }
 
 #[test]
 fn a_negative_ttl_is_zero() {
-    assert_eq!(
-        section("x.", "x.", vec![a("x.", 0x8000_0000, 1)]).2,
-        Some(0)
-    );
-    assert_eq!(
-        section("x.", "x.", vec![a("x.", 0x7fff_ffff, 1)]).2,
-        Some(0x7fff_ffff)
-    );
+    assert_eq!(section("x.", "x.", vec![a("x.", 0x8000_0000, 1)]).2, Some(0));
+    assert_eq!(section("x.", "x.", vec![a("x.", 0x7fff_ffff, 1)]).2, Some(0x7fff_ffff));
 }
 
 #[test]
 fn srv_targets() {
-    let records = [
-        srv("b.", 2),
-        srv("A.", 2),
-        srv("a.", 1),
-        srv("a", 2),
-        srv("b.", 2),
-    ];
+    let records = [srv("b.", 2), srv("A.", 2), srv("a.", 1), srv("a", 2), srv("b.", 2)];
     let expected = [("a.", 1), ("a.", 2), ("b.", 2)].map(|(target, port)| (name(target), port));
     assert_eq!(targets(&records), expected.into());
 }
@@ -143,11 +96,7 @@ fn records_that_say_nothing_of_peers_are_left_out() {
     for (record_type, records, says_where) in [
         (RecordType::SRV, vec![srv(".", 0), srv("a.", 1)], 1),
         (RecordType::SRV, vec![srv(".", 0)], 0),
-        (
-            RecordType::TXT,
-            vec![txt("v=spf1"), txt("dnsaddr="), txt("dnsaddr=x")],
-            2,
-        ),
+        (RecordType::TXT, vec![txt("v=spf1"), txt("dnsaddr="), txt("dnsaddr=x")], 2),
         (RecordType::TXT, vec![txt("v=spf1")], 0),
     ] {
         let answer = Answer::new(name("s."), records);
@@ -173,11 +122,8 @@ fn glue_is_found_whatever_its_case() {
 fn character_strings_are_joined() {
     let txt =
         |parts: Vec<&[u8]>| Record::from_rdata(name("t."), 5, RData::TXT(TXT::from_bytes(parts)));
-    let records = [
-        txt(vec![b"dnsaddr=/ip4/10.0", b".0.7/tcp/1"]),
-        txt(vec![b"b"]),
-        txt(vec![b"b"]),
-    ];
+    let records =
+        [txt(vec![b"dnsaddr=/ip4/10.0", b".0.7/tcp/1"]), txt(vec![b"b"]), txt(vec![b"b"])];
     let texts = texts(&records);
     assert_eq!(texts.len(), 2);
     assert!(texts.contains(b"dnsaddr=/ip4/10.0.0.7/tcp/1".as_slice()));
@@ -202,10 +148,7 @@ fn dnsaddr_entries() {
         ),
         ("dnsaddr=/dns4/A.example/tcp/1", "/dns4/a.example./tcp/1"),
         ("dnsaddr=/dnsaddr/A.example", "/dnsaddr/a.example."),
-        (
-            &format!("dnsaddr=/dnsaddr/a/p2p/{PEER}"),
-            &format!("/dnsaddr/a./p2p/{PEER}"),
-        ),
+        (&format!("dnsaddr=/dnsaddr/a/p2p/{PEER}"), &format!("/dnsaddr/a./p2p/{PEER}")),
     ] {
         assert_eq!(read(text), expected);
     }
@@ -229,21 +172,13 @@ fn dnsaddr_entries() {
 #[test]
 fn what_is_dropped_is_bounded_and_printable() {
     let long = [b"dnsaddr=".as_slice(), &[b'\x1b'; 2000]].concat();
-    let Some(Err(dropped)) = dnsaddr(&long, 1024) else {
-        panic!()
-    };
+    let Some(Err(dropped)) = dnsaddr(&long, 1024) else { panic!() };
     assert_eq!(dropped.why, Why::TooLong(1024));
     assert!(dropped.what.starts_with("dnsaddr=\\u{1b}"));
     assert!(dropped.what.len() < 1000);
     let exact = format!("dnsaddr=/dns4/{}/tcp/1", "a".repeat(3));
-    assert!(matches!(
-        dnsaddr(exact.as_bytes(), exact.len()),
-        Some(Ok(_))
-    ));
-    assert!(matches!(
-        dnsaddr(exact.as_bytes(), exact.len() - 1),
-        Some(Err(_))
-    ));
+    assert!(matches!(dnsaddr(exact.as_bytes(), exact.len()), Some(Ok(_))));
+    assert!(matches!(dnsaddr(exact.as_bytes(), exact.len() - 1), Some(Err(_))));
 }
 
 proptest! {

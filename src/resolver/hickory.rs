@@ -131,10 +131,7 @@ impl HickoryResolver {
     /// it. No hosts file is consulted.
     #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
     pub fn from_resolv_conf(path: impl Into<std::path::PathBuf>) -> Result<Self, ConfigError> {
-        Self::following(Origin {
-            resolv_conf: path.into(),
-            hosts: None,
-        })
+        Self::following(Origin { resolv_conf: path.into(), hosts: None })
     }
 
     /// Asks these servers, in this order, with the defaults of `resolv.conf`: 5 s for each of two
@@ -208,11 +205,7 @@ impl HickoryResolver {
 
     fn new(source: Source) -> Self {
         let overrides = Overrides::default();
-        Self {
-            source: Arc::new(source),
-            overrides,
-            upstream: Arc::default(),
-        }
+        Self { source: Arc::new(source), overrides, upstream: Arc::default() }
     }
 
     fn config(&self) -> Config {
@@ -274,10 +267,7 @@ fn merge(known: Option<Nothing>, found: Nothing) -> Nothing {
         _ => NothingKind::NoData,
     };
     let ttls = [known.negative_ttl, found.negative_ttl];
-    Nothing {
-        kind,
-        negative_ttl: ttls.into_iter().flatten().min(),
-    }
+    Nothing { kind, negative_ttl: ttls.into_iter().flatten().min() }
 }
 
 #[cfg(test)]
@@ -292,23 +282,15 @@ mod tests {
 
     #[test]
     fn a_resolver_without_servers_cannot_be_made() {
-        assert!(matches!(
-            HickoryResolver::with_servers([]),
-            Err(ConfigError::NoServers)
-        ));
+        assert!(matches!(HickoryResolver::with_servers([]), Err(ConfigError::NoServers)));
     }
 
     #[test]
     fn outside_of_a_runtime_a_look_up_fails_and_does_not_panic() {
         let resolver = HickoryResolver::with_servers([server()]).unwrap();
         let query = Query::new(Name::root(), RecordType::A);
-        let outcome = resolver
-            .lookup(query)
-            .now_or_never()
-            .expect("there is nothing to wait for");
-        let Err(LookupError::Failed(error)) = outcome else {
-            panic!("{outcome:?}")
-        };
+        let outcome = resolver.lookup(query).now_or_never().expect("there is nothing to wait for");
+        let Err(LookupError::Failed(error)) = outcome else { panic!("{outcome:?}") };
         assert!(error.is::<NoRuntime>());
     }
 
@@ -319,10 +301,7 @@ mod tests {
         let (resolv_conf, hosts) = (dir.path().join("resolv.conf"), dir.path().join("hosts"));
         std::fs::write(&resolv_conf, "nameserver 127.0.0.1\nsearch a.test\n").unwrap();
         std::fs::write(&hosts, "10.0.0.7 here\n").unwrap();
-        let origin = Origin {
-            resolv_conf,
-            hosts: Some(hosts),
-        };
+        let origin = Origin { resolv_conf, hosts: Some(hosts) };
         // Nothing can be sent to port 0.
         let resolver = HickoryResolver::following(origin).unwrap().with_port(0);
         let ask = |record_type| {
@@ -330,10 +309,7 @@ mod tests {
         };
         let answer = ask(RecordType::A).await.unwrap();
         assert_eq!(answer.records.len(), 1);
-        assert!(matches!(
-            ask(RecordType::SRV).await,
-            Err(LookupError::Failed(_))
-        ));
+        assert!(matches!(ask(RecordType::SRV).await, Err(LookupError::Failed(_))));
     }
 
     #[test]
@@ -355,19 +331,13 @@ mod tests {
 
     #[test]
     fn an_existing_name_and_the_shorter_time_win() {
-        let nothing = |kind, ttl: u64| Nothing {
-            kind,
-            negative_ttl: Some(Duration::from_secs(ttl)),
-        };
-        let merged = merge(
-            Some(nothing(NothingKind::NoData, 9)),
-            nothing(NothingKind::NxDomain, 5),
-        );
+        let nothing =
+            |kind, ttl: u64| Nothing { kind, negative_ttl: Some(Duration::from_secs(ttl)) };
+        let merged =
+            merge(Some(nothing(NothingKind::NoData, 9)), nothing(NothingKind::NxDomain, 5));
         assert_eq!(merged, nothing(NothingKind::NoData, 5));
-        let merged = merge(
-            Some(nothing(NothingKind::NxDomain, 5)),
-            nothing(NothingKind::NxDomain, 9),
-        );
+        let merged =
+            merge(Some(nothing(NothingKind::NxDomain, 5)), nothing(NothingKind::NxDomain, 9));
         assert_eq!(merged, nothing(NothingKind::NxDomain, 5));
     }
 }

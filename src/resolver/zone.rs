@@ -90,15 +90,9 @@ impl Zone {
         let data = Vec::from_iter(data);
         let mut state = self.state();
         let ttl = state.ttl;
-        let records = data
-            .into_iter()
-            .map(|data| Record::from_rdata(name.clone(), ttl, data));
+        let records = data.into_iter().map(|data| Record::from_rdata(name.clone(), ttl, data));
         let records = distinct(records.filter(|record| record.record_type() == record_type));
-        state
-            .names
-            .entry(name)
-            .or_default()
-            .insert(record_type, records);
+        state.names.entry(name).or_default().insert(record_type, records);
     }
 
     /// Adds one record, with its own TTL. One that is already there only takes the new TTL.
@@ -146,11 +140,7 @@ impl Zone {
     /// Replaces the TXT records of a name. A text of more than 255 bytes becomes a record of
     /// several character-strings.
     pub fn set_txt<T: AsRef<[u8]>>(&self, name: impl IntoName, texts: impl IntoIterator<Item = T>) {
-        self.set(
-            name,
-            RecordType::TXT,
-            texts.into_iter().map(|text| txt(text.as_ref())),
-        );
+        self.set(name, RecordType::TXT, texts.into_iter().map(|text| txt(text.as_ref())));
     }
 
     /// Replaces the TXT records at `_dnsaddr.NAME` with one `dnsaddr=ADDRESS` for each address.
@@ -160,9 +150,7 @@ impl Zone {
         addresses: impl IntoIterator<Item = A>,
     ) {
         let owner = absolute(format!("_dnsaddr.{}", absolute(name)));
-        let texts = addresses
-            .into_iter()
-            .map(|address| format!("dnsaddr={address}"));
+        let texts = addresses.into_iter().map(|address| format!("dnsaddr={address}"));
         self.set_txt(owner, texts);
     }
 }
@@ -222,11 +210,7 @@ impl Zone {
     pub fn hang(&self, hang: bool) {
         let mut state = self.state();
         // Dropping the senders is what wakes those who wait.
-        state.hung = if hang {
-            Some(state.hung.take().unwrap_or_default())
-        } else {
-            None
-        };
+        state.hung = if hang { Some(state.hung.take().unwrap_or_default()) } else { None };
     }
 
     /// How many look-ups were started.
@@ -281,11 +265,7 @@ fn absolute(name: impl IntoName) -> Name {
 }
 
 fn txt(text: &[u8]) -> RData {
-    let strings = if text.is_empty() {
-        vec![text]
-    } else {
-        chunks(text)
-    };
+    let strings = if text.is_empty() { vec![text] } else { chunks(text) };
     RData::TXT(TXT::from_bytes(strings))
 }
 
@@ -296,9 +276,7 @@ fn chunks(text: &[u8]) -> Vec<&[u8]> {
 /// A record set is a set (RFC 2181 section 5): records do not occur twice.
 fn distinct(records: impl Iterator<Item = Record>) -> Vec<Record> {
     let mut seen = HashSet::new();
-    records
-        .filter(|record| seen.insert(record.data.clone()))
-        .collect()
+    records.filter(|record| seen.insert(record.data.clone())).collect()
 }
 
 #[cfg(test)]

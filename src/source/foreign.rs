@@ -10,10 +10,7 @@ use super::{SourceError, name};
 pub(super) fn foreign(text: &str) -> SourceError {
     let given = text.to_owned();
     if let Some((host, port)) = host_and_port(text) {
-        return SourceError::HostPort {
-            given,
-            suggestion: format!("{host}/tcp/{port}"),
-        };
+        return SourceError::HostPort { given, suggestion: format!("{host}/tcp/{port}") };
     }
     if let Ok(ip) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
         let suggestion = format!("{}/tcp/4001", Protocol::from(ip));
@@ -21,35 +18,22 @@ pub(super) fn foreign(text: &str) -> SourceError {
     }
     if text.contains('/') && format!("/{text}").parse::<super::Source>().is_ok() {
         let reason = format!("a multiaddr starts with `/`: write `/{text}`");
-        return SourceError::Component {
-            at: 0,
-            component: given,
-            reason,
-        };
+        return SourceError::Component { at: 0, component: given, reason };
     }
     if let Some((host, port)) = text.rsplit_once(':')
         && !port.is_empty()
         && port.bytes().all(|byte| byte.is_ascii_digit())
     {
-        return SourceError::Port {
-            at: host.len(),
-            component: format!(":{port}"),
-        };
+        return SourceError::Port { at: host.len(), component: format!(":{port}") };
     }
     if let Some((scheme, _)) = text.split_once(':') {
-        return SourceError::UnknownScheme {
-            scheme: scheme.to_owned(),
-        };
+        return SourceError::UnknownScheme { scheme: scheme.to_owned() };
     }
     match name::name(text, 0) {
-        Ok(_) if text.starts_with('_') => SourceError::BareHost {
-            given,
-            suggestion: format!("srv:{text}"),
-        },
-        Ok(_) => SourceError::BareHost {
-            given,
-            suggestion: format!("/dns/{text}/tcp/4001"),
-        },
+        Ok(_) if text.starts_with('_') => {
+            SourceError::BareHost { given, suggestion: format!("srv:{text}") }
+        }
+        Ok(_) => SourceError::BareHost { given, suggestion: format!("/dns/{text}/tcp/4001") },
         Err(error) => error,
     }
 }

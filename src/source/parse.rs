@@ -23,13 +23,9 @@ pub(super) fn source(text: &str) -> Result<Source, SourceError> {
         return Err(SourceError::Whitespace { at });
     }
     if let Some((scheme, _)) = text.split_once("://")
-        && scheme
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
     {
-        return Err(SourceError::Url {
-            scheme: scheme.to_owned(),
-        });
+        return Err(SourceError::Url { scheme: scheme.to_owned() });
     }
     let (body, sampled) = match text.split_once('?') {
         Some((body, written)) => (body, options(written, body.len() + 1)?),
@@ -39,10 +35,7 @@ pub(super) fn source(text: &str) -> Result<Source, SourceError> {
         return Err(SourceError::Empty);
     } else if body.starts_with('/') {
         address(body)?
-    } else if body
-        .get(..SRV.len())
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case(SRV))
-    {
+    } else if body.get(..SRV.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SRV)) {
         srv(body)?
     } else {
         return Err(foreign(body));
@@ -54,10 +47,7 @@ pub(super) fn source(text: &str) -> Result<Source, SourceError> {
 fn options(text: &str, mut at: usize) -> Result<bool, SourceError> {
     for option in text.split('&') {
         if option != "sampled" {
-            return Err(SourceError::UnknownOption {
-                at,
-                option: option.to_owned(),
-            });
+            return Err(SourceError::UnknownOption { at, option: option.to_owned() });
         }
         at += option.len() + 1;
     }
@@ -88,12 +78,7 @@ fn host<'a>(
 ) -> Result<Kind, SourceError> {
     let name = name::name(name, head.end() - name.len())?;
     let (tails, pin) = tails(iter::once(first).chain(more), |upper| upper.with_port(head))?;
-    Ok(Kind::Host(Host {
-        name,
-        families,
-        tails,
-        pin,
-    }))
+    Ok(Kind::Host(Host { name, families, tails, pin }))
 }
 
 fn dnsaddr<'a>(
@@ -114,19 +99,14 @@ fn dnsaddr<'a>(
     if let Some(other) = more.next() {
         return Err(other.reject(ONLY_PEER));
     }
-    Ok(Kind::Dnsaddr(Dnsaddr {
-        owner,
-        peer: upper.peer,
-    }))
+    Ok(Kind::Dnsaddr(Dnsaddr { owner, peer: upper.peer }))
 }
 
 fn srv(text: &str) -> Result<Kind, SourceError> {
     let end = text.find(['/', '|']).unwrap_or(text.len());
     let owner = name::name(&text[SRV.len()..end], SRV.len())?;
     let (first, more) = Parts::alternatives(text, end);
-    let (tails, pin) = tails(iter::once(first).chain(more), |upper| {
-        upper.with_srv_port(&owner)
-    })?;
+    let (tails, pin) = tails(iter::once(first).chain(more), |upper| upper.with_srv_port(&owner))?;
     Ok(Kind::Srv(Srv { owner, tails, pin }))
 }
 
@@ -187,29 +167,18 @@ fn fixed<'a>(
         | Protocol::Onion3(_)
         | Protocol::Garlic32(_)
         | Protocol::Garlic64(_) => match upper.layer {
-            None => upper
-                .upper
-                .iter()
-                .chain(upper.peer.map(Protocol::P2p))
-                .collect(),
+            None => upper.upper.iter().chain(upper.peer.map(Protocol::P2p)).collect(),
             Some(_) => return Err(first.reject("no transport goes on top of this address")),
         },
         _ => return Err(head.reject("an address starts with `/dns`, `/ip4`, `/ip6` or the like")),
     };
-    Ok(Kind::Static(Candidate::new(
-        &address.iter().chain(on_top.iter()).collect(),
-    )))
+    Ok(Kind::Static(Candidate::new(&address.iter().chain(on_top.iter()).collect())))
 }
 
 /// Reads the address that a zone belongs to.
 fn zoned<'a>(zone: &Component<'_>, parts: &mut Parts<'a>) -> Result<Component<'a>, SourceError> {
     match parts.component()? {
-        Some(
-            ip @ Component {
-                protocol: Protocol::Ip6(_),
-                ..
-            },
-        ) => Ok(ip),
+        Some(ip @ Component { protocol: Protocol::Ip6(_), .. }) => Ok(ip),
         _ => Err(zone.reject("a zone belongs to an address: `/ip6zone/eth0/ip6/fe80::1`")),
     }
 }

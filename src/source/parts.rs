@@ -24,19 +24,11 @@ impl<'a> Parts<'a> {
     /// Splits the text from byte `at` at each `|`.
     pub(super) fn alternatives(text: &'a str, mut at: usize) -> (Self, impl Iterator<Item = Self>) {
         let mut pieces = text[at..].split('|').map(move |piece| {
-            let parts = Self {
-                text,
-                next: at,
-                end: at + piece.len(),
-            };
+            let parts = Self { text, next: at, end: at + piece.len() };
             at = parts.end + 1;
             parts
         });
-        let first = pieces.next().unwrap_or(Self {
-            text,
-            next: text.len(),
-            end: text.len(),
-        });
+        let first = pieces.next().unwrap_or(Self { text, next: text.len(), end: text.len() });
         (first, pieces)
     }
 
@@ -99,17 +91,11 @@ impl Component<'_> {
     }
 
     pub(super) fn bad_port(&self) -> SourceError {
-        SourceError::Port {
-            at: self.at,
-            component: self.text.to_owned(),
-        }
+        SourceError::Port { at: self.at, component: self.text.to_owned() }
     }
 
     pub(super) fn second_name(&self) -> SourceError {
-        SourceError::SecondName {
-            at: self.at,
-            component: self.text.to_owned(),
-        }
+        SourceError::SecondName { at: self.at, component: self.text.to_owned() }
     }
 }
 
@@ -121,41 +107,21 @@ fn bad_component(at: usize, text: &str, error: multiaddr::Error) -> SourceError 
     match (tag, error) {
         ("tcp" | "udp" | "memory", _) => SourceError::Port { at, component },
         ("p2p" | "ipfs", error) => {
-            let reason = if valued {
-                error.to_string()
-            } else {
-                "it is missing".to_owned()
-            };
-            SourceError::Peer {
-                at,
-                component,
-                reason,
-            }
+            let reason = if valued { error.to_string() } else { "it is missing".to_owned() };
+            SourceError::Peer { at, component, reason }
         }
         ("", _) => {
             let reason = "it is empty: remove the doubled or trailing `/`".to_owned();
-            SourceError::Component {
-                at,
-                component,
-                reason,
-            }
+            SourceError::Component { at, component, reason }
         }
         (_, multiaddr::Error::UnknownProtocolString(_)) => {
             let reason = "there is no such protocol; `/tcp`, `/udp`, `/quic-v1`, `/ws`, `/tls` \
                           and the others of the multiaddr registry are known";
-            SourceError::Component {
-                at,
-                component,
-                reason: reason.to_owned(),
-            }
+            SourceError::Component { at, component, reason: reason.to_owned() }
         }
         (tag, _) if !valued => {
             let reason = format!("its value is missing: `/{tag}/…`");
-            SourceError::Component {
-                at,
-                component,
-                reason,
-            }
+            SourceError::Component { at, component, reason }
         }
         (tag, error) => {
             let reason = match tag {
@@ -163,11 +129,7 @@ fn bad_component(at: usize, text: &str, error: multiaddr::Error) -> SourceError 
                 "ip6" => "write an IPv6 address, such as `/ip6/fd00::7`".to_owned(),
                 _ => error.to_string(),
             };
-            SourceError::Component {
-                at,
-                component,
-                reason,
-            }
+            SourceError::Component { at, component, reason }
         }
     }
 }

@@ -40,11 +40,7 @@ impl Tail<SrvPort> {
     /// The tail with the port of an SRV record, or `None` if neither has one.
     pub(crate) fn at(&self, record_port: u16) -> Option<Tail<NonZeroU16>> {
         let port = self.port.or_else(|| NonZeroU16::new(record_port))?;
-        Some(Tail {
-            layer: self.layer,
-            port,
-            upper: self.upper.clone(),
-        })
+        Some(Tail { layer: self.layer, port, upper: self.upper.clone() })
     }
 }
 
@@ -79,10 +75,5 @@ fn server_name(host: &Name) -> Option<String> {
     if host.is_root() || !host.iter().all(plain_label) {
         return None;
     }
-    Some(
-        host.to_lowercase()
-            .to_ascii()
-            .trim_end_matches('.')
-            .to_owned(),
-    )
+    Some(host.to_lowercase().to_ascii().trim_end_matches('.').to_owned())
 }

@@ -10,9 +10,7 @@ const B: &str = "12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X";
 
 /// Parses, prints, and checks that the print parses to the same.
 fn printed(text: &str) -> String {
-    let source: Source = text
-        .parse()
-        .unwrap_or_else(|error| panic!("{text}: {error}"));
+    let source: Source = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
     let printed = source.to_string();
     assert_eq!(printed.parse(), Ok(source), "{text} → {printed}");
     printed
@@ -48,15 +46,8 @@ fn canonical_texts_are_kept() {
         "/unix/socket",
     ] {
         assert_eq!(printed(text), text);
-        for suffix in [
-            "?sampled",
-            &format!("/p2p/{A}"),
-            &format!("/p2p/{A}?sampled"),
-        ] {
-            assert_eq!(
-                printed(&format!("{text}{suffix}")),
-                format!("{text}{suffix}")
-            );
+        for suffix in ["?sampled", &format!("/p2p/{A}"), &format!("/p2p/{A}?sampled")] {
+            assert_eq!(printed(&format!("{text}{suffix}")), format!("{text}{suffix}"));
         }
     }
     for text in [
@@ -72,10 +63,7 @@ fn canonical_texts_are_kept() {
 fn other_spellings_become_canonical() {
     for (text, canonical) in [
         ("/dns/Peers.EXAMPLE/tcp/4001", "/dns/peers.example/tcp/4001"),
-        (
-            "/dns/a.example/tcp/443/wss",
-            "/dns/a.example/tcp/443/tls/ws",
-        ),
+        ("/dns/a.example/tcp/443/wss", "/dns/a.example/tcp/443/tls/ws"),
         (
             "/dns/a.example/tcp/443/tls/sni/B.Example./ws",
             "/dns/a.example/tcp/443/tls/sni/b.example/ws",
@@ -89,10 +77,7 @@ fn other_spellings_become_canonical() {
         ("srv:_p2p._tcp.a/wss", "srv:_p2p._tcp.a/tcp/0/tls/ws"),
         ("srv:_p2p._udp.a/ws", "srv:_p2p._udp.a/tcp/0/ws"),
         ("srv:a/webrtc-direct", "srv:a/udp/0/webrtc-direct"),
-        (
-            "srv:_p2p._tcp.a|/udp/0/quic-v1",
-            "srv:_p2p._tcp.a/tcp/0|/udp/0/quic-v1",
-        ),
+        ("srv:_p2p._tcp.a|/udp/0/quic-v1", "srv:_p2p._tcp.a/tcp/0|/udp/0/quic-v1"),
         ("/ip6/::ffff:10.0.0.7/tcp/1", "/ip4/10.0.0.7/tcp/1"),
         ("/dns/a/tcp/1?sampled&sampled", "/dns/a/tcp/1?sampled"),
     ] {
@@ -116,19 +101,14 @@ fn a_trailing_dot_makes_a_name_absolute() {
 fn the_longest_names() {
     let label = "a".repeat(63);
     let longest = format!("{label}.{label}.{label}.{}", "a".repeat(61));
-    for (text, fits) in [
-        (longest.clone(), true),
-        (format!("{longest}."), true),
-        (format!("{longest}a"), false),
-    ] {
+    for (text, fits) in
+        [(longest.clone(), true), (format!("{longest}."), true), (format!("{longest}a"), false)]
+    {
         match format!("/dns/{text}/tcp/1").parse::<Source>() {
             Ok(_) => assert!(fits, "{text}"),
             Err(error) => {
                 assert!(!fits, "{text}");
-                assert!(
-                    error.to_string().contains("longer than 255 bytes"),
-                    "{error}"
-                );
+                assert!(error.to_string().contains("longer than 255 bytes"), "{error}");
             }
         }
     }
@@ -137,25 +117,16 @@ fn the_longest_names() {
 #[test]
 fn dnsaddr_is_looked_up_below_its_label() {
     let source: Source = format!("/dnsaddr/A.Example/p2p/{A}").parse().unwrap();
-    let Kind::Dnsaddr(dnsaddr) = source.kind() else {
-        panic!("{source:?}")
-    };
+    let Kind::Dnsaddr(dnsaddr) = source.kind() else { panic!("{source:?}") };
     assert_eq!(dnsaddr.owner.to_ascii(), "_dnsaddr.a.example");
     assert_eq!(dnsaddr.peer, Some(A.parse().unwrap()));
 }
 
 #[test]
 fn a_multiaddr_is_a_source() {
-    for text in [
-        "/dns/a.example/tcp/1",
-        "/ip4/10.0.0.7/tcp/80/x-parity-ws/%2Fa%7Cb",
-        "/memory/7",
-    ] {
+    for text in ["/dns/a.example/tcp/1", "/ip4/10.0.0.7/tcp/80/x-parity-ws/%2Fa%7Cb", "/memory/7"] {
         let address: Multiaddr = text.parse().unwrap();
-        assert_eq!(
-            Source::try_from(address).unwrap(),
-            text.replace('|', "%7C").parse().unwrap()
-        );
+        assert_eq!(Source::try_from(address).unwrap(), text.replace('|', "%7C").parse().unwrap());
     }
     assert!(Source::try_from(Multiaddr::empty()).is_err());
 }
@@ -164,31 +135,20 @@ fn a_multiaddr_is_a_source() {
 fn sampled() {
     let source: Source = "/dns/a/tcp/1".parse().unwrap();
     assert!(!source.is_sampled());
-    assert_eq!(
-        source.clone().sampled(),
-        "/dns/a/tcp/1?sampled".parse().unwrap()
-    );
+    assert_eq!(source.clone().sampled(), "/dns/a/tcp/1?sampled".parse().unwrap());
     assert_ne!(source.clone().sampled(), source);
     assert!(source.sampled().is_sampled());
 }
 
 fn name() -> impl Strategy<Value = String> {
-    "[a-zA-Z0-9_][a-zA-Z0-9_-]{0,8}([.][a-zA-Z0-9_][a-zA-Z0-9_-]{0,8}){0,3}[.]?".prop_filter(
-        "an IP address",
-        |name| {
-            name.trim_end_matches('.')
-                .parse::<std::net::Ipv4Addr>()
-                .is_err()
-        },
-    )
+    "[a-zA-Z0-9_][a-zA-Z0-9_-]{0,8}([.][a-zA-Z0-9_][a-zA-Z0-9_-]{0,8}){0,3}[.]?"
+        .prop_filter("an IP address", |name| {
+            name.trim_end_matches('.').parse::<std::net::Ipv4Addr>().is_err()
+        })
 }
 
 fn peer() -> impl Strategy<Value = String> {
-    prop_oneof![
-        Just(String::new()),
-        Just(format!("/p2p/{A}")),
-        Just(format!("/p2p/{B}"))
-    ]
+    prop_oneof![Just(String::new()), Just(format!("/p2p/{A}")), Just(format!("/p2p/{B}"))]
 }
 
 fn tails(port: impl Strategy<Value = u16> + Clone) -> impl Strategy<Value = String> {

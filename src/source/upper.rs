@@ -25,13 +25,7 @@ pub(super) struct Upper<'a> {
 impl<'a> Upper<'a> {
     pub(super) fn read(mut parts: Parts<'a>) -> Result<Self, SourceError> {
         let upper = Multiaddr::empty();
-        let mut this = Self {
-            parts,
-            layer: None,
-            upper,
-            circuit: None,
-            peer: None,
-        };
+        let mut this = Self { parts, layer: None, upper, circuit: None, peer: None };
         let mut first = true;
         while let Some(part) = parts.component()? {
             match (&part.protocol, this.peer.take()) {
@@ -81,8 +75,7 @@ impl<'a> Upper<'a> {
             }
             Protocol::Sni(name) => {
                 let name = name::name(name, part.end() - name.len())?.to_ascii();
-                self.upper
-                    .push(Protocol::Sni(name.trim_end_matches('.').into()));
+                self.upper.push(Protocol::Sni(name.trim_end_matches('.').into()));
             }
             other => self.upper.push(other.clone()),
         }
@@ -94,10 +87,7 @@ impl<'a> Upper<'a> {
         match (self.peer, *pin) {
             (Some(ours), Some(other)) if ours != other => {
                 let component = self.parts.text().to_owned();
-                Err(SourceError::SecondPeer {
-                    at: self.parts.at(),
-                    component,
-                })
+                Err(SourceError::SecondPeer { at: self.parts.at(), component })
             }
             (ours, other) => {
                 *pin = other.or(ours);
@@ -116,16 +106,8 @@ impl<'a> Upper<'a> {
             });
         };
         let port = NonZeroU16::new(*port).ok_or_else(|| component.bad_port())?;
-        self.check(
-            *layer,
-            component,
-            &format!("{}{}", host.text, component.text),
-        )?;
-        Ok(Tail {
-            layer: *layer,
-            port,
-            upper: self.upper.clone(),
-        })
+        self.check(*layer, component, &format!("{}{}", host.text, component.text))?;
+        Ok(Tail { layer: *layer, port, upper: self.upper.clone() })
     }
 
     /// The transport over the target of an SRV record.
@@ -134,22 +116,14 @@ impl<'a> Upper<'a> {
         if let Some((layer, component, port)) = &self.layer {
             let before = format!("srv:{}{}", owner.to_ascii(), component.text);
             self.check(*layer, component, &before)?;
-            return Ok(Tail {
-                layer: *layer,
-                port: NonZeroU16::new(*port),
-                upper,
-            });
+            return Ok(Tail { layer: *layer, port: NonZeroU16::new(*port), upper });
         }
         let carrier = match upper.iter().next() {
             None => None,
             Some(first) => layer_of(&first),
         };
         match (carrier, srv_default(owner)) {
-            (Some(layer), _) => Ok(Tail {
-                layer,
-                port: None,
-                upper,
-            }),
+            (Some(layer), _) => Ok(Tail { layer, port: None, upper }),
             (None, Some(default)) if upper.is_empty() => Ok(default),
             // What is not known to need a layer goes on top of the owner's.
             (None, Some(mut default)) => {
@@ -188,16 +162,8 @@ impl<'a> Upper<'a> {
 /// The transport that an SRV record's owner name implies.
 pub(super) fn srv_default(owner: &Name) -> Option<Tail<SrvPort>> {
     owner.iter().find_map(|label| match label {
-        b"_tcp" => Some(Tail {
-            layer: Layer::Tcp,
-            port: None,
-            upper: Multiaddr::empty(),
-        }),
-        b"_udp" => Some(Tail {
-            layer: Layer::Udp,
-            port: None,
-            upper: Protocol::QuicV1.into(),
-        }),
+        b"_tcp" => Some(Tail { layer: Layer::Tcp, port: None, upper: Multiaddr::empty() }),
+        b"_udp" => Some(Tail { layer: Layer::Udp, port: None, upper: Protocol::QuicV1.into() }),
         _ => None,
     })
 }

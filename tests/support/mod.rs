@@ -120,17 +120,12 @@ impl World {
 
     /// Makes `peers.example.` name these addresses.
     pub fn name(&mut self, ips: &[IpAddr]) {
-        let records = ips
-            .iter()
-            .map(|ip| address_record("peers.example.", *ip, 30))
-            .collect();
-        self.zone
-            .insert(("peers.example.".into(), RecordType::A), Ok(records));
+        let records = ips.iter().map(|ip| address_record("peers.example.", *ip, 30)).collect();
+        self.zone.insert(("peers.example.".into(), RecordType::A), Ok(records));
     }
 
     pub fn fail(&mut self, error: LookupError) {
-        self.zone
-            .insert(("peers.example.".into(), RecordType::A), Err(error));
+        self.zone.insert(("peers.example.".into(), RecordType::A), Err(error));
     }
 
     /// Puts a new peer behind port 4001 of an address.
@@ -213,19 +208,14 @@ impl World {
         self.serial += 1;
         let address: Multiaddr = address.parse().expect("an address");
         self.connections.push((id, peer, address.clone()));
-        self.core
-            .handle_connected(id, peer, &address, Direction::Accepted, self.now);
+        self.core.handle_connected(id, peer, &address, Direction::Accepted, self.now);
         id
     }
 
     /// All connections to a peer break.
     pub fn lose(&mut self, peer: PeerId) {
-        let ids: Vec<_> = self
-            .connections
-            .iter()
-            .filter(|(_, p, _)| *p == peer)
-            .map(|(c, ..)| *c)
-            .collect();
+        let ids: Vec<_> =
+            self.connections.iter().filter(|(_, p, _)| *p == peer).map(|(c, ..)| *c).collect();
         for id in ids {
             self.close(id, peer, true);
         }
@@ -241,11 +231,7 @@ impl World {
                         self.schedule(self.latency, Input::Lookup(id, result));
                     }
                 }
-                Output::Dial {
-                    id,
-                    address,
-                    expect,
-                } => {
+                Output::Dial { id, address, expect } => {
                     self.dials.push((self.now, address.clone(), expect));
                     if self.hosts.get(&address) != Some(&Host::Silent) {
                         self.schedule(self.latency, Input::Dial(id, address, expect));
@@ -309,21 +295,18 @@ impl World {
         if connects {
             self.connect(id, peer, address.clone());
         } else {
-            self.core
-                .handle_dial_failure(id, DialFailure::Identity(peer), self.now);
+            self.core.handle_dial_failure(id, DialFailure::Identity(peer), self.now);
         }
     }
 
     /// The last probe that was aborted meets an identity all the same.
     pub fn late_identity(&mut self, peer: PeerId) {
         let id = self.last_aborted.expect("one was aborted");
-        self.core
-            .handle_dial_failure(id, DialFailure::Identity(peer), self.now);
+        self.core.handle_dial_failure(id, DialFailure::Identity(peer), self.now);
     }
 
     fn miss(&mut self, id: DialId, failure: Failure) {
-        self.core
-            .handle_dial_failure(id, DialFailure::Failed(failure), self.now);
+        self.core.handle_dial_failure(id, DialFailure::Failed(failure), self.now);
     }
 
     fn connect(&mut self, dial: DialId, peer: PeerId, address: Multiaddr) {
@@ -331,11 +314,9 @@ impl World {
         let id = ConnectionId::new_unchecked(self.serial);
         self.connections.push((id, peer, address.clone()));
         let direction = Direction::Dialled(Some(dial));
-        self.core
-            .handle_connected(id, peer, &address, direction, self.now);
+        self.core.handle_connected(id, peer, &address, direction, self.now);
         if let Some(idle) = self.idle {
-            self.closes
-                .insert((self.now + idle, self.serial), (id, peer));
+            self.closes.insert((self.now + idle, self.serial), (id, peer));
         }
     }
 
@@ -366,10 +347,7 @@ impl World {
     }
 
     pub fn dials_to(&self, ip: IpAddr) -> usize {
-        self.dials
-            .iter()
-            .filter(|(_, address, _)| *address == at(ip))
-            .count()
+        self.dials.iter().filter(|(_, address, _)| *address == at(ip)).count()
     }
 
     pub fn count(&self, which: impl Fn(&Event) -> bool) -> usize {

@@ -53,19 +53,13 @@ pub fn memory_swarm_with_idle<B: NetworkBehaviour>(
     let config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(idle);
     let mut swarm = Swarm::new(transport, behaviour, key.public().to_peer_id(), config);
     let listener = swarm.listen_on(memory(port)).expect("a free port");
-    LISTENERS
-        .lock()
-        .expect("not poisoned")
-        .insert(*swarm.local_peer_id(), listener);
+    LISTENERS.lock().expect("not poisoned").insert(*swarm.local_peer_id(), listener);
     swarm
 }
 
 /// Ends a swarm, so that its port is free: the memory transport keeps it otherwise.
 pub fn retire<B: NetworkBehaviour>(mut swarm: Swarm<B>) {
-    let listener = LISTENERS
-        .lock()
-        .expect("not poisoned")
-        .remove(swarm.local_peer_id());
+    let listener = LISTENERS.lock().expect("not poisoned").remove(swarm.local_peer_id());
     assert!(swarm.remove_listener(listener.expect("it listens")));
 }
 
@@ -123,10 +117,7 @@ pub async fn drive<B: NetworkBehaviour>(
             }
         }
     };
-    assert!(
-        tokio::time::timeout(LIMIT, driven).await.is_ok(),
-        "not in time: {what}"
-    );
+    assert!(tokio::time::timeout(LIMIT, driven).await.is_ok(), "not in time: {what}");
 }
 
 async fn next<B: NetworkBehaviour>(swarms: &mut [Swarm<B>]) -> (usize, SwarmEvent<B::ToSwarm>) {

@@ -50,11 +50,7 @@ impl Hosts {
     pub(super) fn add_use(&mut self, name: Name, families: Families, suffixes: Vec<Multiaddr>) {
         let types = families.record_types();
         let [v4, v6] = [RecordType::A, RecordType::AAAA].map(|family| types.contains(&family));
-        self.by_name
-            .entry(name)
-            .or_default()
-            .uses
-            .insert(Use { v4, v6, suffixes });
+        self.by_name.entry(name).or_default().uses.insert(Use { v4, v6, suffixes });
     }
 
     pub(super) fn add_ips(&mut self, name: Name, ips: BTreeSet<IpAddr>) {
@@ -63,9 +59,7 @@ impl Hosts {
 
     /// Whether addresses of the host are known.
     pub(super) fn is_known(&self, name: &Name) -> bool {
-        self.by_name
-            .get(name)
-            .is_some_and(|host| !host.ips.is_empty())
+        self.by_name.get(name).is_some_and(|host| !host.ips.is_empty())
     }
 
     /// Notes a look-up; `false` if it was noted before.
@@ -89,15 +83,10 @@ impl Hosts {
         let mut all: Vec<_> = self
             .direct
             .iter()
-            .map(|candidate| Named {
-                candidate: candidate.clone(),
-                preferred: None,
-            })
+            .map(|candidate| Named { candidate: candidate.clone(), preferred: None })
             .collect();
-        let (v4, v6): (Vec<_>, Vec<_>) = self
-            .by_address()
-            .into_iter()
-            .partition(|(ip, _)| ip.is_ipv4());
+        let (v4, v6): (Vec<_>, Vec<_>) =
+            self.by_address().into_iter().partition(|(ip, _)| ip.is_ipv4());
         for family in [v4, v6] {
             cut |= expand(family, most, &mut all);
         }
@@ -117,10 +106,7 @@ impl Hosts {
         let mut by_address: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for host in self.by_name.values() {
             for &ip in &host.ips {
-                by_address
-                    .entry(ip.to_canonical())
-                    .or_default()
-                    .push((host, ip));
+                by_address.entry(ip.to_canonical()).or_default().push((host, ip));
             }
         }
         by_address
@@ -130,9 +116,7 @@ impl Hosts {
 impl Host {
     /// The ways that take an address of this family.
     fn uses_for(&self, ip: IpAddr) -> impl Iterator<Item = &Use> {
-        self.uses
-            .iter()
-            .filter(move |of| if ip.is_ipv4() { of.v4 } else { of.v6 })
+        self.uses.iter().filter(move |of| if ip.is_ipv4() { of.v4 } else { of.v6 })
     }
 }
 
@@ -163,10 +147,7 @@ impl Use {
             let address = iter::once(Protocol::from(ip)).chain(suffix).collect();
             let candidate = Candidate::new(&address);
             let preferred = better.replace(candidate.clone());
-            Named {
-                candidate,
-                preferred,
-            }
+            Named { candidate, preferred }
         })
     }
 }
@@ -207,9 +188,6 @@ fn keep_lowest(all: &mut Vec<Named>, most: usize) -> bool {
 fn forget_cut_preferences(all: &mut [Named]) {
     let kept: BTreeSet<_> = all.iter().map(|named| named.candidate.clone()).collect();
     for named in all {
-        named.preferred = named
-            .preferred
-            .take()
-            .filter(|preferred| kept.contains(preferred));
+        named.preferred = named.preferred.take().filter(|preferred| kept.contains(preferred));
     }
 }

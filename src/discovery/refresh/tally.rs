@@ -68,12 +68,7 @@ impl Tally {
                     Some(other) => lesser(other, nothing),
                 });
             }
-            error
-                if self
-                    .failure
-                    .as_ref()
-                    .is_none_or(|known| telling(known) < telling(&error)) =>
-            {
+            error if self.failure.as_ref().is_none_or(|known| telling(known) < telling(&error)) => {
                 self.failure = Some(error);
             }
             _ => {}
@@ -130,10 +125,7 @@ fn lesser(a: Nothing, b: Nothing) -> Nothing {
         (NothingKind::NxDomain, NothingKind::NxDomain) => NothingKind::NxDomain,
         _ => NothingKind::NoData,
     };
-    Nothing {
-        kind,
-        negative_ttl: least(a.negative_ttl, b.negative_ttl),
-    }
+    Nothing { kind, negative_ttl: least(a.negative_ttl, b.negative_ttl) }
 }
 
 /// No proof is weaker than any.
@@ -143,6 +135,5 @@ fn weaker(a: Option<Proof>, b: Option<Proof>) -> Option<Proof> {
         Proof::Insecure => 1,
         Proof::Indeterminate => 0,
     };
-    a.zip(b)
-        .map(|(a, b)| if strength(&a) <= strength(&b) { a } else { b })
+    a.zip(b).map(|(a, b)| if strength(&a) <= strength(&b) { a } else { b })
 }

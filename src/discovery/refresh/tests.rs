@@ -41,11 +41,7 @@ fn cname(owner: &str, target: &str) -> Record {
 
 fn srv(owner: &str, target: &str, port: u16) -> Record {
     let weight = port.wrapping_mul(31);
-    Record::from_rdata(
-        name(owner),
-        15,
-        RData::SRV(SRV::new(weight, port, port, name(target))),
-    )
+    Record::from_rdata(name(owner), 15, RData::SRV(SRV::new(weight, port, port, name(target))))
 }
 
 fn txt(owner: &str, text: &str) -> Record {
@@ -87,10 +83,7 @@ fn run_with(
         }
         asked.push(query);
     }
-    assert_eq!(
-        refresh.is_done(),
-        asked.iter().all(|q| replies.iter().any(|(of, _)| of == q))
-    );
+    assert_eq!(refresh.is_done(), asked.iter().all(|q| replies.iter().any(|(of, _)| of == q)));
     (asked, refresh.finish())
 }
 
@@ -99,11 +92,7 @@ fn run(source: &str, replies: &[(&str, Reply)]) -> Result<Resolution, LookupErro
 }
 
 fn texts(resolution: &Resolution) -> Vec<String> {
-    resolution
-        .candidates
-        .iter()
-        .map(|named| named.candidate.to_string())
-        .collect()
+    resolution.candidates.iter().map(|named| named.candidate.to_string()).collect()
 }
 
 fn nothing(outcome: Result<Resolution, LookupError>) -> (NothingKind, Option<u64>) {
@@ -137,10 +126,7 @@ fn record() -> impl Strategy<Value = Record> {
         (owner(), "([xy]|z)[.]").prop_map(|(owner, target)| cname(&owner, &target)),
         (owner(), "([xyXY]|z)?[.]", 0u16..4)
             .prop_map(|(owner, target, port)| srv(&owner, &target, port)),
-        (
-            owner(),
-            "dnsaddr=/(ip4|ip6)/(10[.]0[.]0[.][1-3]|fd00::[1-3])/tcp/[0-3]"
-        )
+        (owner(), "dnsaddr=/(ip4|ip6)/(10[.]0[.]0[.][1-3]|fd00::[1-3])/tcp/[0-3]")
             .prop_map(|(owner, text)| txt(&owner, &text)),
         (owner(), "(dnsaddr=)?/(dns|dns4|dnsaddr)/[xy](/tcp/[0-3])?")
             .prop_map(|(owner, text)| txt(&owner, &text)),

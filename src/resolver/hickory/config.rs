@@ -41,12 +41,7 @@ pub(super) struct Config {
 impl Config {
     /// The servers, and the defaults of `resolv.conf`.
     pub(super) fn of_servers(servers: Vec<SocketAddr>) -> Self {
-        Self::of_system(
-            servers,
-            Vec::new(),
-            &ResolverOpts::default(),
-            Arc::default(),
-        )
+        Self::of_system(servers, Vec::new(), &ResolverOpts::default(), Arc::default())
     }
 
     fn of_system(
@@ -56,9 +51,7 @@ impl Config {
         hosts: Arc<Hosts>,
     ) -> Self {
         let seconds = Duration::from_secs;
-        let attempts = u32::try_from(options.attempts)
-            .unwrap_or(MAX_ATTEMPTS)
-            .min(MAX_ATTEMPTS);
+        let attempts = u32::try_from(options.attempts).unwrap_or(MAX_ATTEMPTS).min(MAX_ATTEMPTS);
         Self {
             servers,
             search,
@@ -81,9 +74,7 @@ impl Config {
         let port = |connections: &[ConnectionConfig]| {
             connections.first().map_or(53, |connection| connection.port)
         };
-        let servers = servers
-            .iter()
-            .map(|s| SocketAddr::new(s.ip, port(&s.connections)));
+        let servers = servers.iter().map(|s| SocketAddr::new(s.ip, port(&s.connections)));
         let servers = Vec::from_iter(servers);
         if servers.is_empty() {
             return Err("the configuration names no server".into());
@@ -94,9 +85,7 @@ impl Config {
     /// How long a look-up may take: every server has been silent in every attempt by then.
     pub(super) fn budget(&self) -> Duration {
         let servers = u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
-        self.timeout
-            .saturating_mul(servers.saturating_mul(self.attempts.get()))
-            .min(MAX_BUDGET)
+        self.timeout.saturating_mul(servers.saturating_mul(self.attempts.get())).min(MAX_BUDGET)
     }
 
     /// What the hosts file says, which comes before any server. The name is looked up as it is
@@ -118,10 +107,8 @@ impl Config {
         }
         let dots = name.iter().len().saturating_sub(1);
         // A name that would become too long does not exist.
-        let searched = self
-            .search
-            .iter()
-            .filter_map(|domain| name.clone().append_domain(domain).ok());
+        let searched =
+            self.search.iter().filter_map(|domain| name.clone().append_domain(domain).ok());
         let mut names = Vec::from_iter(searched);
         let place = if dots >= self.ndots { 0 } else { names.len() };
         names.insert(place, absolute);
@@ -131,9 +118,7 @@ impl Config {
     }
 
     pub(super) fn set_port(&mut self, port: u16) {
-        self.servers
-            .iter_mut()
-            .for_each(|server| server.set_port(port));
+        self.servers.iter_mut().for_each(|server| server.set_port(port));
     }
 }
 
@@ -157,26 +142,15 @@ impl Followed {
     pub(super) fn new(origin: Origin) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let seen = origin.read();
         let good = origin.parse(&seen)?;
-        let state = State {
-            good,
-            seen,
-            checked: None,
-            complained: false,
-        };
-        Ok(Self {
-            origin,
-            state: Mutex::new(state),
-        })
+        let state = State { good, seen, checked: None, complained: false };
+        Ok(Self { origin, state: Mutex::new(state) })
     }
 
     /// The configuration as it is now, or the last good one. Checked at most every `interval`.
     pub(super) fn current(&self, interval: Duration) -> Config {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        if state
-            .checked
-            .is_none_or(|checked| now.duration_since(checked) >= interval)
-        {
+        if state.checked.is_none_or(|checked| now.duration_since(checked) >= interval) {
             state.checked = Some(now);
             self.refresh(&mut state);
         }
@@ -232,32 +206,16 @@ mod tests {
     fn the_search_list_comes_first_for_names_with_few_dots() {
         let config = config(&["ns.svc.test", "svc.test."], 2);
         assert_candidates(&config, "a", &["a.ns.svc.test.", "a.svc.test.", "a."]);
-        assert_candidates(
-            &config,
-            "a.b",
-            &["a.b.ns.svc.test.", "a.b.svc.test.", "a.b."],
-        );
-        assert_candidates(
-            &config,
-            "a.b.c",
-            &["a.b.c.", "a.b.c.ns.svc.test.", "a.b.c.svc.test."],
-        );
+        assert_candidates(&config, "a.b", &["a.b.ns.svc.test.", "a.b.svc.test.", "a.b."]);
+        assert_candidates(&config, "a.b.c", &["a.b.c.", "a.b.c.ns.svc.test.", "a.b.c.svc.test."]);
         assert_candidates(&config, "a.b.", &["a.b."]);
     }
 
     #[test]
     fn no_name_is_asked_for_twice_nor_too_long_a_one() {
-        assert_candidates(
-            &config(&["x.test", "X.test", "."], 1),
-            "a",
-            &["a.x.test.", "a."],
-        );
+        assert_candidates(&config(&["x.test", "X.test", "."], 1), "a", &["a.x.test.", "a."]);
         let long = ["l".repeat(60).as_str(); 4].join(".");
-        assert_candidates(
-            &config(&["x".repeat(60).as_str()], 9),
-            &long,
-            &[&format!("{long}.")],
-        );
+        assert_candidates(&config(&["x".repeat(60).as_str()], 9), &long, &[&format!("{long}.")]);
         assert_candidates(&config(&[], 5), "a", &["a."]);
     }
 

@@ -29,17 +29,11 @@ pub(super) struct Snapshot {
 #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
 impl Origin {
     pub(super) fn system() -> Self {
-        Self {
-            resolv_conf: "/etc/resolv.conf".into(),
-            hosts: Some("/etc/hosts".into()),
-        }
+        Self { resolv_conf: "/etc/resolv.conf".into(), hosts: Some("/etc/hosts".into()) }
     }
 
     pub(super) fn read(&self) -> Snapshot {
-        let hosts = self
-            .hosts
-            .as_ref()
-            .and_then(|path| std::fs::read(path).ok());
+        let hosts = self.hosts.as_ref().and_then(|path| std::fs::read(path).ok());
         Snapshot {
             resolv_conf: std::fs::read(&self.resolv_conf).map_err(Arc::new),
             hosts: hosts.unwrap_or_default(),
@@ -86,10 +80,7 @@ impl Origin {
     }
 
     pub(super) fn parse(&self, _: &Snapshot) -> Result<Config, Box<dyn Error + Send + Sync>> {
-        Config::parse(
-            system_conf::read_system_conf()?,
-            Hosts::from_system().unwrap_or_default(),
-        )
+        Config::parse(system_conf::read_system_conf()?, Hosts::from_system().unwrap_or_default())
     }
 }
 
@@ -117,13 +108,7 @@ mod tests {
     fn hosts(config: &Config, name: &str, record_type: RecordType) -> Option<Vec<IpAddr>> {
         let query = Query::new(Name::from_ascii(name).unwrap(), record_type);
         let answer = config.answer_of_hosts(&query)?;
-        Some(
-            answer
-                .records
-                .iter()
-                .filter_map(|record| record.data.ip_addr())
-                .collect(),
-        )
+        Some(answer.records.iter().filter_map(|record| record.data.ip_addr()).collect())
     }
 
     #[test]
@@ -151,10 +136,7 @@ mod tests {
         assert_eq!(hosts(&config, "here", RecordType::AAAA), None);
         assert_eq!(hosts(&config, "here", RecordType::TXT), None);
         fs::remove_file(dir.path().join("hosts")).unwrap();
-        assert_eq!(
-            hosts(&followed.current(Duration::ZERO), "here", RecordType::A),
-            None
-        );
+        assert_eq!(hosts(&followed.current(Duration::ZERO), "here", RecordType::A), None);
     }
 
     #[test]
@@ -191,10 +173,7 @@ mod tests {
     fn without_a_first_good_configuration_there_is_none() {
         let (_dir, origin) = files("search a.test\n", "");
         assert!(Followed::new(origin).is_err());
-        let missing = Origin {
-            resolv_conf: "/nowhere/resolv.conf".into(),
-            hosts: None,
-        };
+        let missing = Origin { resolv_conf: "/nowhere/resolv.conf".into(), hosts: None };
         assert!(Followed::new(missing).unwrap_err().is::<Arc<io::Error>>());
     }
 }

@@ -59,9 +59,7 @@ fn read_records(
     }
     let additionals = glue(&records, std::mem::take(&mut reply.additionals));
     let complete = !reply.metadata.truncation;
-    Ok(Answer::new(name, records)
-        .with_additionals(additionals)
-        .with_complete(complete))
+    Ok(Answer::new(name, records).with_additionals(additionals).with_complete(complete))
 }
 
 /// Tells "there is no such record" from a reply that does not know.
@@ -70,12 +68,7 @@ fn read_records(
 /// is a truncated reply, a referral to other servers, and a CNAME record that leads out of what an
 /// authoritative server serves: none of them says that there is nothing.
 fn read_no_records(server: SocketAddr, links: usize, reply: &Message) -> LookupError {
-    let has = |record_type| {
-        reply
-            .authorities
-            .iter()
-            .any(|r| r.record_type() == record_type)
-    };
+    let has = |record_type| reply.authorities.iter().any(|r| r.record_type() == record_type);
     let recursive = reply.metadata.recursion_available;
     if reply.metadata.truncation {
         server_failed(server, "the reply was cut before its first record")
@@ -97,9 +90,7 @@ fn follow(mut name: Name, record_type: RecordType, answers: &[Record]) -> (Name,
         return (name, chain);
     }
     while chain.len() < MAX_CHAIN {
-        let link = answers
-            .iter()
-            .filter(|record| is_in(record) && record.name == name);
+        let link = answers.iter().filter(|record| is_in(record) && record.name == name);
         let Some((record, target)) = link.into_iter().find_map(|record| match &record.data {
             RData::CNAME(target) => Some((record, &target.0)),
             _ => None,
@@ -126,13 +117,10 @@ fn glue(records: &[Record], additionals: Vec<Record>) -> Vec<Record> {
 
 /// RFC 2308 section 5: the lesser of the SOA record's own TTL and its MINIMUM field.
 fn negative_ttl(reply: &Message) -> Option<Duration> {
-    let ttl = reply
-        .authorities
-        .iter()
-        .find_map(|record| match &record.data {
-            RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
-            _ => None,
-        })?;
+    let ttl = reply.authorities.iter().find_map(|record| match &record.data {
+        RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
+        _ => None,
+    })?;
     Some(Duration::from_secs(ttl.into()))
 }
 
@@ -204,19 +192,14 @@ mod tests {
 
     #[track_caller]
     fn assert_nothing(outcome: Result<Answer, LookupError>, kind: NothingKind, ttl: Option<u64>) {
-        let Err(LookupError::Nothing(nothing)) = outcome else {
-            panic!("{outcome:?}")
-        };
+        let Err(LookupError::Nothing(nothing)) = outcome else { panic!("{outcome:?}") };
         let negative_ttl = ttl.map(Duration::from_secs);
         assert_eq!(nothing, Nothing { kind, negative_ttl });
     }
 
     #[track_caller]
     fn assert_failed(outcome: Result<Answer, LookupError>) {
-        assert!(
-            matches!(outcome, Err(LookupError::ServerFailed(_))),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, Err(LookupError::ServerFailed(_))), "{outcome:?}");
     }
 
     #[test]
@@ -233,12 +216,7 @@ mod tests {
     #[test]
     fn the_chain_is_kept_in_order_with_the_end_as_the_name() {
         let (first, second) = (cname("peers.test.", "b.test."), cname("B.test.", "c.test."));
-        let answers = [
-            a("c.test.", 1),
-            second.clone(),
-            first.clone(),
-            a("peers.test.", 9),
-        ];
+        let answers = [a("c.test.", 1), second.clone(), first.clone(), a("peers.test.", 9)];
         let answer = read_a(reply(answers)).unwrap();
         assert_eq!(answer.name, name("c.test."));
         assert_eq!(answer.records, [first, second, a("c.test.", 1)]);
@@ -311,20 +289,14 @@ mod tests {
             reply.metadata.response_code = code;
             read_a(reply)
         };
-        assert!(matches!(
-            with(ResponseCode::Refused),
-            Err(LookupError::Refused)
-        ));
+        assert!(matches!(with(ResponseCode::Refused), Err(LookupError::Refused)));
         assert_failed(with(ResponseCode::ServFail));
         assert_failed(with(ResponseCode::FormErr));
     }
 
     #[test]
     fn only_glue_of_targets_is_kept() {
-        let srv = record(
-            "peers.test.",
-            RData::SRV(SRV::new(0, 0, 4001, name("A.test."))),
-        );
+        let srv = record("peers.test.", RData::SRV(SRV::new(0, 0, 4001, name("A.test."))));
         let question = question(RecordType::SRV);
         let mut reply = reply([srv]);
         reply.queries = vec![question.clone()];

@@ -76,9 +76,7 @@ impl Upstream {
 
     /// The configured servers, the preferred one first.
     fn order(&self, configured: &[SocketAddr]) -> Vec<SocketAddr> {
-        let preferred = self
-            .preferred()
-            .filter(|(_, until)| Instant::now() < *until);
+        let preferred = self.preferred().filter(|(_, until)| Instant::now() < *until);
         let mut servers = configured.to_vec();
         if let Some((server, _)) = preferred
             && let Some(index) = servers.iter().position(|known| *known == server)
@@ -99,9 +97,7 @@ impl Upstream {
     }
 
     fn preferred(&self) -> MutexGuard<'_, Option<(SocketAddr, Instant)>> {
-        self.preferred
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.preferred.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,9 +120,7 @@ pub(super) fn more_telling(known: Option<LookupError>, new: LookupError) -> Look
 /// When the attempt that begins now is over; `None` if the whole look-up is.
 fn end_of_attempt(config: &Config, deadline: Instant) -> Option<Instant> {
     let now = Instant::now();
-    let until = now
-        .checked_add(config.timeout)
-        .map_or(deadline, |until| until.min(deadline));
+    let until = now.checked_add(config.timeout).map_or(deadline, |until| until.min(deadline));
     (now < deadline).then_some(until)
 }
 
@@ -151,10 +145,7 @@ async fn exchange(
         Ok(message) => reply::read(server, question, message),
         Err(error) => Err(failed(server, error)),
     };
-    match (
-        outcome,
-        cut.map(|message| reply::read(server, question, message)),
-    ) {
+    match (outcome, cut.map(|message| reply::read(server, question, message))) {
         // A part of the members is better than none.
         (Err(error), Some(Ok(part))) if !is_final(&error) => Ok(part),
         // The response code stands in the header, which is never cut.
@@ -179,11 +170,7 @@ async fn over_udp(
         .with_os_port_selection(true)
         .build();
     let request = DnsRequest::from_query(question.clone(), options);
-    stream
-        .send_message(request)
-        .first_answer()
-        .await
-        .map(DnsResponse::into_message)
+    stream.send_message(request).first_answer().await.map(DnsResponse::into_message)
 }
 
 async fn over_tcp(
@@ -213,9 +200,7 @@ async fn bounded<T>(
     until: Instant,
     future: impl Future<Output = Result<T, NetError>>,
 ) -> Result<T, NetError> {
-    timeout_at(until, future)
-        .await
-        .unwrap_or(Err(NetError::Timeout))
+    timeout_at(until, future).await.unwrap_or(Err(NetError::Timeout))
 }
 
 /// The message could not be exchanged with this server.
@@ -262,26 +247,11 @@ mod tests {
         let failed = || LookupError::ServerFailed("SERVFAIL".into());
         let more = |a: LookupError, b: LookupError| more_telling(Some(a), b);
         assert!(matches!(more_telling(None, io()), LookupError::Failed(_)));
-        assert!(matches!(
-            more(io(), LookupError::TimedOut),
-            LookupError::TimedOut
-        ));
-        assert!(matches!(
-            more(LookupError::TimedOut, io()),
-            LookupError::TimedOut
-        ));
-        assert!(matches!(
-            more(LookupError::Refused, LookupError::TimedOut),
-            LookupError::Refused
-        ));
-        assert!(matches!(
-            more(LookupError::Refused, failed()),
-            LookupError::ServerFailed(_)
-        ));
-        assert!(matches!(
-            more(failed(), LookupError::Refused),
-            LookupError::ServerFailed(_)
-        ));
+        assert!(matches!(more(io(), LookupError::TimedOut), LookupError::TimedOut));
+        assert!(matches!(more(LookupError::TimedOut, io()), LookupError::TimedOut));
+        assert!(matches!(more(LookupError::Refused, LookupError::TimedOut), LookupError::Refused));
+        assert!(matches!(more(LookupError::Refused, failed()), LookupError::ServerFailed(_)));
+        assert!(matches!(more(failed(), LookupError::Refused), LookupError::ServerFailed(_)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -312,15 +282,8 @@ mod tests {
     #[test]
     fn the_io_error_is_the_last_source() {
         let io = std::io::Error::from(std::io::ErrorKind::NetworkUnreachable);
-        let LookupError::Failed(error) = failed(servers()[0], NetError::from(io)) else {
-            panic!()
-        };
-        let source = error
-            .source()
-            .and_then(|source| source.downcast_ref::<std::io::Error>());
-        assert_eq!(
-            source.map(std::io::Error::kind),
-            Some(std::io::ErrorKind::NetworkUnreachable)
-        );
+        let LookupError::Failed(error) = failed(servers()[0], NetError::from(io)) else { panic!() };
+        let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+        assert_eq!(source.map(std::io::Error::kind), Some(std::io::ErrorKind::NetworkUnreachable));
     }
 }

@@ -76,15 +76,9 @@ impl State {
         }
         let complete = self.limit.is_none_or(|limit| set.len() <= limit.get());
         set.truncate(self.limit.map_or(usize::MAX, NonZeroUsize::get));
-        let additionals = if self.glue {
-            self.glue(&set)
-        } else {
-            Vec::new()
-        };
+        let additionals = if self.glue { self.glue(&set) } else { Vec::new() };
         records.append(&mut set);
-        Ok(Answer::new(name, records)
-            .with_additionals(additionals)
-            .with_complete(complete))
+        Ok(Answer::new(name, records).with_additionals(additionals).with_complete(complete))
     }
 
     /// The end of the CNAME chain that begins at `name`, and the records that lead there.
@@ -102,9 +96,7 @@ impl State {
                 break;
             };
             if chain.len() == MAX_CHAIN {
-                return Err(LookupError::ServerFailed(
-                    "the CNAME chain is too long".into(),
-                ));
+                return Err(LookupError::ServerFailed("the CNAME chain is too long".into()));
             }
             chain.push(record.clone());
             name = target.0.clone();
@@ -114,10 +106,7 @@ impl State {
     }
 
     fn set(&self, name: &Name, record_type: RecordType) -> &[Record] {
-        self.names
-            .get(name)
-            .and_then(|sets| sets.get(&record_type))
-            .map_or(&[], Vec::as_slice)
+        self.names.get(name).and_then(|sets| sets.get(&record_type)).map_or(&[], Vec::as_slice)
     }
 
     fn nothing(&self, name: &Name) -> LookupError {

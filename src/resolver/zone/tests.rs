@@ -13,23 +13,16 @@ fn ask(zone: &Zone, name: &str, record_type: RecordType) -> Result<Answer, Looku
 }
 
 fn ips(last: impl IntoIterator<Item = u8>) -> Vec<IpAddr> {
-    last.into_iter()
-        .map(|last| IpAddr::from([10, 0, 0, last]))
-        .collect()
+    last.into_iter().map(|last| IpAddr::from([10, 0, 0, last])).collect()
 }
 
 fn addresses(records: &[Record]) -> Vec<IpAddr> {
-    records
-        .iter()
-        .filter_map(|record| record.data.ip_addr())
-        .collect()
+    records.iter().filter_map(|record| record.data.ip_addr()).collect()
 }
 
 #[track_caller]
 fn assert_nothing(outcome: Result<Answer, LookupError>, kind: NothingKind, ttl: Option<u64>) {
-    let Err(LookupError::Nothing(nothing)) = outcome else {
-        panic!("{outcome:?}")
-    };
+    let Err(LookupError::Nothing(nothing)) = outcome else { panic!("{outcome:?}") };
     let negative_ttl = ttl.map(Duration::from_secs);
     assert_eq!(nothing, Nothing { kind, negative_ttl });
 }
@@ -61,48 +54,21 @@ fn case_and_the_trailing_dot_do_not_matter() {
 fn no_data_and_nx_domain_are_told_apart() {
     let zone = Zone::new();
     zone.set_addresses("a.peers.test", ips([1]));
-    assert_nothing(
-        ask(&zone, "a.peers.test", RecordType::TXT),
-        NothingKind::NoData,
-        Some(5),
-    );
-    assert_nothing(
-        ask(&zone, "peers.test", RecordType::A),
-        NothingKind::NoData,
-        Some(5),
-    );
-    assert_nothing(
-        ask(&zone, "eers.test", RecordType::A),
-        NothingKind::NxDomain,
-        Some(5),
-    );
+    assert_nothing(ask(&zone, "a.peers.test", RecordType::TXT), NothingKind::NoData, Some(5));
+    assert_nothing(ask(&zone, "peers.test", RecordType::A), NothingKind::NoData, Some(5));
+    assert_nothing(ask(&zone, "eers.test", RecordType::A), NothingKind::NxDomain, Some(5));
     zone.set_negative_ttl(None);
     zone.set_addresses("a.peers.test", []);
-    assert_nothing(
-        ask(&zone, "a.peers.test", RecordType::A),
-        NothingKind::NoData,
-        None,
-    );
+    assert_nothing(ask(&zone, "a.peers.test", RecordType::A), NothingKind::NoData, None);
     zone.remove("a.peers.test");
-    assert_nothing(
-        ask(&zone, "a.peers.test", RecordType::A),
-        NothingKind::NxDomain,
-        None,
-    );
-    assert_nothing(
-        ask(&zone, "peers.test", RecordType::A),
-        NothingKind::NxDomain,
-        None,
-    );
+    assert_nothing(ask(&zone, "a.peers.test", RecordType::A), NothingKind::NxDomain, None);
+    assert_nothing(ask(&zone, "peers.test", RecordType::A), NothingKind::NxDomain, None);
 }
 
 #[test]
 fn srv_comes_with_glue_unless_told_otherwise() {
     let zone = Zone::new();
-    zone.set_srv(
-        "_p2p._tcp.peers.test",
-        [(4001, "a.test"), (4002, "b.test"), (4003, "a.test")],
-    );
+    zone.set_srv("_p2p._tcp.peers.test", [(4001, "a.test"), (4002, "b.test"), (4003, "a.test")]);
     zone.set_addresses("a.test", ips([1]));
     zone.set_addresses("unrelated.test", ips([9]));
     let answer = ask(&zone, "_p2p._tcp.peers.test", RecordType::SRV).unwrap();
@@ -118,18 +84,11 @@ fn long_text_is_split_and_dnsaddr_goes_under_its_label() {
     let zone = Zone::new();
     zone.set_txt("long.test", ["x".repeat(300)]);
     let answer = ask(&zone, "long.test", RecordType::TXT).unwrap();
-    let RData::TXT(txt) = &answer.records[0].data else {
-        panic!()
-    };
-    assert_eq!(
-        Vec::from_iter(txt.txt_data.iter().map(|part| part.len())),
-        [255, 45]
-    );
+    let RData::TXT(txt) = &answer.records[0].data else { panic!() };
+    assert_eq!(Vec::from_iter(txt.txt_data.iter().map(|part| part.len())), [255, 45]);
     zone.set_dnsaddr("peers.test", ["/ip4/10.0.0.1/tcp/4001"]);
     let answer = ask(&zone, "_dnsaddr.peers.test", RecordType::TXT).unwrap();
-    let RData::TXT(txt) = &answer.records[0].data else {
-        panic!()
-    };
+    let RData::TXT(txt) = &answer.records[0].data else { panic!() };
     assert_eq!(&*txt.txt_data[0], b"dnsaddr=/ip4/10.0.0.1/tcp/4001");
 }
 
@@ -139,11 +98,7 @@ fn cname_is_followed_to_the_end_and_not_in_circles() {
     let cname = |target: &str| [RData::CNAME(CNAME(Name::from_ascii(target).unwrap()))];
     zone.set("a.test", RecordType::CNAME, cname("b.test"));
     zone.set("b.test", RecordType::CNAME, cname("c.test"));
-    assert_nothing(
-        ask(&zone, "a.test", RecordType::A),
-        NothingKind::NxDomain,
-        Some(5),
-    );
+    assert_nothing(ask(&zone, "a.test", RecordType::A), NothingKind::NxDomain, Some(5));
     zone.set_addresses("c.test", ips([1]));
     let answer = ask(&zone, "a.test", RecordType::A).unwrap();
     assert_eq!(answer.name, Name::from_ascii("c.test.").unwrap());
@@ -151,10 +106,7 @@ fn cname_is_followed_to_the_end_and_not_in_circles() {
     zone.remove("c.test");
     zone.set("c.test", RecordType::CNAME, cname("a.test"));
     let outcome = ask(&zone, "a.test", RecordType::A);
-    assert!(
-        matches!(outcome, Err(LookupError::ServerFailed(_))),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Err(LookupError::ServerFailed(_))), "{outcome:?}");
 }
 
 #[test]
@@ -167,17 +119,11 @@ fn a_single_record_is_added_once_and_keeps_its_ttl() {
     zone.add(record(60));
     zone.add(record(30));
     let answer = ask(&zone, "peers.test", RecordType::A).unwrap();
-    assert_eq!(
-        Vec::from_iter(answer.records.iter().map(|record| record.ttl)),
-        [30]
-    );
+    assert_eq!(Vec::from_iter(answer.records.iter().map(|record| record.ttl)), [30]);
     zone.set_ttl(7);
     zone.set_addresses("peers.test", ips([1, 1]));
     let answer = ask(&zone, "peers.test", RecordType::A).unwrap();
-    assert_eq!(
-        Vec::from_iter(answer.records.iter().map(|record| record.ttl)),
-        [7]
-    );
+    assert_eq!(Vec::from_iter(answer.records.iter().map(|record| record.ttl)), [7]);
 }
 
 #[test]
@@ -188,10 +134,7 @@ fn truncation_cuts_after_a_shuffle_that_follows_from_the_seed() {
         zone.truncate(NonZeroUsize::new(10));
         zone.shuffle(Some(seed));
         let both = [(); 2].map(|()| ask(&zone, "peers.test", RecordType::A).unwrap());
-        assert!(
-            both.iter()
-                .all(|answer| !answer.complete && answer.records.len() == 10)
-        );
+        assert!(both.iter().all(|answer| !answer.complete && answer.records.len() == 10));
         both.map(|answer| addresses(&answer.records))
     };
     assert_eq!(seen(1), seen(1));
@@ -213,19 +156,10 @@ fn failures_are_per_name_or_for_all_and_end() {
     zone.set_addresses("a.test", ips([1]));
     zone.fail("A.test", Some(LookupError::Refused));
     zone.fail_all(Some(LookupError::TimedOut));
-    assert!(matches!(
-        ask(&zone, "a.test", RecordType::A),
-        Err(LookupError::Refused)
-    ));
-    assert!(matches!(
-        ask(&zone, "b.test", RecordType::A),
-        Err(LookupError::TimedOut)
-    ));
+    assert!(matches!(ask(&zone, "a.test", RecordType::A), Err(LookupError::Refused)));
+    assert!(matches!(ask(&zone, "b.test", RecordType::A), Err(LookupError::TimedOut)));
     zone.fail("a.test", None);
-    assert!(matches!(
-        ask(&zone, "a.test", RecordType::A),
-        Err(LookupError::TimedOut)
-    ));
+    assert!(matches!(ask(&zone, "a.test", RecordType::A), Err(LookupError::TimedOut)));
     zone.fail_all(None);
     assert!(ask(&zone, "a.test", RecordType::A).is_ok());
 }

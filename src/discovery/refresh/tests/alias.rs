@@ -3,10 +3,7 @@ use super::*;
 #[test]
 fn an_answer_with_only_aliases_is_followed() {
     let replies = [
-        (
-            "x A",
-            answer("z.", vec![cname("x.", "y."), cname("y.", "z.")]),
-        ),
+        ("x A", answer("z.", vec![cname("x.", "y."), cname("y.", "z.")])),
         ("z. A", answer("z.", vec![a("z.", 1)])),
     ];
     let (asked, outcome) = run_with("/dns4/x/tcp/1/wss", &Limits::default(), &replies);
@@ -19,32 +16,20 @@ fn an_answer_with_only_aliases_is_followed() {
 
 #[test]
 fn an_alias_of_nothing_is_nothing() {
-    let replies = [
-        ("x A", answer("y.", vec![cname("x.", "y.")])),
-        ("y. A", nx(7)),
-    ];
-    assert_eq!(
-        nothing(run("/dns4/x/tcp/1", &replies)),
-        (NothingKind::NxDomain, Some(7))
-    );
+    let replies = [("x A", answer("y.", vec![cname("x.", "y.")])), ("y. A", nx(7))];
+    assert_eq!(nothing(run("/dns4/x/tcp/1", &replies)), (NothingKind::NxDomain, Some(7)));
 }
 
 #[test]
 fn circles_end() {
-    let within = [(
-        "x A",
-        answer("x.", vec![cname("x.", "y."), cname("y.", "x.")]),
-    )];
+    let within = [("x A", answer("x.", vec![cname("x.", "y."), cname("y.", "x.")]))];
     let across = [
         ("x A", answer("x.", vec![cname("x.", "y.")])),
         ("y. A", answer("y.", vec![cname("y.", "x.")])),
     ];
     for replies in [&within[..], &across] {
         let outcome = run("/dns4/x/tcp/1", replies);
-        assert!(
-            matches!(outcome, Err(LookupError::Failed(_))),
-            "{outcome:?}"
-        );
+        assert!(matches!(outcome, Err(LookupError::Failed(_))), "{outcome:?}");
     }
 }
 

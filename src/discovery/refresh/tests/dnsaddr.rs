@@ -4,10 +4,7 @@ const SOURCE: &str = "/dnsaddr/x";
 const QUERY: &str = "_dnsaddr.x TXT";
 
 fn texts_at(owner: &str, entries: &[&str]) -> Reply {
-    answer(
-        owner,
-        entries.iter().map(|entry| txt(owner, entry)).collect(),
-    )
+    answer(owner, entries.iter().map(|entry| txt(owner, entry)).collect())
 }
 
 fn at_x(entries: &[&str]) -> (&'static str, Reply) {
@@ -16,18 +13,9 @@ fn at_x(entries: &[&str]) -> (&'static str, Reply) {
 
 #[test]
 fn entries_are_candidates() {
-    let long = format!(
-        "dnsaddr=/ip4/10.0.0.2/tcp/1/x-parity-ws/%2F{}",
-        "a".repeat(250)
-    );
+    let long = format!("dnsaddr=/ip4/10.0.0.2/tcp/1/x-parity-ws/%2F{}", "a".repeat(250));
     let pinned = format!("dnsaddr=/ip4/10.0.0.1/tcp/1/p2p/{P}");
-    let entries = [
-        "dnsaddr=/memory/7",
-        &pinned,
-        "v=spf1 -all",
-        &long,
-        "dnsaddr=nonsense",
-    ];
+    let entries = ["dnsaddr=/memory/7", &pinned, "v=spf1 -all", &long, "dnsaddr=nonsense"];
     let resolution = run(SOURCE, &[at_x(&entries)]).unwrap();
     let expected = [&pinned[8..], &long[8..], "/memory/7"];
     assert_eq!(texts(&resolution), expected);
@@ -39,10 +27,7 @@ fn entries_are_candidates() {
 
 #[test]
 fn only_unrelated_texts_are_nothing() {
-    assert_eq!(
-        nothing(run(SOURCE, &[at_x(&["v=spf1 -all"])])),
-        (NothingKind::NoData, None)
-    );
+    assert_eq!(nothing(run(SOURCE, &[at_x(&["v=spf1 -all"])])), (NothingKind::NoData, None));
     let malformed = run(SOURCE, &[at_x(&["dnsaddr="])]).unwrap();
     assert!(malformed.candidates.is_empty() && malformed.dropped_total == 1);
 }
@@ -50,18 +35,8 @@ fn only_unrelated_texts_are_nothing() {
 #[test]
 fn a_pin_is_stronger_than_none() {
     let [p, q] = [P, Q].map(|id| format!("dnsaddr=/ip4/10.0.0.1/tcp/1/p2p/{id}"));
-    let entries = [
-        "dnsaddr=/ip4/10.0.0.1/tcp/1",
-        &p,
-        &q,
-        &p,
-        "dnsaddr=/ip6/::ffff:10.0.0.2/tcp/1",
-    ];
-    let mut expected = vec![
-        p[8..].to_owned(),
-        q[8..].to_owned(),
-        "/ip4/10.0.0.2/tcp/1".into(),
-    ];
+    let entries = ["dnsaddr=/ip4/10.0.0.1/tcp/1", &p, &q, &p, "dnsaddr=/ip6/::ffff:10.0.0.2/tcp/1"];
+    let mut expected = vec![p[8..].to_owned(), q[8..].to_owned(), "/ip4/10.0.0.2/tcp/1".into()];
     let mut found = texts(&run(SOURCE, &[at_x(&entries)]).unwrap());
     expected.sort();
     found.sort();
@@ -88,10 +63,7 @@ fn an_asked_peer_filters_entries() {
     let replies = [
         at_x(&entries),
         ("h. A", answer("h.", vec![a("h.", 4)])),
-        (
-            "_dnsaddr.y. TXT",
-            texts_at("_dnsaddr.y.", &[&p.replace("0.1", "0.2"), &q]),
-        ),
+        ("_dnsaddr.y. TXT", texts_at("_dnsaddr.y.", &[&p.replace("0.1", "0.2"), &q])),
     ];
     let (asked, outcome) = run_with(&source, &Limits::default(), &replies);
     assert_eq!(asked, [QUERY, "h. A", "_dnsaddr.y. TXT"]);
@@ -110,14 +82,8 @@ fn nested_hosts_are_looked_up_once() {
     ];
     let replies = [
         at_x(&entries),
-        (
-            "h.example. A",
-            answer("h.example.", vec![a("h.example.", 1)]),
-        ),
-        (
-            "h.example. AAAA",
-            answer("h.example.", vec![aaaa("h.example.", 1)]),
-        ),
+        ("h.example. A", answer("h.example.", vec![a("h.example.", 1)])),
+        ("h.example. AAAA", answer("h.example.", vec![aaaa("h.example.", 1)])),
     ];
     let (mut asked, outcome) = run_with(SOURCE, &Limits::default(), &replies);
     asked.sort();
@@ -136,18 +102,8 @@ fn nested_hosts_are_looked_up_once() {
 
 #[test]
 fn nested_names_that_fail_or_are_nothing() {
-    let entries = [
-        "dnsaddr=/dnsaddr/y",
-        "dnsaddr=/dns4/h/tcp/1",
-        "dnsaddr=/ip4/10.0.0.1/tcp/1",
-    ];
-    let with = |y, h| {
-        run(
-            SOURCE,
-            &[at_x(&entries), ("_dnsaddr.y. TXT", y), ("h. A", h)],
-        )
-        .unwrap()
-    };
+    let entries = ["dnsaddr=/dnsaddr/y", "dnsaddr=/dns4/h/tcp/1", "dnsaddr=/ip4/10.0.0.1/tcp/1"];
+    let with = |y, h| run(SOURCE, &[at_x(&entries), ("_dnsaddr.y. TXT", y), ("h. A", h)]).unwrap();
     let resolution = with(nx(1), no_data(1));
     assert!(resolution.complete && resolution.candidates.len() == 1);
     let resolution = with(nx(1), Err(LookupError::Refused));
@@ -163,10 +119,7 @@ fn circles_end() {
     let there = ["dnsaddr=/dnsaddr/y", "dnsaddr=/dnsaddr/Y."];
     let replies = [
         ("_dnsaddr.x. TXT", texts_at("_dnsaddr.x.", &there)),
-        (
-            "_dnsaddr.y. TXT",
-            texts_at("_dnsaddr.y.", &["dnsaddr=/dnsaddr/x", "dnsaddr=/memory/7"]),
-        ),
+        ("_dnsaddr.y. TXT", texts_at("_dnsaddr.y.", &["dnsaddr=/dnsaddr/x", "dnsaddr=/memory/7"])),
     ];
     let (asked, outcome) = run_with("/dnsaddr/x.", &Limits::default(), &replies);
     assert_eq!(asked, ["_dnsaddr.x. TXT", "_dnsaddr.y. TXT"]);
@@ -180,20 +133,14 @@ fn recursion_is_bounded() {
     let limits = limits(|l| l.recursion_depth = 1);
     let replies = [
         at_x(&["dnsaddr=/dnsaddr/y"]),
-        (
-            "_dnsaddr.y. TXT",
-            texts_at("_dnsaddr.y.", &["dnsaddr=/dnsaddr/z", "dnsaddr=/memory/7"]),
-        ),
+        ("_dnsaddr.y. TXT", texts_at("_dnsaddr.y.", &["dnsaddr=/dnsaddr/z", "dnsaddr=/memory/7"])),
     ];
     let (asked, outcome) = run_with(SOURCE, &limits, &replies);
     assert_eq!(asked, [QUERY, "_dnsaddr.y. TXT"]);
     let resolution = outcome.unwrap();
     assert_eq!(texts(&resolution), ["/memory/7"]);
     assert!(!resolution.complete);
-    assert_eq!(
-        resolution.dropped,
-        [Dropped::new("_dnsaddr.z. TXT", Why::TooDeep(1))]
-    );
+    assert_eq!(resolution.dropped, [Dropped::new("_dnsaddr.z. TXT", Why::TooDeep(1))]);
 }
 
 #[test]
@@ -203,16 +150,10 @@ fn long_texts_and_many_records_are_reported() {
         l.records_per_answer = NonZeroUsize::new(2).unwrap();
     });
     let long = format!("dnsaddr=/dns4/{}/tcp/1", "a".repeat(20));
-    let resolution = run_with(SOURCE, &limits, &[at_x(&[&long, "dnsaddr=/memory/7"])])
-        .1
-        .unwrap();
+    let resolution = run_with(SOURCE, &limits, &[at_x(&[&long, "dnsaddr=/memory/7"])]).1.unwrap();
     assert_eq!(texts(&resolution), ["/memory/7"]);
     assert_eq!(resolution.dropped, [Dropped::new(&long, Why::TooLong(30))]);
-    let many = [
-        "dnsaddr=/memory/9",
-        "dnsaddr=/memory/8",
-        "dnsaddr=/memory/7",
-    ];
+    let many = ["dnsaddr=/memory/9", "dnsaddr=/memory/8", "dnsaddr=/memory/7"];
     let resolution = run_with(SOURCE, &limits, &[at_x(&many)]).1.unwrap();
     assert_eq!(texts(&resolution), ["/memory/7", "/memory/8"]);
     assert!(!resolution.complete);
@@ -223,10 +164,7 @@ fn of_many_dropped_entries_a_few_are_told() {
     let entries: Vec<_> = (10..40).map(|i| format!("dnsaddr={i}")).collect();
     let entries: Vec<_> = entries.iter().rev().map(String::as_str).collect();
     let resolution = run(SOURCE, &[at_x(&entries)]).unwrap();
-    assert_eq!(
-        (resolution.dropped.len(), resolution.dropped_total),
-        (16, 30)
-    );
+    assert_eq!((resolution.dropped.len(), resolution.dropped_total), (16, 30));
     assert_eq!(resolution.dropped[0].what, "dnsaddr=10");
 }
 

@@ -11,27 +11,15 @@ fn both_families_are_asked_for_at_once() {
     assert_eq!(queries, ["x A", "x AAAA"]);
     assert!(!refresh.is_done());
     refresh.handle_result(asked[1].0, answer("x.s.", vec![aaaa("x.s.", 1)]));
-    refresh.handle_result(
-        asked[0].0,
-        answer("X.S.", vec![a("x.s.", 10), a("x.s.", 9)]),
-    );
+    refresh.handle_result(asked[0].0, answer("X.S.", vec![a("x.s.", 10), a("x.s.", 9)]));
     assert!(refresh.is_done());
     let resolution = refresh.finish().unwrap();
-    let expected = [
-        "/ip4/10.0.0.9/tcp/1",
-        "/ip4/10.0.0.10/tcp/1",
-        "/ip6/fd00::1/tcp/1",
-    ];
+    let expected = ["/ip4/10.0.0.9/tcp/1", "/ip4/10.0.0.10/tcp/1", "/ip6/fd00::1/tcp/1"];
     assert_eq!(texts(&resolution), expected);
     assert!(resolution.complete);
     assert_eq!(resolution.ttl, Some(Duration::from_secs(20)));
     assert_eq!((resolution.records, resolution.dropped_total), (3, 0));
-    assert!(
-        resolution
-            .candidates
-            .iter()
-            .all(|named| named.preferred.is_none())
-    );
+    assert!(resolution.candidates.iter().all(|named| named.preferred.is_none()));
 }
 
 #[test]
@@ -62,12 +50,7 @@ fn unknown_and_repeated_steps_do_nothing() {
 
 #[test]
 fn a_missing_family_leaves_the_other_complete() {
-    for missing in [
-        no_data(1),
-        nx(1),
-        answer("x.", vec![]),
-        answer("x.", vec![a("y.", 9)]),
-    ] {
+    for missing in [no_data(1), nx(1), answer("x.", vec![]), answer("x.", vec![a("y.", 9)])] {
         let replies = [("x A", answer("x.", vec![a("x.", 1)])), ("x AAAA", missing)];
         let resolution = run(SOURCE, &replies).unwrap();
         assert_eq!(texts(&resolution), ["/ip4/10.0.0.1/tcp/1"]);
@@ -86,10 +69,7 @@ fn nothing_at_all() {
         (no_data(9), answer("x.", vec![]), (NoData, Some(9))),
         (answer("x.", vec![]), answer("x.", vec![]), (NoData, None)),
     ] {
-        assert_eq!(
-            nothing(run(SOURCE, &[("x A", v4), ("x AAAA", v6)])),
-            expected
-        );
+        assert_eq!(nothing(run(SOURCE, &[("x A", v4), ("x AAAA", v6)])), expected);
     }
 }
 
@@ -101,33 +81,16 @@ fn a_failed_family_makes_the_other_incomplete() {
     ];
     let resolution = run(SOURCE, &replies).unwrap();
     assert!(!resolution.complete);
-    assert!(matches!(
-        resolution.incomplete_because,
-        Some(LookupError::ServerFailed(_))
-    ));
+    assert!(matches!(resolution.incomplete_because, Some(LookupError::ServerFailed(_))));
     assert_eq!(texts(&resolution), ["/ip4/10.0.0.1/tcp/1"]);
 }
 
 #[test]
 fn a_failure_is_never_read_as_nothing() {
-    for reply in [
-        nx(1),
-        no_data(1),
-        answer("x.", vec![]),
-        Err(LookupError::TimedOut),
-    ] {
-        let outcome = run(
-            SOURCE,
-            &[
-                ("x A", reply.clone()),
-                ("x AAAA", Err(LookupError::Refused)),
-            ],
-        );
+    for reply in [nx(1), no_data(1), answer("x.", vec![]), Err(LookupError::TimedOut)] {
+        let outcome = run(SOURCE, &[("x A", reply.clone()), ("x AAAA", Err(LookupError::Refused))]);
         assert!(matches!(outcome, Err(LookupError::Refused)), "{reply:?}");
-        let outcome = run(
-            SOURCE,
-            &[("x AAAA", reply), ("x A", Err(LookupError::Refused))],
-        );
+        let outcome = run(SOURCE, &[("x AAAA", reply), ("x A", Err(LookupError::Refused))]);
         assert!(matches!(outcome, Err(LookupError::Refused)));
     }
 }
@@ -138,10 +101,7 @@ fn what_is_under_way_has_timed_out() {
     assert!(matches!(outcome, Err(LookupError::TimedOut)));
     let resolution = run(SOURCE, &[("x A", answer("x.", vec![a("x.", 1)]))]).unwrap();
     assert!(!resolution.complete);
-    assert!(matches!(
-        resolution.incomplete_because,
-        Some(LookupError::TimedOut)
-    ));
+    assert!(matches!(resolution.incomplete_because, Some(LookupError::TimedOut)));
     let unasked = Refresh::new(&SOURCE.parse().unwrap(), &Limits::default());
     assert!(matches!(unasked.finish(), Err(LookupError::TimedOut)));
 }
@@ -154,10 +114,7 @@ fn a_truncated_answer_is_used_and_not_complete() {
     assert!(!resolution.complete && resolution.incomplete_because.is_none());
     let empty = Answer::new(name("x."), vec![]).with_complete(false);
     let outcome = run(SOURCE, &[("x A", Ok(empty)), ("x AAAA", nx(1))]);
-    assert!(
-        matches!(outcome, Err(LookupError::Failed(_))),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome, Err(LookupError::Failed(_))), "{outcome:?}");
 }
 
 #[test]
@@ -175,10 +132,7 @@ fn the_weakest_proof_counts() {
             answer.proof = proof;
             Ok(answer)
         };
-        let replies = [
-            ("x A", with(a("x.", 1), v4)),
-            ("x AAAA", with(aaaa("x.", 1), v6)),
-        ];
+        let replies = [("x A", with(a("x.", 1), v4)), ("x AAAA", with(aaaa("x.", 1), v6))];
         assert_eq!(run(SOURCE, &replies).unwrap().proof, expected);
     }
 }
@@ -191,21 +145,12 @@ fn transports_are_preferred_in_the_order_written() {
     let preferred: Vec<_> = resolution
         .candidates
         .iter()
-        .map(|n| {
-            (
-                n.candidate.to_string(),
-                n.preferred.as_ref().map(ToString::to_string),
-            )
-        })
+        .map(|n| (n.candidate.to_string(), n.preferred.as_ref().map(ToString::to_string)))
         .collect();
     let of = |last: u8| {
         let [quic, tcp, wss] = ["udp/1/quic-v1", "tcp/1", "tcp/443/tls/sni/x/ws"]
             .map(|upper| format!("/ip4/10.0.0.{last}/{upper}/p2p/{P}"));
-        [
-            (tcp.clone(), Some(quic.clone())),
-            (quic, None),
-            (wss, Some(tcp)),
-        ]
+        [(tcp.clone(), Some(quic.clone())), (quic, None), (wss, Some(tcp))]
     };
     assert_eq!(preferred, [of(1), of(2)].concat());
 }
@@ -213,25 +158,12 @@ fn transports_are_preferred_in_the_order_written() {
 #[test]
 fn tls_gets_the_name_that_was_written() {
     for (source, expected) in [
-        (
-            "/dns4/X.example./tcp/1/wss",
-            "/ip4/10.0.0.1/tcp/1/tls/sni/x.example/ws",
-        ),
-        (
-            "/dns4/x.example/tcp/1/tls/ws",
-            "/ip4/10.0.0.1/tcp/1/tls/sni/x.example/ws",
-        ),
-        (
-            "/dns4/x.example/tcp/1/tls/sni/Y/ws",
-            "/ip4/10.0.0.1/tcp/1/tls/sni/y/ws",
-        ),
+        ("/dns4/X.example./tcp/1/wss", "/ip4/10.0.0.1/tcp/1/tls/sni/x.example/ws"),
+        ("/dns4/x.example/tcp/1/tls/ws", "/ip4/10.0.0.1/tcp/1/tls/sni/x.example/ws"),
+        ("/dns4/x.example/tcp/1/tls/sni/Y/ws", "/ip4/10.0.0.1/tcp/1/tls/sni/y/ws"),
         ("/dns4/x.example/tcp/1/ws", "/ip4/10.0.0.1/tcp/1/ws"),
     ] {
-        let query = if source.contains("./") {
-            "x.example. A"
-        } else {
-            "x.example A"
-        };
+        let query = if source.contains("./") { "x.example. A" } else { "x.example A" };
         let replies = [(query, answer("x.example.", vec![a("x.example.", 1)]))];
         assert_eq!(texts(&run(source, &replies).unwrap()), [expected]);
     }
@@ -241,39 +173,22 @@ fn tls_gets_the_name_that_was_written() {
 fn a_mapped_aaaa_is_an_ipv4_candidate() {
     let ip = Ipv4Addr::new(10, 0, 0, 1).to_ipv6_mapped();
     let mapped = Record::from_rdata(name("x."), 5, RData::AAAA(AAAA(ip)));
-    let replies = [
-        ("x A", answer("x.", vec![a("x.", 1)])),
-        ("x AAAA", answer("x.", vec![mapped])),
-    ];
-    assert_eq!(
-        texts(&run(SOURCE, &replies).unwrap()),
-        ["/ip4/10.0.0.1/tcp/1"]
-    );
+    let replies = [("x A", answer("x.", vec![a("x.", 1)])), ("x AAAA", answer("x.", vec![mapped]))];
+    assert_eq!(texts(&run(SOURCE, &replies).unwrap()), ["/ip4/10.0.0.1/tcp/1"]);
 }
 
 #[test]
 fn past_the_bound_the_lowest_stay() {
     let limits = limits(|l| l.records_per_answer = NonZeroUsize::new(2).unwrap());
     let replies = [
-        (
-            "x A",
-            answer("x.", [9, 1, 200, 2, 2].map(|last| a("x.", last)).into()),
-        ),
+        ("x A", answer("x.", [9, 1, 200, 2, 2].map(|last| a("x.", last)).into())),
         ("x AAAA", answer("x.", vec![aaaa("x.", 1), aaaa("x.", 2)])),
     ];
     let resolution = run_with(SOURCE, &limits, &replies).1.unwrap();
     assert_eq!(
         texts(&resolution),
-        [
-            "/ip4/10.0.0.1/tcp/1",
-            "/ip4/10.0.0.2/tcp/1",
-            "/ip6/fd00::1/tcp/1",
-            "/ip6/fd00::2/tcp/1"
-        ],
+        ["/ip4/10.0.0.1/tcp/1", "/ip4/10.0.0.2/tcp/1", "/ip6/fd00::1/tcp/1", "/ip6/fd00::2/tcp/1"],
     );
     assert!(!resolution.complete);
-    assert_eq!(
-        resolution.dropped,
-        [Dropped::new("x A", Why::TooManyRecords(2))]
-    );
+    assert_eq!(resolution.dropped, [Dropped::new("x A", Why::TooManyRecords(2))]);
 }

@@ -5,10 +5,7 @@ const QUERY: &str = "_p2p._tcp.x SRV";
 const OWNER: &str = "_p2p._tcp.x.";
 
 fn answered(targets: &[(&str, u16)], glue: Vec<Record>) -> Reply {
-    let records = targets
-        .iter()
-        .map(|(target, port)| srv(OWNER, target, *port))
-        .collect();
+    let records = targets.iter().map(|(target, port)| srv(OWNER, target, *port)).collect();
     Ok(Answer::new(name(OWNER), records).with_additionals(glue))
 }
 
@@ -45,21 +42,14 @@ fn the_ttl_of_glue_counts() {
 #[test]
 fn targets_without_glue_are_looked_up_once() {
     let replies = [
-        (
-            QUERY,
-            answered(&[("a.x.", 2), ("A.x.", 1), ("b.x.", 1)], vec![a("b.x.", 9)]),
-        ),
+        (QUERY, answered(&[("a.x.", 2), ("A.x.", 1), ("b.x.", 1)], vec![a("b.x.", 9)])),
         ("a.x. A", answer("a.x.", vec![a("a.x.", 1)])),
         ("a.x. AAAA", no_data(5)),
     ];
     let (asked, outcome) = run_with(SOURCE, &Limits::default(), &replies);
     assert_eq!(asked, [QUERY, "a.x. A", "a.x. AAAA"]);
     let resolution = outcome.unwrap();
-    let expected = [
-        "/ip4/10.0.0.1/tcp/1",
-        "/ip4/10.0.0.1/tcp/2",
-        "/ip4/10.0.0.9/tcp/1",
-    ];
+    let expected = ["/ip4/10.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/2", "/ip4/10.0.0.9/tcp/1"];
     assert_eq!(texts(&resolution), expected);
     assert!(resolution.complete);
 }
@@ -67,21 +57,14 @@ fn targets_without_glue_are_looked_up_once() {
 #[test]
 fn targets_that_are_nothing_name_nobody() {
     let replies = [
-        (
-            QUERY,
-            answered(&[("a.x.", 1), ("b.x.", 1)], vec![a("b.x.", 9)]),
-        ),
+        (QUERY, answered(&[("a.x.", 1), ("b.x.", 1)], vec![a("b.x.", 9)])),
         ("a.x. A", nx(5)),
         ("a.x. AAAA", nx(5)),
     ];
     let resolution = run(SOURCE, &replies).unwrap();
     assert_eq!(texts(&resolution), ["/ip4/10.0.0.9/tcp/1"]);
     assert!(resolution.complete);
-    let none = [
-        (QUERY, answered(&[("a.x.", 1)], vec![])),
-        replies[1].clone(),
-        replies[2].clone(),
-    ];
+    let none = [(QUERY, answered(&[("a.x.", 1)], vec![])), replies[1].clone(), replies[2].clone()];
     let resolution = run(SOURCE, &none).unwrap();
     assert!(resolution.complete && resolution.candidates.is_empty());
 }
@@ -89,53 +72,32 @@ fn targets_that_are_nothing_name_nobody() {
 #[test]
 fn a_target_that_fails_makes_the_rest_incomplete() {
     let replies = [
-        (
-            QUERY,
-            answered(&[("a.x.", 1), ("b.x.", 1)], vec![a("b.x.", 9)]),
-        ),
+        (QUERY, answered(&[("a.x.", 1), ("b.x.", 1)], vec![a("b.x.", 9)])),
         ("a.x. A", Err(LookupError::Refused)),
     ];
     let resolution = run(SOURCE, &replies).unwrap();
     assert_eq!(texts(&resolution), ["/ip4/10.0.0.9/tcp/1"]);
     assert!(!resolution.complete);
-    assert!(matches!(
-        resolution.incomplete_because,
-        Some(LookupError::Refused)
-    ));
+    assert!(matches!(resolution.incomplete_because, Some(LookupError::Refused)));
 }
 
 #[test]
 fn a_service_that_is_not_available() {
     let reply = answered(&[(".", 0)], vec![]);
-    assert_eq!(
-        nothing(run(SOURCE, &[(QUERY, reply)])),
-        (NothingKind::NoData, None)
-    );
-    assert_eq!(
-        nothing(run(SOURCE, &[(QUERY, nx(5))])),
-        (NothingKind::NxDomain, Some(5))
-    );
+    assert_eq!(nothing(run(SOURCE, &[(QUERY, reply)])), (NothingKind::NoData, None));
+    assert_eq!(nothing(run(SOURCE, &[(QUERY, nx(5))])), (NothingKind::NxDomain, Some(5)));
     let mixed = answered(&[(".", 0), ("a.x.", 1)], vec![a("a.x.", 1)]);
-    assert_eq!(
-        texts(&run(SOURCE, &[(QUERY, mixed)]).unwrap()),
-        ["/ip4/10.0.0.1/tcp/1"]
-    );
+    assert_eq!(texts(&run(SOURCE, &[(QUERY, mixed)]).unwrap()), ["/ip4/10.0.0.1/tcp/1"]);
 }
 
 #[test]
 fn port_0_is_dropped_unless_one_was_written() {
-    let reply = answered(
-        &[("a.x.", 0), ("b.x.", 2)],
-        vec![a("a.x.", 1), a("b.x.", 2)],
-    );
+    let reply = answered(&[("a.x.", 0), ("b.x.", 2)], vec![a("a.x.", 1), a("b.x.", 2)]);
     let resolution = run(SOURCE, &[(QUERY, reply.clone())]).unwrap();
     assert_eq!(texts(&resolution), ["/ip4/10.0.0.2/tcp/2"]);
     assert_eq!(resolution.dropped, [Dropped::new("a.x.", Why::PortZero)]);
     let written = run(&format!("{SOURCE}/tcp/9"), &[(QUERY, reply)]).unwrap();
-    assert_eq!(
-        texts(&written),
-        ["/ip4/10.0.0.1/tcp/9", "/ip4/10.0.0.2/tcp/9"]
-    );
+    assert_eq!(texts(&written), ["/ip4/10.0.0.1/tcp/9", "/ip4/10.0.0.2/tcp/9"]);
 }
 
 #[test]
@@ -145,19 +107,14 @@ fn transports() {
         ("/tls/ws", &["/ip4/10.0.0.1/tcp/7/tls/sni/a.x/ws"][..]),
         ("/tcp/0/tls/sni/y/ws", &["/ip4/10.0.0.1/tcp/7/tls/sni/y/ws"]),
         ("/udp/0/quic-v1", &["/ip4/10.0.0.1/udp/7/quic-v1"]),
-        (
-            "/udp/9/quic-v1|/tcp/0",
-            &["/ip4/10.0.0.1/tcp/7", "/ip4/10.0.0.1/udp/9/quic-v1"],
-        ),
+        ("/udp/9/quic-v1|/tcp/0", &["/ip4/10.0.0.1/tcp/7", "/ip4/10.0.0.1/udp/9/quic-v1"]),
         ("/tcp/0|/tcp/7", &["/ip4/10.0.0.1/tcp/7"]),
     ] {
         let resolution = run(&format!("{SOURCE}{tail}"), &[(QUERY, reply.clone())]).unwrap();
         assert_eq!(texts(&resolution), expected);
     }
-    let udp = Ok(
-        Answer::new(name("_udp.x."), vec![srv("_udp.x.", "a.x.", 7)])
-            .with_additionals(vec![a("a.x.", 1)]),
-    );
+    let udp = Ok(Answer::new(name("_udp.x."), vec![srv("_udp.x.", "a.x.", 7)])
+        .with_additionals(vec![a("a.x.", 1)]));
     let resolution = run("srv:_udp.x", &[("_udp.x SRV", udp)]).unwrap();
     assert_eq!(texts(&resolution), ["/ip4/10.0.0.1/udp/7/quic-v1"]);
 }
@@ -180,21 +137,14 @@ fn a_target_that_no_certificate_names() {
 fn look_ups_are_bounded() {
     let limits = limits(|l| l.lookups_per_refresh = NonZeroUsize::new(3).unwrap());
     let reply = answered(&[("c.", 1), ("b.", 1), ("a.", 1)], vec![]);
-    let replies = [
-        (QUERY, reply),
-        ("a. A", answer("a.", vec![a("a.", 1)])),
-        ("a. AAAA", nx(1)),
-    ];
+    let replies = [(QUERY, reply), ("a. A", answer("a.", vec![a("a.", 1)])), ("a. AAAA", nx(1))];
     let (asked, outcome) = run_with(SOURCE, &limits, &replies);
     assert_eq!(asked, [QUERY, "a. A", "a. AAAA"]);
     let resolution = outcome.unwrap();
     assert_eq!(texts(&resolution), ["/ip4/10.0.0.1/tcp/1"]);
     assert!(!resolution.complete && resolution.incomplete_because.is_none());
     assert_eq!(resolution.dropped_total, 4);
-    assert_eq!(
-        resolution.dropped[0],
-        Dropped::new("b. A", Why::TooManyLookups(3))
-    );
+    assert_eq!(resolution.dropped[0], Dropped::new("b. A", Why::TooManyLookups(3)));
 }
 
 /// A few records must not multiply: here every port meets every address.
@@ -208,10 +158,7 @@ fn candidates_are_bounded() {
     assert_eq!(resolution.candidates.len(), 20);
     assert_eq!(texts(&resolution)[19], "/ip4/10.0.0.0/udp/10/quic-v1");
     assert!(!resolution.complete);
-    assert_eq!(
-        resolution.dropped,
-        [Dropped::new("candidates", Why::TooManyCandidates(20))]
-    );
+    assert_eq!(resolution.dropped, [Dropped::new("candidates", Why::TooManyCandidates(20))]);
 }
 
 #[test]
@@ -220,16 +167,10 @@ fn what_is_cut_off_is_not_preferred() {
     let ports: Vec<_> = (1..=10).map(|port| ("a.", port)).collect();
     let reply = answered(&ports, vec![a("a.", 0), a("a.", 1)]);
     let source = format!("{SOURCE}/udp/99/quic-v1|/tcp/0");
-    let candidates = run_with(&source, &limits, &[(QUERY, reply)])
-        .1
-        .unwrap()
-        .candidates;
+    let candidates = run_with(&source, &limits, &[(QUERY, reply)]).1.unwrap().candidates;
     assert_eq!(candidates.len(), 20);
     let preferred = |named: &Named| named.preferred.as_ref().map(ToString::to_string);
-    assert_eq!(
-        preferred(&candidates[0]).unwrap(),
-        "/ip4/10.0.0.0/udp/99/quic-v1"
-    );
+    assert_eq!(preferred(&candidates[0]).unwrap(), "/ip4/10.0.0.0/udp/99/quic-v1");
     assert_eq!(candidates[19].candidate.to_string(), "/ip4/10.0.0.1/tcp/9");
     assert_eq!(preferred(&candidates[19]), None);
 }
@@ -239,9 +180,7 @@ fn a_transport_is_not_preferred_to_itself() {
     let reply = answered(&[("a.", 7)], vec![a("a.", 1)]);
     let source = format!("{SOURCE}/udp/0/quic-v1|/tcp/7|/tcp/0");
     let candidates = run(&source, &[(QUERY, reply)]).unwrap().candidates;
-    let [tcp, quic] = &candidates[..] else {
-        panic!("{candidates:?}")
-    };
+    let [tcp, quic] = &candidates[..] else { panic!("{candidates:?}") };
     assert_eq!(tcp.preferred.as_ref(), Some(&quic.candidate));
     assert_eq!(quic.preferred, None);
 }
