@@ -1,0 +1,61 @@
+//! A member of a Kademlia network that finds the others by DNS.
+
+use std::collections::BTreeSet;
+
+use libp2p::{
+    PeerId, StreamProtocol, identify,
+    identity::Keypair,
+    kad::{self, store::MemoryStore},
+    ping,
+    swarm::{NetworkBehaviour, SwarmEvent},
+};
+use libp2p_dns_discovery::{Behaviour, Config, Source, resolver::hickory::HickoryResolver};
+
+/// Kademlia, identify and ping beside the discovery.
+#[derive(NetworkBehaviour)]
+pub(crate) struct Member {
+    pub(crate) kad: kad::Behaviour<MemoryStore>,
+    identify: identify::Behaviour,
+    ping: ping::Behaviour,
+    pub(crate) discovery: Behaviour<HickoryResolver>,
+}
+
+impl Member {
+    /// `network` names the Kademlia protocol: members of different networks ignore each other.
+    pub(crate) fn new(
+        key: &Keypair,
+        network: &'static str,
+        resolver: HickoryResolver,
+        config: Config,
+        sources: impl IntoIterator<Item = Source>,
+    ) -> Self {
+        let peer = key.public().to_peer_id();
+        let kad_config = kad::Config::new(StreamProtocol::new(network));
+        let mut kad = kad::Behaviour::with_config(peer, MemoryStore::new(peer), kad_config);
+        // Members of a deployment reach each other, so that nobody has to find that out first.
+        kad.set_mode(Some(kad::Mode::Server));
+        let version = "/dns-discovery/1.0.0".to_owned();
+        Self {
+            kad,
+            identify: identify::Behaviour::new(identify::Config::new(version, key.public())),
+            ping: ping::Behaviour::default(),
+            discovery: Behaviour::with_sources(resolver, config, peer, sources),
+        }
+    }
+
+    /// Keeps the routing table true to what the discovery verifies. To be called with every event.
+    pub(crate) fn follow(&mut self, event: &SwarmEvent<MemberEvent>) {
+        if let SwarmEvent::Behaviour(MemberEvent::Discovery(event)) = event {
+            libp2p_dns_discovery::kad::update(&mut self.kad, event);
+        }
+    }
+
+    /// The peers in the routing table.
+    pub(crate) fn routing_table(&mut self) -> BTreeSet<PeerId> {
+        let mut peers = BTreeSet::new();
+        for bucket in self.kad.kbuckets() {
+            peers.extend(bucket.iter().map(|entry| *entry.node.key.preimage()));
+        }
+        peers
+    }
+}

@@ -1,0 +1,169 @@
+//! What the node tells.
+
+use libp2p::{Swarm, swarm::SwarmEvent};
+use libp2p_dns_discovery::{Event as Discovered, Failure, Status};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::{
+    NAME,
+    common::{
+        member::{Member, MemberEvent},
+        output::{Line, Output, note},
+        run::Stop,
+        words,
+    },
+};
+
+/// Something that happened. Peer ids and addresses are in full.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event {
+    Listening { peer: String, address: String },
+    Resolved { source: String, candidates: Vec<String> },
+    Verified { peer: String, address: String },
+    Replaced { address: String, old: String, new: String },
+    Departed { peer: String, address: String },
+    Unreachable { address: String, reason: String },
+    Status { status: String },
+    Kad { peers: usize },
+}
+
+/// An event and when it happened.
+#[derive(Debug, Serialize)]
+struct Stamped {
+    #[serde(flatten)]
+    event: Event,
+    /// Milliseconds since the start.
+    ms: u64,
+}
+
+/// Tells what happens.
+pub(crate) struct Events {
+    output: Output,
+    started: Instant,
+    /// The number of peers in the routing table, as last told.
+    kad_peers: usize,
+    /// The status, as last told.
+    status: Option<Status>,
+}
+
+impl Events {
+    pub(crate) fn new(output: Output) -> Self {
+        Self { output, started: Instant::now(), kad_peers: 0, status: None }
+    }
+
+    /// Tells how things are before anything has happened.
+    pub(crate) fn start(&mut self, swarm: &Swarm<Member>) -> Result<(), Stop> {
+        self.tell_status(swarm.behaviour().discovery.status())
+    }
+
+    /// Tells of what is of interest, and whether the routing table has grown or shrunk.
+    pub(crate) fn tell(
+        &mut self,
+        swarm: &mut Swarm<Member>,
+        event: &SwarmEvent<MemberEvent>,
+    ) -> Result<(), Stop> {
+        match event {
+            SwarmEvent::NewListenAddr { address, .. } => self.print(Event::Listening {
+                peer: swarm.local_peer_id().to_string(),
+                address: address.to_string(),
+            })?,
+            SwarmEvent::Behaviour(MemberEvent::Discovery(event)) => self.tell_discovered(event)?,
+            _ => {}
+        }
+        let peers = swarm.behaviour_mut().routing_table().len();
+        if std::mem::replace(&mut self.kad_peers, peers) != peers {
+            self.print(Event::Kad { peers })?;
+        }
+        Ok(())
+    }
+
+    fn tell_discovered(&mut self, event: &Discovered) -> Result<(), Stop> {
+        if let Discovered::Status { status, .. } = event {
+            return self.tell_status(*status);
+        }
+        if let Discovered::LookupFailed { source, error, failures: 1, .. } = event {
+            note(NAME, &words::unresolved(source, error));
+        }
+        for lack in words::lacking(event) {
+            note(NAME, &lack);
+        }
+        translate(event).map_or(Ok(()), |event| self.print(event))
+    }
+
+    /// The discovery also tells when DNS begins or ceases to list this node, which is not told here.
+    fn tell_status(&mut self, status: Status) -> Result<(), Stop> {
+        if self.status.replace(status) == Some(status) {
+            return Ok(());
+        }
+        let status = status.to_string();
+        self.print(Event::Status { status })
+    }
+
+    fn print(&self, event: Event) -> Result<(), Stop> {
+        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.output.print(&Stamped { event, ms })
+    }
+}
+
+/// What the discovery tells, as far as it is of interest.
+fn translate(event: &Discovered) -> Option<Event> {
+    Some(match event {
+        Discovered::Resolved { source, candidates, .. } => Event::Resolved {
+            source: source.to_string(),
+            candidates: candidates.iter().map(ToString::to_string).collect(),
+        },
+        Discovered::Verified { peer, address, .. } => {
+            Event::Verified { peer: peer.to_string(), address: address.to_string() }
+        }
+        Discovered::Replaced { address, old, new, .. } => Event::Replaced {
+            address: address.to_string(),
+            old: old.to_string(),
+            new: new.to_string(),
+        },
+        Discovered::Departed { peer, address, .. } => {
+            Event::Departed { peer: peer.to_string(), address: address.to_string() }
+        }
+        _ => translate_failure(event)?,
+    })
+}
+
+/// The ways in which a candidate can be of no use.
+fn translate_failure(event: &Discovered) -> Option<Event> {
+    let (address, reason) = match event {
+        Discovered::Unreachable { address, reason, .. } => (address, reason.to_string()),
+        Discovered::Rejected { address, rejection } => (address, words::rejected(rejection)),
+        Discovered::PinMismatch { address, obtained, .. } => {
+            (address, Failure::PinMismatch(*obtained).to_string())
+        }
+        Discovered::SharedAddress { address, .. } => (address, Failure::Shared.to_string()),
+        _ => return None,
+    };
+    let address = address.to_string();
+    Some(Event::Unreachable { address, reason })
+}
+
+impl Line for Stamped {
+    fn text(&self) -> Option<String> {
+        let what = match &self.event {
+            Event::Listening { peer, address } => format!("listening on {address}/p2p/{peer}"),
+            Event::Resolved { source, candidates } if candidates.is_empty() => {
+                format!("{source} names nobody")
+            }
+            Event::Resolved { source, candidates } => {
+                format!("{source} names {}", candidates.join(", "))
+            }
+            Event::Verified { peer, address } => format!("{peer} lives at {address}"),
+            Event::Replaced { address, old, new } => {
+                format!("{new} now lives at {address}, in place of {old}")
+            }
+            Event::Departed { peer, address } => format!("{peer} has left {address}"),
+            Event::Unreachable { address, reason } => format!("{address} is out: {reason}"),
+            Event::Status { status } => format!("status: {status}"),
+            Event::Kad { peers } => format!("{peers} peers in the routing table"),
+        };
+        let seconds = self.ms as f64 / 1000.0;
+        Some(format!("{seconds:9.3} s  {what}"))
+    }
+}

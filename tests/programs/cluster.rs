@@ -1,0 +1,47 @@
+//! `cluster`.
+
+use serde_json::json;
+
+use crate::process::{Process, run};
+
+#[test]
+fn a_cluster_forms() {
+    for more in [
+        &[][..],
+        &["--records", "srv", "--one-address", "--identify", "dial"],
+        &["--records", "dnsaddr", "--select", "all"],
+        &["--transport", "memory"],
+    ] {
+        let mut args = vec!["--nodes", "8", "--seed", "1", "--json"];
+        args.extend(more);
+        let cluster = run("cluster", &args);
+        assert_eq!(cluster.code, Some(0), "{cluster:?}");
+        let summary = cluster.json.last().expect("there is a line");
+        assert_eq!(summary["event"], "summary");
+        for (field, value) in [("nodes", 8), ("joined", 8), ("components", 1), ("kad_stale", 0)] {
+            assert_eq!(summary[field], value, "{field} in {summary}");
+        }
+        for field in ["verified_min", "dns_queries", "dials", "join_ms_p50", "join_ms_p99"] {
+            assert!(summary[field].as_u64().is_some_and(|n| n > 0), "{field} in {summary}");
+        }
+        assert!(summary["kad_peers_min"].as_u64().is_some_and(|n| n >= 4), "{summary}");
+        assert!(summary["probes"].is_u64() && summary["elapsed_ms"].is_u64(), "{summary}");
+    }
+}
+
+#[test]
+fn a_cluster_that_has_no_time_fails() {
+    let cluster = run("cluster", &["--nodes", "8", "--timeout", "0.001", "--json"]);
+    assert_eq!(cluster.code, Some(1), "{cluster:?}");
+    let summary = cluster.json.last().expect("there is a line");
+    assert_eq!((&summary["event"], &summary["nodes"]), (&json!("summary"), &json!(8)));
+}
+
+#[test]
+fn nobody_needs_to_read_the_output() {
+    let mut cluster = Process::start("cluster", &["--nodes", "3", "--json"], &[]);
+    cluster.close_stdout();
+    let outcome = cluster.finish();
+    assert_eq!(outcome.stderr, "");
+    assert_eq!(outcome.code, Some(141));
+}

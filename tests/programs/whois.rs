@@ -1,0 +1,108 @@
+//! `whois`.
+
+use serde_json::Value;
+
+use crate::{
+    dns_server::Mode,
+    process::run,
+    setup::{Dns, Node, SOURCE, closed_port},
+};
+
+#[test]
+fn names_three_nodes_in_order() {
+    let dns = Dns::start();
+    let mut nodes: Vec<Node> = (0..3).map(|_| Node::start(&dns, &[])).collect();
+    nodes.sort_by_key(|node| node.port);
+    dns.name(nodes.iter().map(|node| node.port));
+
+    let address = dns.address();
+    let args = ["--dns", &address, "--allow-loopback", "--json", SOURCE];
+    let whois = run("whois", &args);
+    assert_eq!(whois.code, Some(0), "{whois:?}");
+    assert_eq!(whois.json.len(), nodes.len(), "{whois:?}");
+    for ((i, row), node) in whois.json.iter().enumerate().zip(&nodes) {
+        assert_eq!(row["rank"], i + 1);
+        assert_eq!(row["address"], format!("/ip4/127.0.0.1/tcp/{}", node.port));
+        assert_eq!(row["pinned"], Value::Null);
+        assert_eq!(row["state"], "verified");
+        assert_eq!(row["peer"], node.peer);
+        assert!(row["rtt_ms"].as_f64().is_some_and(|ms| ms > 0.0), "{row}");
+        assert_eq!(row["reason"], Value::Null);
+    }
+
+    let people = run("whois", &args.map(|arg| if arg == "--json" { SOURCE } else { arg }));
+    assert_eq!(people.code, Some(0), "{people:?}");
+    let found: Vec<_> = nodes.iter().map(|n| people.stdout.find(&n.peer)).collect();
+    assert!(found.iter().all(Option::is_some) && found.is_sorted(), "{people:?}");
+}
+
+#[test]
+fn tells_a_wrong_pin_from_a_right_one() {
+    let dns = Dns::start();
+    let (one, other) = (Node::start(&dns, &[]), Node::start(&dns, &[]));
+    let address = |node: &Node, peer: &str| format!("/ip4/127.0.0.1/tcp/{}/p2p/{peer}", node.port);
+    let right = address(&one, &one.peer);
+    let wrong = address(&other, &one.peer);
+    dns.zone.set_dnsaddr("peers.test.", [right, wrong]);
+
+    let address = dns.address();
+    let args = ["--dns", &address, "--allow-loopback", "--json", "/dnsaddr/peers.test."];
+    let whois = run("whois", &args);
+    assert_eq!(whois.code, Some(0), "{whois:?}");
+    let row = |state: &str| whois.json.iter().find(|row| row["state"] == state);
+    let (verified, mismatch) = (row("verified"), row("mismatch"));
+    assert!(verified.is_some_and(|row| row["peer"] == one.peer), "{whois:?}");
+    assert!(mismatch.is_some_and(|row| row["peer"] == other.peer), "{whois:?}");
+    assert!(whois.json.iter().all(|row| row["pinned"] == one.peer), "{whois:?}");
+}
+
+#[test]
+fn speaks_every_transport() {
+    let dns = Dns::start();
+    let more = ["/ip4/127.0.0.1/udp/0/quic-v1", "/ip4/127.0.0.1/tcp/0/ws"];
+    let mut node = Node::start(&dns, &["--listen", more[0], "--listen", more[1]]);
+    let mut address = |end: &str| {
+        let ends = |line: &Value| line["address"].as_str().is_some_and(|a| a.ends_with(end));
+        let listening = |line: &Value| line["event"] == "listening" && ends(line);
+        let address = node.process.wait_for(listening)["address"].clone();
+        address.as_str().expect("a text").to_owned()
+    };
+    let (quic, websocket) = (address("/quic-v1"), address("/ws"));
+    let tcp = format!("/ip4/127.0.0.1/tcp/{}", node.port);
+    let whois = run("whois", &["--json", &quic, &websocket, &tcp]);
+    assert_eq!(whois.code, Some(0), "{whois:?}");
+    assert_eq!(whois.json.len(), 3, "{whois:?}");
+    assert!(whois.json.iter().all(|row| row["peer"] == node.peer), "{whois:?}");
+}
+
+#[test]
+fn exits_with_1_if_nobody_is_verified() {
+    let dns = Dns::start();
+    dns.name([closed_port()]);
+    let address = dns.address();
+    let dead = run("whois", &["--dns", &address, "--allow-loopback", "--json", SOURCE]);
+    assert_eq!(dead.code, Some(1), "{dead:?}");
+    assert_eq!(dead.json[0]["state"], "unreachable");
+    assert!(dead.json[0]["reason"].is_string(), "{dead:?}");
+
+    let rejected = run("whois", &["--dns", &address, "--json", SOURCE]);
+    assert_eq!(rejected.code, Some(1), "{rejected:?}");
+    assert_eq!(rejected.json[0]["state"], "rejected");
+    assert_eq!(rejected.json[0]["rank"], 1);
+    assert!(rejected.json[0]["reason"].is_string(), "{rejected:?}");
+}
+
+#[test]
+fn exits_with_3_if_nothing_is_resolved() {
+    let dns = Dns::start();
+    let address = dns.address();
+    let nothing = run("whois", &["--dns", &address, "--json", SOURCE]);
+    assert_eq!(nothing.code, Some(3), "{nothing:?}");
+    assert_eq!(nothing.stdout, "");
+    nothing.assert_one_sentence("NXDOMAIN");
+
+    dns.server.set_mode(Mode::Silent);
+    let silent = run("whois", &["--dns", &address, "--timeout", "1", "--json", SOURCE]);
+    assert_eq!(silent.code, Some(3), "{silent:?}");
+    silent.assert_one_sentence(SOURCE);
+}
