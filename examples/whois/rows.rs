@@ -52,39 +52,27 @@ impl Row {
         local: &PeerId,
         no_route: Option<&Failure>,
     ) -> Self {
-        let mut row = Self {
+        let rtt_ms = rtt_ms(state);
+        let (state, peer, reason) = match state {
+            CandidateState::Verified { peer, .. } => (State::Verified, Some(peer), None),
+            CandidateState::Itself => (State::Itself, Some(local), None),
+            CandidateState::Unreachable(Failure::PinMismatch(obtained)) => {
+                let reason = "not the peer that the record names".to_owned();
+                (State::Mismatch, Some(obtained), Some(reason))
+            }
+            CandidateState::Unreachable(why) => (State::Unreachable, None, Some(why.to_string())),
+            CandidateState::Rejected(why) => (State::Rejected, None, Some(words::rejected(why))),
+            _ => (State::Unreachable, None, Some(untried(no_route))),
+        };
+        Self {
             rank,
             address: candidate.address().to_string(),
             pinned: candidate.pinned().map(ToString::to_string),
-            state: State::Unreachable,
-            peer: None,
-            rtt_ms: None,
-            reason: None,
-        };
-        match state {
-            CandidateState::Verified { peer, rtt } => {
-                row.state = State::Verified;
-                row.peer = Some(peer.to_string());
-                // Microseconds are as exact as it gets.
-                row.rtt_ms = rtt.map(|rtt| rtt.as_micros() as f64 / 1000.0);
-            }
-            CandidateState::Itself => {
-                row.state = State::Itself;
-                row.peer = Some(local.to_string());
-            }
-            CandidateState::Unreachable(Failure::PinMismatch(obtained)) => {
-                row.state = State::Mismatch;
-                row.peer = Some(obtained.to_string());
-                row.reason = Some("not the peer that the record names".to_owned());
-            }
-            CandidateState::Unreachable(reason) => row.reason = Some(reason.to_string()),
-            CandidateState::Rejected(rejection) => {
-                row.state = State::Rejected;
-                row.reason = Some(words::rejected(rejection));
-            }
-            _ => row.reason = Some(untried(no_route)),
+            state,
+            peer: peer.map(ToString::to_string),
+            rtt_ms,
+            reason,
         }
-        row
     }
 
     pub(crate) fn is_verified(&self) -> bool {
@@ -103,6 +91,14 @@ impl Row {
             or_dash(&self.rtt_ms.map(|ms| format!("{ms:.1} ms"))),
             self.reason.clone().unwrap_or_default(),
         ]
+    }
+}
+
+fn rtt_ms(state: &CandidateState) -> Option<f64> {
+    match state {
+        // Microseconds are as exact as it gets.
+        CandidateState::Verified { rtt, .. } => rtt.map(|rtt| rtt.as_micros() as f64 / 1000.0),
+        _ => None,
     }
 }
 

@@ -101,7 +101,8 @@ impl Discovery {
         if let Some(entry) = self.table.get(candidate) {
             return CandidateState::Verified { peer: entry.peer, rtt: track.and_then(|t| t.rtt) };
         }
-        match track.and_then(|t| t.failed.as_ref()) {
+        // One that was only postponed has not failed.
+        match track.filter(|t| t.failures > 0).and_then(|t| t.failed.as_ref()) {
             Some(failed) => CandidateState::Unreachable(failed.reason.clone()),
             None => CandidateState::Unknown,
         }
