@@ -42,6 +42,9 @@ use crate::{
     source::Source,
 };
 
+/// No duration that is given to the behaviour is longer: instants overflow.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 type LookupResult = (LookupId, Result<Answer, LookupError>);
 
 /// Discovers and verifies peers by DNS.
@@ -59,9 +62,17 @@ pub struct Behaviour<R> {
     dials: HashMap<ConnectionId, (DialId, Option<PeerId>)>,
     timer: Option<(Instant, Delay)>,
     /// Established connections whose handlers are to be told whether to keep alive.
-    connections: HashMap<ConnectionId, (PeerId, bool)>,
+    connections: HashMap<ConnectionId, Kept>,
     commands: Vec<(PeerId, ConnectionId, bool)>,
     waker: Option<Waker>,
+}
+
+/// A connection whose handler is told whether to keep it alive.
+#[derive(Debug)]
+struct Kept {
+    peer: PeerId,
+    accepted: bool,
+    kept: bool,
 }
 
 impl<R> fmt::Debug for Behaviour<R> {
@@ -144,7 +155,7 @@ impl<R: Resolver> Behaviour<R> {
     /// stay in the table. For peers that complete the handshake and are of no use.
     pub fn disqualify(&mut self, peer: PeerId, duration: Duration) {
         self.wake();
-        self.core.disqualify(peer, now() + duration);
+        self.core.disqualify(peer, now() + duration.min(FOREVER));
     }
 
     /// The verified peer table, in no particular order.
@@ -255,13 +266,14 @@ impl<R: Resolver> Behaviour<R> {
         let address = endpoint.get_remote_address();
         self.core.handle_connected(connection_id, peer_id, address, direction, now());
         if self.keep_alive {
-            self.connections.insert(connection_id, (peer_id, false));
+            let kept = Kept { peer: peer_id, accepted: !endpoint.is_dialer(), kept: false };
+            self.connections.insert(connection_id, kept);
         }
     }
 
     fn on_closed(&mut self, closed: ConnectionClosed<'_>) {
         // One that both sides keep alive is never idle.
-        let kept = self.connections.remove(&closed.connection_id).is_some_and(|(_, kept)| kept);
+        let kept = self.connections.remove(&closed.connection_id).is_some_and(|c| c.kept);
         let lost = closed.cause.is_some_and(|cause| kept || is_loss(cause));
         self.core.handle_disconnected(closed.connection_id, &closed.peer_id, lost, now());
     }
@@ -272,11 +284,15 @@ impl<R: Resolver> Behaviour<R> {
         if !self.keep_alive {
             return;
         }
-        for (id, (peer, kept)) in &mut self.connections {
-            let keep = self.core.addresses_of(peer).next().is_some();
-            if keep != *kept {
-                *kept = keep;
-                self.commands.push((*peer, *id, keep));
+        for (id, connection) in &mut self.connections {
+            // Whoever dialled has selected the other; a peer that was only met is let go.
+            let keep = match connection.accepted {
+                true => self.core.addresses_of(&connection.peer).next().is_some(),
+                false => self.core.is_selected(&connection.peer),
+            };
+            if keep != connection.kept {
+                connection.kept = keep;
+                self.commands.push((connection.peer, *id, keep));
             }
         }
     }
@@ -388,13 +404,17 @@ impl<R: Resolver> NetworkBehaviour for Behaviour<R> {
             FromSwarm::ConnectionEstablished(established) => self.on_established(established),
             FromSwarm::ConnectionClosed(closed) => self.on_closed(closed),
             FromSwarm::DialFailure(failure) => self.on_dial_failure(failure),
-            FromSwarm::NewListenAddr(NewListenAddr { addr, .. })
-            | FromSwarm::ExternalAddrConfirmed(ExternalAddrConfirmed { addr }) => {
-                self.core.handle_own_address(addr);
+            FromSwarm::NewListenAddr(NewListenAddr { addr, .. }) => {
+                self.core.handle_listen_address(addr, now());
             }
-            FromSwarm::ExpiredListenAddr(ExpiredListenAddr { addr, .. })
-            | FromSwarm::ExternalAddrExpired(ExternalAddrExpired { addr }) => {
-                self.core.handle_own_address_expired(addr);
+            FromSwarm::ExpiredListenAddr(ExpiredListenAddr { addr, .. }) => {
+                self.core.handle_listen_address_expired(addr);
+            }
+            FromSwarm::ExternalAddrConfirmed(ExternalAddrConfirmed { addr }) => {
+                self.core.handle_external_address(addr, now());
+            }
+            FromSwarm::ExternalAddrExpired(ExternalAddrExpired { addr }) => {
+                self.core.handle_external_address_expired(addr);
             }
             FromSwarm::NewExternalAddrOfPeer(NewExternalAddrOfPeer { peer_id, addr }) => {
                 self.core.handle_claim(peer_id, addr, now());

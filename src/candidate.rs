@@ -113,6 +113,19 @@ impl Candidate {
         }
     }
 
+    /// What several addresses share that lead to one machine: the IP address, or else all of it.
+    pub(crate) fn host(&self) -> Multiaddr {
+        self.ip().map_or_else(|| self.0.address.clone(), Multiaddr::from)
+    }
+
+    /// Whether both lead to the same place. A relayed address leads to the peer at its end, so that
+    /// there the pin is a part of the address.
+    pub(crate) fn is_same_place(&self, other: &Self) -> bool {
+        self.0.key == other.0.key
+            && self.0.address == other.0.address
+            && (self.0.pinned == other.0.pinned || !self.is_relayed())
+    }
+
     /// Whether it sorts before all candidates at an IP address.
     pub(crate) fn is_before_host(&self, ip: IpAddr) -> bool {
         let host = match ip {

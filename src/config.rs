@@ -26,6 +26,9 @@ pub enum Identify {
 }
 
 /// Configuration of the discovery. Every value has a default that suits a cluster of any size.
+///
+/// Durations are kept between a millisecond and a year; where one is the pace of something, a year
+/// turns it off.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) selection: Selection,
@@ -142,7 +145,7 @@ impl Config {
     /// servers.
     #[must_use]
     pub fn with_lookup_timeout(mut self, timeout: Duration) -> Self {
-        self.lookup_timeout = timeout;
+        self.lookup_timeout = sane(timeout);
         self
     }
 
@@ -150,7 +153,7 @@ impl Config {
     /// swarm's own limit for TCP.
     #[must_use]
     pub fn with_probe_timeout(mut self, timeout: Duration) -> Self {
-        self.probe_timeout = timeout;
+        self.probe_timeout = sane(timeout);
         self
     }
 
@@ -160,7 +163,7 @@ impl Config {
     /// [RFC 8305 section 5]: https://www.rfc-editor.org/rfc/rfc8305#section-5
     #[must_use]
     pub fn with_stagger(mut self, stagger: Duration) -> Self {
-        self.stagger = stagger;
+        self.stagger = sane(stagger);
         self
     }
 
@@ -170,14 +173,14 @@ impl Config {
     /// Large answers are asked for more rarely: at most once in 10 ms per record.
     #[must_use]
     pub fn with_min_refresh(mut self, interval: Duration) -> Self {
-        self.min_refresh = interval;
+        self.min_refresh = sane(interval);
         self
     }
 
     /// The most time between two refreshes of a source, whatever its TTL. Default: 5 min.
     #[must_use]
     pub fn with_max_refresh(mut self, interval: Duration) -> Self {
-        self.max_refresh = interval;
+        self.max_refresh = sane(interval);
         self
     }
 
@@ -186,7 +189,7 @@ impl Config {
     /// not selected are verified at a tenth of this pace.
     #[must_use]
     pub fn with_reverify_interval(mut self, interval: Duration) -> Self {
-        self.reverify_interval = interval;
+        self.reverify_interval = sane(interval);
         self
     }
 
@@ -194,7 +197,7 @@ impl Config {
     /// answers or reach different addresses find each other. Default: 60 s.
     #[must_use]
     pub fn with_repair_interval(mut self, interval: Duration) -> Self {
-        self.repair_interval = interval;
+        self.repair_interval = sane(interval);
         self
     }
 
@@ -203,8 +206,8 @@ impl Config {
     /// all is verified, no pause is longer than 30 s.
     #[must_use]
     pub fn with_retry(mut self, first: Duration, longest: Duration) -> Self {
-        self.retry_base = first;
-        self.retry_cap = longest.max(first);
+        self.retry_base = sane(first);
+        self.retry_cap = sane(longest.max(first));
         self
     }
 
@@ -246,6 +249,12 @@ impl Config {
         self.limits.probes_per_minute = most;
         self
     }
+}
+
+/// Keeps a duration between a millisecond, below which a timer is a busy loop, and a year, beyond
+/// which instants may overflow.
+fn sane(duration: Duration) -> Duration {
+    duration.clamp(Duration::from_millis(1), Duration::from_secs(365 * 24 * 3600))
 }
 
 /// A non-zero constant.

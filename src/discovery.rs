@@ -1,7 +1,7 @@
 //! The sans-IO core: every decision, no socket, no clock, no task.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -15,6 +15,7 @@ use self::{
     connections::{Connection, Connections},
     dials::Dials,
     order::Order,
+    own::OwnAddresses,
     sources::{Lookups, SourceState},
     track::Tracks,
     walker::Walker,
@@ -38,6 +39,7 @@ mod advance;
 mod connections;
 mod dials;
 mod order;
+mod own;
 pub(crate) mod refresh;
 mod sources;
 mod status;
@@ -60,8 +62,8 @@ mod walker;
 /// 3. Ask [`poll_timeout`](Self::poll_timeout) when to come back if nothing happens before; then
 ///    call [`handle_timeout`](Self::handle_timeout) and go on with step 2.
 ///
-/// `now` must not go backwards. Nothing is decided outside `poll_output`: a `handle_*` method only
-/// takes note, so that several inputs may be fed before the outputs are drained.
+/// `now` must not go backwards. What an input proves is noted when it is fed; what follows from it
+/// is decided in `poll_output`, so that several inputs may be fed before the outputs are drained.
 ///
 /// Replies to look-ups and dials carry the id of their request. Unknown, stale and repeated ids are
 /// no-ops. A request that is never answered is given up at its deadline.
@@ -73,8 +75,7 @@ pub struct Discovery {
     sources: BTreeMap<u64, SourceState>,
     next_source: u64,
     lookups: Lookups,
-    /// Addresses that are ours, in canonical form, with how many have named them.
-    own: HashMap<Multiaddr, usize>,
+    own: OwnAddresses,
     order: Order,
     tracks: Tracks,
     table: PeerTable,
@@ -82,6 +83,10 @@ pub struct Discovery {
     dials: Dials,
     walkers: BTreeMap<Family, Walker>,
     selected: BTreeSet<Candidate>,
+    /// A candidate outside the selection that is to be connected to, so that islands meet.
+    meets: Option<Candidate>,
+    /// Peers without an entry that are connected, and had one.
+    lingering: HashSet<PeerId>,
     /// Candidates where a connected peer seems to live, to be looked at.
     hints: BTreeSet<Candidate>,
     disqualified: HashMap<PeerId, Instant>,
@@ -175,10 +180,7 @@ impl Discovery {
     pub fn new(config: Config, local: PeerId, seed: u64, now: Instant) -> Self {
         let dials =
             Dials::new(config.limits.concurrent_probes, config.limits.probes_per_minute, now);
-        let mut own = HashMap::new();
-        for address in &config.own_addresses {
-            own.insert(Candidate::new(address).address().clone(), 1);
-        }
+        let own = OwnAddresses::new(&config.own_addresses);
         Self {
             local,
             rng: fastrand::Rng::with_seed(seed),
@@ -193,6 +195,8 @@ impl Discovery {
             dials,
             walkers: Family::ALL.map(|family| (family, Walker::default())).into(),
             selected: BTreeSet::new(),
+            meets: None,
+            lingering: HashSet::new(),
             hints: BTreeSet::new(),
             disqualified: HashMap::new(),
             repair_at: None,
@@ -255,7 +259,10 @@ impl Discovery {
         for source in self.sources.values_mut() {
             source.force(now);
         }
-        self.tracks.retry_all();
+        for walker in self.walkers.values_mut() {
+            walker.renew(now);
+        }
+        self.tracks.retry_all_by(now);
         self.dirty = true;
     }
 
@@ -293,18 +300,20 @@ impl Discovery {
         direction: Direction,
         now: Instant,
     ) {
-        self.dirty = true;
-        let candidate = Candidate::new(address);
+        let remote = Candidate::new(address);
         let dialled = matches!(direction, Direction::Dialled(_));
-        let connection = Connection::new(candidate.address().clone(), dialled, now);
-        self.connections.open(peer, id, connection);
+        self.connections.open(peer, id, Connection::new(remote.clone(), dialled, now));
+        self.dirty |= self.concerns(&peer, &remote);
         self.touch_live(&peer, now);
         match direction {
             Direction::Dialled(dial) => match dial.and_then(|id| self.dials.end(id)) {
-                Some(dial) => self.judge_connected(&dial, peer, now),
-                None => self.observe(&candidate, peer, now),
+                Some(dial) => {
+                    self.dirty = true;
+                    self.judge_connected(&dial, peer, now);
+                }
+                None => self.observe(&remote, peer, now),
             },
-            Direction::Accepted => self.hint_host(&candidate, peer, now),
+            Direction::Accepted => self.hint_host(&remote, peer, now),
         }
     }
 
@@ -317,47 +326,76 @@ impl Discovery {
         lost: bool,
         now: Instant,
     ) {
-        if let Some((connection, last)) = self.connections.close(peer, id) {
-            self.dirty = true;
-            if last {
-                self.note_disconnected(peer, &connection, lost, now);
-            }
+        if let Some((connection, true)) = self.connections.close(peer, id) {
+            self.dirty |= self.table.count_of(peer) > 0 || self.lingering.contains(peer);
+            self.note_disconnected(peer, &connection, lost, now);
         }
     }
 
     /// Takes note of an identity that a dial of somebody else's met at an address.
     pub fn handle_observed(&mut self, address: &Multiaddr, obtained: PeerId, now: Instant) {
-        self.dirty = true;
-        self.observe(&Candidate::new(address), obtained, now);
+        let address = Candidate::new(address);
+        self.dirty |= self.concerns(&obtained, &address);
+        self.observe(&address, obtained, now);
     }
 
     /// Takes note that a peer is said to live at an address, by itself or by somebody else. If it is
     /// connected, that is a reason to look.
     pub fn handle_claim(&mut self, peer: PeerId, address: &Multiaddr, now: Instant) {
         if self.connections.is_connected(&peer) {
-            self.dirty = true;
-            self.hint_address(&Candidate::new(address), peer, now);
+            let address = Candidate::new(address);
+            self.dirty |= self.concerns(&peer, &address);
+            self.hint_address(&address, peer, now);
         }
     }
 
-    /// Takes note that an address is ours: listened on, or confirmed as external.
-    pub fn handle_own_address(&mut self, address: &Multiaddr) {
-        *self.own.entry(Candidate::new(address).address().clone()).or_default() += 1;
+    /// Whether something that happened to a peer at an address concerns the discovery at all. A
+    /// busy swarm has many connections that do not.
+    fn concerns(&self, peer: &PeerId, address: &Candidate) -> bool {
+        self.table.count_of(peer) > 0
+            || self.order.at_address(address).next().is_some()
+            || address.ip().is_some_and(|ip| !self.order.at_host(ip).is_empty())
+    }
+
+    /// Takes note that we listen on an address.
+    pub fn handle_listen_address(&mut self, address: &Multiaddr, now: Instant) {
+        self.own.listen(Candidate::new(address));
+        self.note_own_address(&Candidate::new(address), now);
+    }
+
+    /// Takes note that we no longer listen on an address.
+    pub fn handle_listen_address_expired(&mut self, address: &Multiaddr) {
+        self.own.listen_expired(&Candidate::new(address));
+        self.note_expired_address();
+    }
+
+    /// Takes note that an address was confirmed as an external one of ours.
+    pub fn handle_external_address(&mut self, address: &Multiaddr, now: Instant) {
+        self.own.external(Candidate::new(address));
+        self.note_own_address(&Candidate::new(address), now);
+    }
+
+    /// Takes note that an address is no longer an external one of ours.
+    pub fn handle_external_address_expired(&mut self, address: &Multiaddr) {
+        self.own.external_expired(&Candidate::new(address));
+        self.note_expired_address();
+    }
+
+    fn note_expired_address(&mut self) {
+        for walker in self.walkers.values_mut() {
+            walker.start_over();
+        }
         self.stale_listed = true;
         self.dirty = true;
     }
 
-    /// Takes note that an address is no longer ours, in one of the ways in which it was.
-    pub fn handle_own_address_expired(&mut self, address: &Multiaddr) {
-        let address = Candidate::new(address).address().clone();
-        if let Some(count) = self.own.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                self.own.remove(&address);
-            }
-            self.stale_listed = true;
-            self.dirty = true;
+    fn note_own_address(&mut self, address: &Candidate, now: Instant) {
+        let held = self.order.at_address(address).filter(|c| self.table.get(c).is_some());
+        for candidate in held.cloned().collect::<Vec<_>>() {
+            self.find_itself(&candidate, now);
         }
+        self.stale_listed = true;
+        self.dirty = true;
     }
 
     /// Takes note that the instant that [`poll_timeout`](Self::poll_timeout) named has come.
@@ -403,6 +441,11 @@ impl Discovery {
         self.selected.iter()
     }
 
+    /// Whether a peer takes a place now.
+    pub fn is_selected(&self, peer: &PeerId) -> bool {
+        self.table.candidates_of(peer).any(|candidate| self.selected.contains(candidate))
+    }
+
     /// The candidates of a source in order, as last told by [`Event::Resolved`].
     pub fn candidates_of(&self, source: &Source) -> Option<Arc<[Candidate]>> {
         self.sources.values().find(|s| s.source == *source)?.told.clone()
@@ -446,9 +489,14 @@ impl Discovery {
         around.mul_f64(0.75 + self.rng.f64() * 0.5)
     }
 
+    /// Whether an address is known to be ours, by what the swarm or the operator said.
+    fn is_own_address(&self, candidate: &Candidate) -> bool {
+        self.own.contains(candidate) || candidate.pinned() == Some(&self.local)
+    }
+
+    /// Whether a candidate leads to ourselves, as far as we know.
     fn is_own(&self, candidate: &Candidate) -> bool {
-        self.own.contains_key(candidate.address())
-            || candidate.pinned() == Some(&self.local)
+        self.is_own_address(candidate)
             || self.tracks.get(candidate).is_some_and(|t| t.itself.is_some())
     }
 

@@ -83,6 +83,12 @@ pub enum Event {
         /// Nothing is left of the peer: it is verified nowhere else, and not connected.
         gone: bool,
     },
+    /// Nothing is left of a peer that lost its last entry while it was connected: that connection
+    /// has closed.
+    Gone {
+        /// The peer.
+        peer: PeerId,
+    },
     /// An address cannot be reached, or no longer. It is tried again with back-off; told once until
     /// it was reached again.
     Unreachable {

@@ -5,85 +5,121 @@
 //! Kademlia by itself never forgets a peer whose address now answers with another identity: it
 //! drops addresses only on transport errors, and never the last one.
 
-use std::net::IpAddr;
+use std::collections::HashSet;
 
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
-use libp2p_kad::{Behaviour, store::RecordStore};
+use libp2p_kad::{self as kad, store::RecordStore};
 
 use crate::{
+    behaviour::Behaviour,
     candidate::{Candidate, ip_of},
     event::Event,
+    resolver::Resolver,
 };
 
 /// Makes the routing table follow an event: adds a verified address, removes a replaced, departed
 /// or unreachable one, and the peer when nothing is left of it.
 ///
-/// Call it with every [`Event`]; those that do not concern the table are ignored.
-pub fn update<S>(kad: &mut Behaviour<S>, event: &Event)
+/// Call it with every [`Event`]; those that do not concern the table are ignored. Addresses of
+/// peers that were never candidates are left alone.
+pub fn update<S, R>(kad: &mut kad::Behaviour<S>, discovery: &Behaviour<R>, event: &Event)
 where
     S: RecordStore + Send + 'static,
+    R: Resolver,
 {
     match event {
-        Event::Verified { peer, address, .. } => add(kad, peer, address),
-        Event::Replaced { address, old, new, gone } => {
-            forget(kad, old, address, *gone);
-            add(kad, new, address);
+        Event::Verified { peer, address, .. } => add(kad, discovery, peer, address),
+        Event::Replaced { address, old, new, .. } => {
+            forget_host(kad, discovery, old, address);
+            add(kad, discovery, new, address);
         }
-        Event::Departed { peer, address, gone } => forget(kad, peer, address, *gone),
-        Event::Unreachable { peer: Some(peer), address, gone, .. }
-        | Event::SharedAddress { peer: Some(peer), address, gone } => {
-            forget(kad, peer, address, *gone);
+        Event::Departed { peer, address, .. }
+        | Event::Unreachable { peer: Some(peer), address, .. }
+        | Event::SharedAddress { peer: Some(peer), address, .. } => {
+            forget(kad, discovery, peer, |claimed| Candidate::new(claimed).address() == address);
         }
         _ => {}
+    }
+    if let Some(peer) = gone(event).filter(|peer| discovery.addresses_of(peer).next().is_none()) {
+        kad.remove_peer(peer);
+    }
+}
+
+/// The peer of which an event says that nothing is left.
+fn gone(event: &Event) -> Option<&PeerId> {
+    match event {
+        Event::Gone { peer }
+        | Event::Replaced { old: peer, gone: true, .. }
+        | Event::Departed { peer, gone: true, .. }
+        | Event::Unreachable { peer: Some(peer), gone: true, .. }
+        | Event::SharedAddress { peer: Some(peer), gone: true, .. } => Some(peer),
+        _ => None,
     }
 }
 
 /// Adds a verified address, and takes it from everybody else who claimed it: they lived there once,
-/// or somebody said so, and the handshake says otherwise. Their other addresses on that host go with
-/// it, or an identity that is no more would live on by its QUIC or loopback address.
-fn add<S>(kad: &mut Behaviour<S>, peer: &PeerId, address: &Multiaddr)
-where
+/// or somebody said so, and the handshake says otherwise.
+fn add<S, R>(
+    kad: &mut kad::Behaviour<S>,
+    discovery: &Behaviour<R>,
+    peer: &PeerId,
+    address: &Multiaddr,
+) where
     S: RecordStore + Send + 'static,
+    R: Resolver,
 {
-    let disproved: Vec<PeerId> = entries(kad)
-        .into_iter()
-        .filter(|(other, claimed)| other != peer && Candidate::new(claimed).address() == address)
-        .map(|(other, _)| other)
-        .collect();
-    for other in disproved {
-        forget(kad, &other, address, false);
+    // What an event says may have been overtaken by the time it is read.
+    if !discovery.addresses_of(peer).any(|own| own == address) {
+        return;
+    }
+    let is_there = |claimed: &Multiaddr| Candidate::new(claimed).address() == address;
+    let claims = entries(kad).into_iter().filter(|(p, claimed)| p != peer && is_there(claimed));
+    for other in claims.map(|(other, _)| other).collect::<HashSet<_>>() {
+        forget_host(kad, discovery, &other, address);
     }
     kad.add_address(peer, address.clone());
 }
 
-/// Removes every address of a peer on the host of `address`; the peer itself if it is gone.
-fn forget<S>(kad: &mut Behaviour<S>, peer: &PeerId, address: &Multiaddr, gone: bool)
-where
+/// Removes the addresses of a peer on a host where another one was proved to live; or an identity
+/// that is no more would live on by its QUIC or loopback address. A peer that is itself verified on
+/// that host is a neighbour, and loses the one address only.
+fn forget_host<S, R>(
+    kad: &mut kad::Behaviour<S>,
+    discovery: &Behaviour<R>,
+    peer: &PeerId,
+    address: &Multiaddr,
+) where
     S: RecordStore + Send + 'static,
+    R: Resolver,
 {
-    if gone {
-        kad.remove_peer(peer);
-        return;
-    }
     let host = ip_of(address);
-    let lost = entries(kad)
-        .into_iter()
-        .filter(|(p, a)| p == peer && is_on_host(a, host, address))
-        .collect::<Vec<_>>();
-    for (peer, address) in lost {
-        kad.remove_address(&peer, &address);
+    let neighbour = discovery.addresses_of(peer).any(|own| host.is_some() && ip_of(own) == host);
+    forget(kad, discovery, peer, |claimed| {
+        let same_host = host.is_some() && ip_of(claimed) == host;
+        Candidate::new(claimed).address() == address || (same_host && !neighbour)
+    });
+}
+
+/// Removes those of a peer's addresses that `lost` picks, and that are not verified.
+fn forget<S, R>(
+    kad: &mut kad::Behaviour<S>,
+    discovery: &Behaviour<R>,
+    peer: &PeerId,
+    lost: impl Fn(&Multiaddr) -> bool,
+) where
+    S: RecordStore + Send + 'static,
+    R: Resolver,
+{
+    let verified: HashSet<&Multiaddr> = discovery.addresses_of(peer).collect();
+    for (_, claimed) in entries(kad).iter().filter(|(p, claimed)| p == peer && lost(claimed)) {
+        if !verified.contains(Candidate::new(claimed).address()) {
+            kad.remove_address(peer, claimed);
+        }
     }
 }
 
-fn is_on_host(claimed: &Multiaddr, host: Option<IpAddr>, address: &Multiaddr) -> bool {
-    match host {
-        Some(host) => ip_of(claimed) == Some(host),
-        None => Candidate::new(claimed).address() == address,
-    }
-}
-
-fn entries<S>(kad: &mut Behaviour<S>) -> Vec<(PeerId, Multiaddr)>
+fn entries<S>(kad: &mut kad::Behaviour<S>) -> Vec<(PeerId, Multiaddr)>
 where
     S: RecordStore + Send + 'static,
 {

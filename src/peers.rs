@@ -1,6 +1,6 @@
 //! The verified peer table: who proved to live where, how and when.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
@@ -24,6 +24,8 @@ pub struct VerifiedPeer {
     pub first_verified: Instant,
     /// When it last proved it, or was last seen connected there.
     pub last_verified: Instant,
+    /// When its peer was last connected, by whatever address.
+    pub(crate) last_connected: Option<Instant>,
     /// Failed verifications since; two withdraw the entry.
     pub(crate) failures: u32,
     /// When it is to be verified next.
@@ -40,7 +42,8 @@ impl VerifiedPeer {
 /// The table. Every change of it goes through here, so that its indices agree.
 #[derive(Debug, Default)]
 pub(crate) struct PeerTable {
-    entries: HashMap<Candidate, VerifiedPeer>,
+    /// In the order of the candidates.
+    entries: BTreeMap<Candidate, VerifiedPeer>,
     by_peer: HashMap<PeerId, BTreeSet<Candidate>>,
     checks: BTreeSet<(Instant, Candidate)>,
 }
@@ -54,6 +57,7 @@ impl PeerTable {
         self.entries.get(candidate)
     }
 
+    /// All entries, in the order of their candidates.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &VerifiedPeer> {
         self.entries.values()
     }
@@ -88,6 +92,7 @@ impl PeerTable {
             how,
             first_verified,
             last_verified: now,
+            last_connected: None,
             failures: 0,
             check_at,
         };
@@ -120,6 +125,13 @@ impl PeerTable {
         if let Some(entry) = self.entries.get_mut(candidate) {
             entry.last_verified = now;
             entry.failures = 0;
+        }
+    }
+
+    /// Notes that the peer was connected until now.
+    pub(crate) fn note_connected(&mut self, candidate: &Candidate, now: Instant) {
+        if let Some(entry) = self.entries.get_mut(candidate) {
+            entry.last_connected = Some(now);
         }
     }
 

@@ -1,10 +1,6 @@
 //! Which candidates this node verifies and connects to.
 
-use std::{collections::HashSet, fmt, num::NonZeroUsize, str::FromStr};
-
-use libp2p_identity::PeerId;
-
-use crate::candidate::Candidate;
+use std::{fmt, num::NonZeroUsize, str::FromStr};
 
 /// Which candidates this node verifies and connects to.
 ///
@@ -72,50 +68,3 @@ impl FromStr for Selection {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SelectionError(String);
-
-/// What the walk needs to know of a candidate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// A verified other.
-    Verified(PeerId),
-    /// Not verified, and to be tried when its turn comes.
-    Open,
-    /// To be walked past: ourselves, waiting for its back-off, or not wanted.
-    Passed,
-}
-
-/// The outcome of a walk over one family.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Walk {
-    /// The candidates whose peers take a place, in order.
-    pub(crate) selected: Vec<Candidate>,
-    /// The candidates that would take a place if they were verified, in order.
-    pub(crate) open: Vec<Candidate>,
-    /// How many candidates the walk looked at; those beyond cannot take a place now.
-    pub(crate) reach: usize,
-}
-
-/// Walks over a family's candidates in order until all places are taken.
-pub(crate) fn walk(
-    selection: Selection,
-    order: &[Candidate],
-    mut standing: impl FnMut(&Candidate) -> Standing,
-) -> Walk {
-    let places = selection.places().unwrap_or(usize::MAX);
-    let mut walk = Walk::default();
-    let mut taken = HashSet::new();
-    for candidate in order {
-        if taken.len() == places {
-            break;
-        }
-        walk.reach += 1;
-        match standing(candidate) {
-            Standing::Verified(peer) if taken.insert(peer) => {
-                walk.selected.push(candidate.clone());
-            }
-            Standing::Open => walk.open.push(candidate.clone()),
-            Standing::Verified(_) | Standing::Passed => {}
-        }
-    }
-    walk
-}

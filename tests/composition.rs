@@ -74,7 +74,8 @@ type Happened = Option<(usize, SwarmEvent<EverythingEvent>)>;
 /// The one line that an event loop needs for Kademlia.
 fn keep_kad(swarms: &mut [Swarm<Everything>], event: &Happened) {
     if let Some((index, SwarmEvent::Behaviour(EverythingEvent::Discovery(event)))) = event {
-        libp2p_dns_discovery::kad::update(&mut swarms[*index].behaviour_mut().kad, event);
+        let node = swarms[*index].behaviour_mut();
+        libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, event);
     }
 }
 

@@ -48,7 +48,7 @@ fn the_dead_are_walked_past_and_taken_up_again_within_one_back_off_cap() {
 fn ourselves_take_no_place_in_whatever_form_we_meet_ourselves() {
     let (mut world, peers) = World::with_peers(lowest(3), 6);
     // By listen address, by handshake, and by a pin: three forms in one answer.
-    world.core.handle_own_address(&at(ip(1)));
+    world.core.handle_listen_address(&at(ip(1)), world.now);
     world.set(ip(2), Host::Lives(world.local));
     world.until(secs(5), "three others", |w| w.selected() == peers[2..5]);
     assert_eq!(world.dials_to(ip(1)), 0, "what is known to be ours is not dialled");
@@ -65,10 +65,10 @@ fn whether_dns_lists_us_follows_our_addresses() {
     let (mut world, _) = World::with_peers(lowest(1), 3);
     world.until(secs(5), "joined", joined);
     assert_eq!(world.core.is_listed(), Some(false));
-    world.core.handle_own_address(&at(ip(3)));
+    world.core.handle_listen_address(&at(ip(3)), world.now);
     world.run(secs(1));
     assert_eq!(world.core.is_listed(), Some(true));
-    world.core.handle_own_address_expired(&at(ip(3)));
+    world.core.handle_listen_address_expired(&at(ip(3)));
     world.run(secs(1));
     assert_eq!(world.core.is_listed(), Some(false));
     world.set(ip(2), Host::Lives(world.local));

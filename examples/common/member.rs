@@ -46,7 +46,7 @@ impl Member {
     /// Keeps the routing table true to what the discovery verifies. To be called with every event.
     pub(crate) fn follow(&mut self, event: &SwarmEvent<MemberEvent>) {
         if let SwarmEvent::Behaviour(MemberEvent::Discovery(event)) = event {
-            libp2p_dns_discovery::kad::update(&mut self.kad, event);
+            libp2p_dns_discovery::kad::update(&mut self.kad, &self.discovery, event);
         }
     }
 

@@ -9,7 +9,7 @@ use libp2p_identity::PeerId;
 use web_time::Instant;
 
 use super::{
-    Discovery, Output,
+    DialFailure, DialId, Discovery, Output,
     dials::{Expect, Purpose, Room},
     order::Order,
     refresh::{Named, Resolution},
@@ -17,10 +17,13 @@ use super::{
 };
 use crate::{
     candidate::Candidate,
+    config::Identify,
     event::{Event, Failure, Status},
     resolver::LookupError,
 };
 
+/// How often in a row a candidate that partial answers no longer name must have failed to leave.
+const LOST_AFTER: u32 = 3;
 /// How much more rarely an entry is verified that is not selected.
 const UNSELECTED: u32 = 10;
 
@@ -29,15 +32,17 @@ impl Discovery {
     pub(super) fn advance(&mut self, now: Instant) {
         self.wake = None;
         self.disqualified.retain(|_, until| *until > now);
+        self.wake_at(self.disqualified.values().min().copied());
         self.expire_dials(now);
         self.refresh_sources(now);
         if std::mem::take(&mut self.stale_order) {
             self.reorder();
         }
-        self.walk_families(now);
+        // What keeps us joined goes before what might improve our place.
         self.check_entries(now);
-        self.follow_hints(now);
         self.repair(now);
+        self.walk_families(now);
+        self.follow_hints(now);
         self.update_status(now);
         self.wake_at(self.dials.next_deadline());
         self.wake_at(self.sources.values().filter_map(SourceState::wake).min());
@@ -53,15 +58,18 @@ impl Discovery {
 
     fn expire_dials(&mut self, now: Instant) {
         for id in self.dials.overdue(now) {
-            let Some(dial) = self.dials.end(id) else {
-                continue;
-            };
-            // Closing the connections of a real peer would close those of others with it.
-            if dial.expect == Expect::Probe {
-                self.outputs.push_back(Output::Abort { id });
-            }
-            self.judge_failure(&dial, super::DialFailure::Failed(Failure::TimedOut), now);
+            self.give_up(id, now);
         }
+    }
+
+    /// Stops waiting for a dial; its candidate counts as silent.
+    pub(super) fn give_up(&mut self, id: DialId, now: Instant) {
+        let Some(dial) = self.dials.end(id) else { return };
+        // Closing the connections of a real peer would close those of others with it.
+        if dial.expect == Expect::Probe {
+            self.outputs.push_back(Output::Abort { id });
+        }
+        self.judge_failure(&dial, DialFailure::Failed(Failure::TimedOut), now);
     }
 
     fn refresh_sources(&mut self, now: Instant) {
@@ -78,7 +86,8 @@ impl Discovery {
         let Some(source) = self.sources.get_mut(&id) else {
             return;
         };
-        source.start_if_due(&self.config.limits, self.config.lookup_timeout, now);
+        let timeout = self.config.lookup_timeout;
+        source.start_if_due(&self.config.limits, timeout, &mut self.rng, now);
         while let Some((step, query)) = source.poll_query() {
             let lookup = self.lookups.start(id, step);
             self.outputs.push_back(Output::Lookup { id: lookup, query });
@@ -97,23 +106,28 @@ impl Discovery {
     }
 
     fn note_failed_refresh(&mut self, id: u64, error: LookupError, now: Instant) {
-        let Some(source) = self.sources.get_mut(&id) else {
-            return;
-        };
-        source.note_failure(&error);
+        let Some(source) = self.sources.get_mut(&id) else { return };
+        let worth_telling = source.note_failure(&error);
+        let (failures, rng) = (source.failures, &mut self.rng);
         let retry_in = match &error {
             LookupError::Nothing(nothing) => {
-                let ttl = nothing.negative_ttl.unwrap_or_default();
-                Schedule::after_answer(&self.config, ttl, 0, &mut self.rng)
+                Schedule::after_nothing(&self.config, nothing.negative_ttl, failures, rng)
             }
-            _ => Schedule::after_failure(&self.config, source.failures, &mut self.rng),
+            _ => Schedule::after_failure(&self.config, failures, rng),
         };
         source.plan_next(Some(now + retry_in));
-        let (failures, source) = (source.failures, source.source.clone());
-        if failures == 1 {
-            tracing::warn!(%source, %error, "look-up failed; what is known is kept");
+        let source = source.source.clone();
+        self.renew_walkers(now);
+        if worth_telling {
+            tracing::warn!(%source, %error, failures, "look-up failed; what is known is kept");
+            self.tell(Event::LookupFailed { source, error, failures, retry_in });
         }
-        self.tell(Event::LookupFailed { source, error, failures, retry_in });
+    }
+
+    fn renew_walkers(&mut self, now: Instant) {
+        for walker in self.walkers.values_mut() {
+            walker.renew(now);
+        }
     }
 
     fn apply_resolution(&mut self, id: u64, resolution: Resolution, now: Instant) {
@@ -122,10 +136,14 @@ impl Discovery {
             return;
         };
         let recovered = source.failures > 0;
-        let (table, connections) = (&self.table, &self.connections);
-        source.apply(passed, resolution.complete, resolution.records, |candidate| {
+        let (table, connections, tracks) = (&self.table, &self.connections, &self.tracks);
+        let lives = |candidate: &Candidate| {
             table.get(candidate).is_some_and(|e| connections.is_live_at(&e.peer, candidate))
-        });
+        };
+        let fails =
+            |candidate: &Candidate| tracks.get(candidate).is_some_and(|t| t.failures >= LOST_AFTER);
+        let most = self.config.limits.candidates.get();
+        source.apply(passed, resolution.complete, most, lives, fails);
         let next = resolution.ttl.map(|ttl| {
             now + Schedule::after_answer(&self.config, ttl, resolution.records, &mut self.rng)
         });
@@ -144,9 +162,7 @@ impl Discovery {
             });
             self.stale_order = true;
         }
-        for walker in self.walkers.values_mut() {
-            walker.renew();
-        }
+        self.renew_walkers(now);
     }
 
     /// Leaves out what the filter does not let through, and what is past the bound.
@@ -165,14 +181,10 @@ impl Discovery {
                 }
             }
         }
-        let known = std::mem::replace(&mut source.rejected, rejected.clone());
-        for (candidate, rejection) in rejected {
-            if !known.contains_key(&candidate) {
-                let address = candidate.address().clone();
-                self.tell(Event::Rejected { address, rejection });
-            }
+        for (candidate, rejection) in source.reject(rejected) {
+            let address = candidate.address().clone();
+            self.tell(Event::Rejected { address, rejection });
         }
-        passed.truncate(self.config.limits.candidates.get());
         passed
     }
 
@@ -188,8 +200,11 @@ impl Discovery {
                 }
             }
         }
-        let order = Order::new(all, preferred);
+        let order = Order::new(all, preferred, self.config.limits.candidates.get());
         self.stale_listed = true;
+        for walker in self.walkers.values_mut() {
+            walker.start_over();
+        }
         let old = std::mem::replace(&mut self.order, order);
         let order = &self.order;
         self.tracks.retain(|candidate| order.contains(candidate));
@@ -210,7 +225,10 @@ impl Discovery {
         }
         if let Some(entry) = self.table.remove(candidate) {
             let (peer, address) = (entry.peer, candidate.address().clone());
-            let gone = self.is_gone(&peer);
+            if self.is_verified_there(candidate, &peer) {
+                return;
+            }
+            let gone = self.note_gone(&peer);
             self.tell(Event::Departed { peer, address, gone });
         }
     }
@@ -232,30 +250,43 @@ impl Discovery {
     }
 
     fn check_entry(&mut self, candidate: &Candidate, now: Instant) -> Room {
-        let Some(peer) = self.table.get(candidate).map(|e| e.peer) else {
-            return Room::Free;
-        };
+        let Some(peer) = self.table.get(candidate).map(|e| e.peer) else { return Room::Free };
         let next = self.next_check(candidate, now);
         let contradicted = self.tracks.get(candidate).is_some_and(|t| t.contradicted.is_some());
         if self.connections.is_live_at(&peer, candidate) && !contradicted {
             self.table.touch(candidate, now);
-        } else if self.dials.of(candidate).is_none() && !self.is_disqualified(&peer) {
-            let room = self.dials.room(now);
+        } else if self.dials.of(candidate).is_none() && !self.is_disqualified(&peer, now) {
+            let Some(expect) = self.expect_again(candidate, peer) else {
+                self.table.check_at(candidate, next);
+                return Room::Free;
+            };
+            let room = self.dials.room(Purpose::Check, now);
             if room != Room::Free {
                 return room;
             }
-            // A dial to a peer that is connected elsewhere would be refused, or open a second
-            // connection; a probe tells as much.
-            let connected = self.connections.is_connected(&peer) && !candidate.is_relayed();
-            let expect = if connected { Expect::Probe } else { Expect::Peer(peer) };
             self.start_dial(candidate, expect, Purpose::Check, now);
         }
         self.table.check_at(candidate, next);
         Room::Free
     }
 
-    fn is_disqualified(&self, peer: &PeerId) -> bool {
-        self.disqualified.contains_key(peer)
+    /// What a dial expects that verifies an entry. One that is selected is connected to. Of others
+    /// it is enough to know who lives there; and a dial to a peer that is connected elsewhere would
+    /// be refused, so that it is probed, or left alone where probes are not wanted.
+    fn expect_again(&self, candidate: &Candidate, peer: PeerId) -> Option<Expect> {
+        let connected = self.connections.is_connected(&peer);
+        let connect = self.selected.contains(candidate) || self.meets.as_ref() == Some(candidate);
+        let probe = self.config.identify == Identify::Probe && !candidate.is_relayed();
+        match (connected, probe) {
+            (true, true) => Some(Expect::Probe),
+            (true, false) => None,
+            (false, true) if !connect => Some(Expect::Probe),
+            (false, _) => Some(Expect::Peer(peer)),
+        }
+    }
+
+    pub(super) fn is_disqualified(&self, peer: &PeerId, now: Instant) -> bool {
+        self.disqualified.get(peer).is_some_and(|until| *until > now)
     }
 
     /// When an entry is to be verified next: selected ones every interval, others far more rarely,
@@ -278,7 +309,7 @@ impl Discovery {
     fn follow_hints(&mut self, now: Instant) {
         while let Some(candidate) = self.hints.pop_first() {
             let known = self.table.get(&candidate).is_some() || !self.order.contains(&candidate);
-            let room = self.host_has_room(candidate.family(), &candidate);
+            let room = self.host_has_room(&candidate);
             if known || !room || self.dials.of(&candidate).is_some() {
                 continue;
             }
@@ -316,31 +347,35 @@ impl Discovery {
     fn repair_with_random(&mut self, now: Instant) {
         let outside: Vec<Candidate> =
             self.order.iter().filter(|c| self.is_repair(c, now)).cloned().collect();
-        let Some(candidate) = self.rng.choice(&outside) else {
-            return;
-        };
-        match self.table.get(candidate).map(|e| e.peer) {
-            Some(peer) if self.dials.room(now) == Room::Free => {
-                self.start_dial(candidate, Expect::Peer(peer), Purpose::Repair, now);
-            }
-            Some(_) => {}
+        let Some(candidate) = self.rng.choice(&outside) else { return };
+        // To meet somebody means to connect, or islands would not grow together.
+        self.meets = Some(candidate.clone());
+        match self.table.get(candidate) {
+            Some(_) => self.table.check_at(candidate, now),
             None => {
                 self.start_probe(candidate, Purpose::Repair, now);
             }
         }
+        self.dirty = true;
     }
 
     /// Whether to meet a candidate would tell something: it is outside the selection, not
-    /// connected, and not waiting for its back-off.
+    /// connected, not waiting for its back-off, and there is a way to it.
     fn is_repair(&self, candidate: &Candidate, now: Instant) -> bool {
-        let connected = |peer| self.connections.is_connected(peer) || self.is_disqualified(peer);
-        let waits = |at| at > now;
+        let of_no_use =
+            |peer: &PeerId| self.connections.is_connected(peer) || self.is_disqualified(peer, now);
+        let waits = |c| {
+            let failed = self.tracks.get(c).and_then(|t| t.failed.as_ref());
+            failed.is_some_and(|failed| failed.retry_at > now)
+        };
         !self.selected.contains(candidate)
             && !self.is_own(candidate)
-            && self.has_turn(candidate)
+            && self.has_turn(candidate, now)
+            && self.walkers[&candidate.family()].has_route()
+            && self.host_has_room(candidate)
             && self.dials.of(candidate).is_none()
-            && !self.table.get(candidate).is_some_and(|e| connected(&e.peer))
-            && !self.tracks.get(candidate).and_then(|t| t.retry_at(None)).is_some_and(waits)
+            && !self.table.get(candidate).is_some_and(|e| of_no_use(&e.peer))
+            && !waits(candidate)
     }
 
     /// Looks up earlier than planned, because a selected peer was lost or nobody is verified.
@@ -349,8 +384,7 @@ impl Discovery {
         for source in self.sources.values_mut() {
             let by_size =
                 Duration::from_millis(10) * u32::try_from(source.members.len()).unwrap_or(u32::MAX);
-            let pause = least.max(by_size).mul_f64(1.0 + self.rng.f64() * 0.2);
-            source.hasten(pause);
+            source.hasten(least.max(by_size));
         }
     }
 }

@@ -1,34 +1,32 @@
 //! The swarm's connections, as far as they say who lives where.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::collections::HashMap;
 
-use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 use libp2p_swarm::ConnectionId;
 use web_time::Instant;
 
-use crate::candidate::{Candidate, ip_of};
+use crate::candidate::Candidate;
 
 /// A connection of the swarm, whoever opened it.
 #[derive(Debug, Clone)]
 pub(super) struct Connection {
-    /// Where the remote was reached, if we dialled; its port means nothing if it dialled us.
-    address: Multiaddr,
-    ip: Option<IpAddr>,
+    /// The remote's address; its port means nothing if it dialled us.
+    remote: Candidate,
     dialled: bool,
     pub(super) since: Instant,
 }
 
 impl Connection {
-    pub(super) fn new(address: Multiaddr, dialled: bool, since: Instant) -> Self {
-        Self { ip: ip_of(&address), address, dialled, since }
+    pub(super) fn new(remote: Candidate, dialled: bool, since: Instant) -> Self {
+        Self { remote, dialled, since }
     }
 
     /// Whether the connection shows that its remote lives at the candidate: it was dialled there,
     /// or leads to the same host.
-    fn is_at(&self, candidate: &Candidate) -> bool {
-        (self.dialled && self.address == *candidate.address())
-            || candidate.ip().is_some_and(|ip| self.ip == Some(ip))
+    pub(super) fn is_at(&self, candidate: &Candidate) -> bool {
+        (self.dialled && candidate.is_same_place(&self.remote))
+            || candidate.ip().is_some_and(|ip| self.remote.ip() == Some(ip))
     }
 }
 

@@ -78,11 +78,17 @@ impl Dials {
         }
     }
 
-    pub(super) fn room(&mut self, now: Instant) -> Room {
-        if self.under_way.len() >= self.concurrent {
+    /// Whether a dial may start. A quarter of all room is kept for what keeps a node joined: probes
+    /// of thousands of silent candidates must not hold up the verification of those that answer.
+    pub(super) fn room(&mut self, purpose: Purpose, now: Instant) -> Room {
+        let share = match purpose {
+            Purpose::Place | Purpose::Hint => 3,
+            Purpose::Check | Purpose::Repair => 4,
+        };
+        if self.under_way.len() >= (self.concurrent * share).div_ceil(4) {
             return Room::Full;
         }
-        self.budget.room(now)
+        self.budget.room((4 - share) as f64 / 4.0, now)
     }
 
     pub(super) fn start(&mut self, dial: Dial) -> DialId {
@@ -142,15 +148,17 @@ impl Budget {
         Self { capacity, per_second, tokens: capacity, filled: now }
     }
 
-    fn room(&mut self, now: Instant) -> Room {
+    /// Whether there is a token beyond the part of the bucket that is not to be used.
+    fn room(&mut self, kept: f64, now: Instant) -> Room {
         let elapsed = now.saturating_duration_since(self.filled).as_secs_f64();
         self.tokens = (self.tokens + elapsed * self.per_second).min(self.capacity);
         self.filled = self.filled.max(now);
-        if self.tokens >= 1.0 {
+        let wanted = (self.capacity * kept).floor() + 1.0;
+        if self.tokens >= wanted {
             return Room::Free;
         }
         // Rounded up, or the wake-up would come a hair too early and find no token.
-        let wait = (1.0 - self.tokens) / self.per_second + 0.001;
+        let wait = (wanted - self.tokens) / self.per_second + 0.001;
         Room::Until(self.filled + Duration::from_secs_f64(wait))
     }
 

@@ -40,14 +40,16 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Sorts the candidates. A preference for one that is not among them, because the filter did not
+    /// Sorts the candidates and keeps the lowest, `most` at the most. A preference for one that is not among them, because the filter did not
     /// let it through, is none.
     pub(super) fn new(
         mut sorted: Vec<Candidate>,
         mut preferred: HashMap<Candidate, Candidate>,
+        most: usize,
     ) -> Self {
         sorted.sort_unstable();
         sorted.dedup();
+        sorted.truncate(most);
         preferred.retain(|_, better| sorted.binary_search(better).is_ok());
         Self { sorted, preferred }
     }
@@ -71,12 +73,15 @@ impl Order {
         &self.sorted[start..end]
     }
 
-    /// The candidates with the same address, whatever their pins.
+    /// The candidates that lead to the same place, whatever their pins.
     pub(super) fn at_address(&self, wanted: &Candidate) -> impl Iterator<Item = &Candidate> {
-        let wanted = wanted.without_pin();
+        let (wanted, lowest) = (wanted.clone(), wanted.without_pin());
         // A candidate without a pin sorts before the same address with one.
-        let start = self.sorted.partition_point(|c| *c < wanted);
-        self.sorted[start..].iter().take_while(move |c| c.address() == wanted.address())
+        let start = self.sorted.partition_point(|c| *c < lowest);
+        self.sorted[start..]
+            .iter()
+            .take_while(move |c| c.address() == lowest.address())
+            .filter(move |c| c.is_same_place(&wanted))
     }
 
     /// The candidates at an IP address.

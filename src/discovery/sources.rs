@@ -1,7 +1,8 @@
 //! The sources: when each is looked up, and which candidates it has named.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    mem::{self, Discriminant},
     sync::Arc,
     time::Duration,
 };
@@ -23,8 +24,14 @@ pub struct LookupId(pub(super) u64);
 
 /// How many complete answers in a row must omit a candidate before it leaves.
 const OMISSIONS: u8 = 2;
+/// How many answers in a row, where all are partial, must leave out a candidate that cannot be reached
+/// before it leaves.
+const UNNAMED: u8 = 16;
 /// How often in a row a name must be said not to exist before we believe to be the first.
 const NOTHINGS: u32 = 3;
+
+/// How many rejected addresses are remembered as told.
+const MAX_TOLD_REJECTED: usize = 16_384;
 
 /// One source and what is known of it.
 #[derive(Debug)]
@@ -34,6 +41,7 @@ pub(super) struct SourceState {
     pub(super) members: BTreeMap<Candidate, Member>,
     /// What it named and the filter did not let through.
     pub(super) rejected: BTreeMap<Candidate, Rejection>,
+    told_rejected: BTreeSet<Candidate>,
     /// What was last told of it.
     pub(super) told: Option<Arc<[Candidate]>>,
     told_complete: bool,
@@ -45,14 +53,18 @@ pub(super) struct SourceState {
     pub(super) failures: u32,
     /// How often in a row there was nothing.
     nothings: u32,
-    /// The number of records of the last answer.
-    records: usize,
+    /// The kind of the last failure.
+    failure: Option<Discriminant<LookupError>>,
+    /// How much later than its earliest instant a hastened refresh comes.
+    haste: f64,
 }
 
 #[derive(Debug)]
 pub(super) struct Member {
     /// How many complete answers in a row have omitted it.
     omitted: u8,
+    /// How many answers in a row, partial ones too, have not named it.
+    unnamed: u8,
     pub(super) preferred: Option<Candidate>,
 }
 
@@ -70,6 +82,7 @@ impl SourceState {
             source,
             members: BTreeMap::new(),
             rejected: BTreeMap::new(),
+            told_rejected: BTreeSet::new(),
             told: None,
             told_complete: false,
             refresh: None,
@@ -77,17 +90,25 @@ impl SourceState {
             last_started: None,
             failures: 0,
             nothings: 0,
-            records: 0,
+            failure: None,
+            haste: 0.0,
         }
     }
 
     /// Starts the refresh that is due.
-    pub(super) fn start_if_due(&mut self, limits: &Limits, timeout: Duration, now: Instant) {
+    pub(super) fn start_if_due(
+        &mut self,
+        limits: &Limits,
+        timeout: Duration,
+        rng: &mut fastrand::Rng,
+        now: Instant,
+    ) {
         if self.refresh.is_none() && self.next.is_some_and(|at| at <= now) {
             let plan = Refresh::new(&self.source, limits);
             self.refresh = Some(UnderWay { plan, deadline: now + timeout, again: false });
             self.next = None;
             self.last_started = Some(now);
+            self.haste = rng.f64() * 0.2;
         }
     }
 
@@ -122,6 +143,7 @@ impl SourceState {
     /// Looks up earlier than planned, but not earlier than `pause` after the last time, and not
     /// while the source fails: back-off goes before haste.
     pub(super) fn hasten(&mut self, pause: Duration) {
+        let pause = pause.mul_f64(1.0 + self.haste);
         if self.failures > 0 {
             return;
         }
@@ -142,37 +164,49 @@ impl SourceState {
         self.refresh.as_ref().map(|r| r.deadline).or(self.next)
     }
 
-    /// Notes a failure to get an answer, or the answer that there is nothing.
-    pub(super) fn note_failure(&mut self, error: &LookupError) {
+    /// Notes a failure to get an answer, or the answer that there is nothing. Says whether it is
+    /// worth telling: the first of its kind in a row, and then with every doubling of their number.
+    pub(super) fn note_failure(&mut self, error: &LookupError) -> bool {
         self.failures = self.failures.saturating_add(1);
         self.nothings = match error {
             LookupError::Nothing(_) => self.nothings.saturating_add(1),
             _ => 0,
         };
+        let kind = mem::discriminant(error);
+        let other = self.failure.replace(kind) != Some(kind);
+        other || self.failures.is_power_of_two()
     }
 
     /// Merges an answer into the members. What complete answers omit twice in a row leaves, unless
-    /// `holds` says that a live connection contradicts.
+    /// `lives` says that a live connection contradicts; what partial answers have not named for long
+    /// leaves if it `fails` as well. Past `most` members, the lowest are kept.
     pub(super) fn apply(
         &mut self,
         candidates: Vec<Named>,
         complete: bool,
-        records: usize,
-        holds: impl Fn(&Candidate) -> bool,
+        most: usize,
+        lives: impl Fn(&Candidate) -> bool,
+        fails: impl Fn(&Candidate) -> bool,
     ) {
         self.failures = 0;
         self.nothings = 0;
-        self.records = records;
+        self.failure = None;
         let complete = complete && !self.source.is_sampled();
-        if complete {
-            for member in self.members.values_mut() {
-                member.omitted = member.omitted.saturating_add(1);
-            }
+        for member in self.members.values_mut() {
+            member.omitted = member.omitted.saturating_add(u8::from(complete));
+            member.unnamed = member.unnamed.saturating_add(1);
         }
         for Named { candidate, preferred } in candidates {
-            self.members.insert(candidate, Member { omitted: 0, preferred });
+            self.members.insert(candidate, Member { omitted: 0, unnamed: 0, preferred });
         }
-        self.members.retain(|candidate, m| m.omitted < OMISSIONS || holds(candidate));
+        self.members.retain(|candidate, member| {
+            let left = member.omitted >= OMISSIONS;
+            let lost = member.unnamed >= UNNAMED && fails(candidate);
+            !(left || lost) || lives(candidate)
+        });
+        while self.members.len() > most {
+            self.members.pop_last();
+        }
     }
 
     /// What to tell of the answer: the candidates, if they or their completeness changed.
@@ -188,11 +222,29 @@ impl SourceState {
         Some(told)
     }
 
-    /// Whether the source has nothing, or nobody, to name: a good answer, or nothing three times in
-    /// a row with nothing known before.
+    /// Whether the source has said all: a complete answer, or nothing three times in a row with
+    /// nothing known before.
     pub(super) fn is_settled(&self) -> bool {
-        let answered = self.told.is_some();
-        answered || self.nothings >= NOTHINGS
+        match self.told {
+            Some(_) => self.told_complete,
+            None => self.nothings >= NOTHINGS,
+        }
+    }
+
+    /// Notes what the filter did not let through; returns what was not told of it before.
+    pub(super) fn reject(
+        &mut self,
+        rejected: BTreeMap<Candidate, Rejection>,
+    ) -> Vec<(Candidate, Rejection)> {
+        self.rejected = rejected;
+        // Forgotten only when it grows too large: a zone that alternates would be told for ever.
+        if self.told_rejected.len() > MAX_TOLD_REJECTED {
+            self.told_rejected.clear();
+        }
+        let new = self.rejected.iter().filter(|(c, _)| !self.told_rejected.contains(*c));
+        let new: Vec<_> = new.map(|(c, r)| (c.clone(), r.clone())).collect();
+        self.told_rejected.extend(new.iter().map(|(c, _)| c.clone()));
+        new
     }
 }
 
@@ -212,7 +264,26 @@ impl Schedule {
     ) -> Duration {
         let by_size = Duration::from_millis(10) * u32::try_from(records).unwrap_or(u32::MAX);
         let least = ttl.max(config.min_refresh).max(by_size).min(config.max_refresh);
-        least.mul_f64(1.0 + rng.f64() * 0.2).min(config.max_refresh)
+        let jitter = rng.f64() * 0.2;
+        if least.mul_f64(1.2) <= config.max_refresh {
+            least.mul_f64(1.0 + jitter)
+        } else {
+            // At the maximum, nodes would meet again if it were not earlier instead.
+            config.max_refresh.mul_f64(1.0 - jitter).max(least.min(config.max_refresh.mul_f64(0.8)))
+        }
+    }
+
+    /// After nothing: at its negative TTL, within the same bounds; and, when that was said often
+    /// enough to be believed, with back-off up to a minute by default.
+    pub(super) fn after_nothing(
+        config: &Config,
+        ttl: Option<Duration>,
+        failures: u32,
+        rng: &mut fastrand::Rng,
+    ) -> Duration {
+        let by_ttl = Self::after_answer(config, ttl.unwrap_or_default(), 0, rng);
+        let doublings = failures.saturating_sub(NOTHINGS).saturating_add(1);
+        by_ttl.max(back_off(config.min_refresh, config.max_refresh / 5, doublings, rng))
     }
 
     /// After a failure: doubling from one second, between half and the whole of it at random.

@@ -3,34 +3,47 @@
 use web_time::Instant;
 
 use super::{Discovery, sources::SourceState};
-use crate::event::{Event, Status};
+use crate::{
+    event::{Event, Status},
+    peers::VerifiedPeer,
+};
 
 impl Discovery {
     pub(super) fn update_status(&mut self, now: Instant) {
-        let joined_until = self.joined_until(now);
-        let joined = joined_until.is_some_and(|until| until > now);
+        let live = self.has_live_peer(now);
+        let joined_until = self.joined_until();
+        let joined = live || joined_until.is_some_and(|until| until > now);
         let others = self.order.iter().any(|c| !self.is_own(c));
-        if joined || !others {
-            self.deserted = None;
-        } else {
-            self.deserted.get_or_insert(now);
-        }
-        if !joined {
+        self.note_deserted(others && !joined, now);
+        if self.deserted.is_some() || self.status == Status::Starting {
             self.hasten();
         }
         let status = self.status_from(joined, others, now);
         if std::mem::take(&mut self.stale_listed) {
             self.listed_now = self.compute_listed();
         }
-        let listed = self.listed_now;
-        if joined {
-            self.wake_at(joined_until.filter(|_| !self.has_live_peer()));
+        if joined && !live {
+            self.wake_at(joined_until);
         }
+        let listed = self.listed_now;
         if status != self.status || listed != self.listed {
             tracing::debug!(%status, ?listed, "status");
             self.status = status;
             self.listed = listed;
             self.tell(Event::Status { status, listed });
+        }
+    }
+
+    /// Others are named and none of them is known to live: from then on, they are tried again more
+    /// often.
+    fn note_deserted(&mut self, deserted: bool, now: Instant) {
+        if !deserted {
+            self.deserted = None;
+        } else if self.deserted.is_none() {
+            self.deserted = Some(now);
+            let at = now + self.deserted_retry();
+            self.tracks.retry_all_by(at);
+            self.dirty = true;
         }
     }
 
@@ -42,7 +55,7 @@ impl Discovery {
             return self.isolated_or_starting(now);
         }
         let settled = self.sources.values().all(SourceState::is_settled);
-        if settled { Status::Alone } else { Status::Starting }
+        if settled && !self.sources.is_empty() { Status::Alone } else { Status::Starting }
     }
 
     /// Others are named and none is verified: isolated, once those that were tried first have had
@@ -70,17 +83,18 @@ impl Discovery {
             .all(|c| self.tracks.get(c).is_some_and(|t| t.failed.is_some()))
     }
 
-    /// Until when what is known lets us count as joined, if no verified peer is connected.
-    fn joined_until(&self, now: Instant) -> Option<Instant> {
-        if self.has_live_peer() {
-            return Some(now + self.reverify_interval());
-        }
-        let latest = self.table.iter().map(|e| e.last_verified).max()?;
+    /// Until when what is known lets us count as joined, with nobody connected.
+    fn joined_until(&self) -> Option<Instant> {
+        let last = |e: &VerifiedPeer| e.last_connected.max(Some(e.last_verified));
+        let latest = self.table.iter().filter_map(last).max()?;
         Some(latest + self.reverify_interval() * 2)
     }
 
-    fn has_live_peer(&self) -> bool {
-        self.table.iter().any(|e| self.connections.is_connected(&e.peer))
+    fn has_live_peer(&self, now: Instant) -> bool {
+        let live = |e: &VerifiedPeer| {
+            self.connections.is_connected(&e.peer) && !self.is_disqualified(&e.peer, now)
+        };
+        self.table.iter().any(live)
     }
 
     fn compute_listed(&self) -> Option<bool> {

@@ -1,7 +1,7 @@
 //! What was tried at a candidate that is not in the table: failures, back-off, identities seen.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     time::Duration,
 };
 
@@ -12,131 +12,181 @@ use crate::{candidate::Candidate, event::Failure};
 
 /// How many identities are remembered of an address.
 const SEEN: usize = 4;
-/// How recently an identity must have been seen before for its return to mean that identities
-/// alternate. A pod that comes back later than this on its old address is a pod that came back.
+/// How recently an identity must have been seen before for its return to count as alternation. A
+/// pod that comes back later than this on its old address is a pod that came back.
 const ALTERNATION: Duration = Duration::from_secs(600);
-/// How often in a row one identity must answer at a shared address before it is believed again.
+/// How often an identity must return for the address to count as shared. One return is two pods
+/// that swapped their addresses; a second one is a load balancer.
+const RETURNS: u32 = 2;
+/// How often in a row one identity must answer at a shared address before it is believed again; and
+/// twice as often after each time that it was believed in vain.
 const SETTLED: u32 = 3;
+/// The most doublings of [`SETTLED`].
+const MAX_DOUBLINGS: u32 = 6;
 
 /// The history of one candidate.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Track {
     /// Failures in a row.
     pub(super) failures: u32,
-    /// The last failure of this row: why, when, and the back-off that it earned.
+    /// The last failure of this row: why, and when the candidate may be tried again.
     pub(super) failed: Option<Failed>,
-    /// The address leads to ourselves.
+    /// When it last turned out to lead to ourselves.
     pub(super) itself: Option<Instant>,
-    /// Identities alternate there; holds how often in a row the last one has answered since.
-    shared: Option<u32>,
     /// Since when another identity answers there, although the peer of the entry is connected.
     pub(super) contradicted: Option<Instant>,
+    /// When a hint last had its entry verified.
+    pub(super) hinted: Option<Instant>,
     /// Whether the application was told that the address cannot be reached.
     pub(super) reported: bool,
+    /// Whether the application was told that the address is shared.
+    pub(super) reported_shared: bool,
     /// How long the last handshake took.
     pub(super) rtt: Option<Duration>,
     /// The identities that answered there, latest last.
     seen: VecDeque<(PeerId, Instant)>,
+    /// How often one of them has returned.
+    returns: u32,
+    /// Identities alternate there; holds how often in a row the last one has answered since.
+    shared: Option<u32>,
+    /// How often the address was found to be shared.
+    times_shared: u32,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Failed {
     pub(super) reason: Failure,
-    pub(super) at: Instant,
-    pub(super) back_off: Duration,
+    pub(super) retry_at: Instant,
 }
 
 impl Track {
-    /// When the candidate may be tried again; with nobody verified, no later than `cap` after the
-    /// last failure.
-    pub(super) fn retry_at(&self, cap: Option<Duration>) -> Option<Instant> {
-        let failed = self.failed.as_ref()?;
-        Some(failed.at + cap.map_or(failed.back_off, |cap| failed.back_off.min(cap)))
-    }
-
-    pub(super) fn fail(&mut self, reason: Failure, now: Instant, back_off: Duration) {
-        self.failures = self.failures.saturating_add(1);
-        self.failed = Some(Failed { reason, at: now, back_off });
-    }
-
-    /// Waits for a while without counting a failure.
-    pub(super) fn postpone(&mut self, reason: Failure, now: Instant, pause: Duration) {
-        self.failed = Some(Failed { reason, at: now, back_off: pause });
-    }
-
-    /// There is reason to try again now.
-    pub(super) fn forgive(&mut self, now: Instant) {
-        if let Some(failed) = &mut self.failed {
-            failed.back_off = now.saturating_duration_since(failed.at);
-        }
-    }
-
-    pub(super) fn succeed(&mut self) {
-        self.failures = 0;
-        self.failed = None;
-        self.itself = None;
-        self.contradicted = None;
-        self.reported = false;
-    }
-
-    pub(super) fn is_shared(&self) -> bool {
-        self.shared.is_some()
-    }
-
-    /// Notes who answered, and says whether identities alternate at the address.
-    ///
-    /// They do if this one answered lately, and another one since; a restart with a new key does
-    /// not count, since a key once lost does not come back.
+    /// Notes who answered, and says whether identities alternate at the address. A restart with a
+    /// new key does not count, since a key once lost does not come back.
     pub(super) fn see(&mut self, peer: PeerId, now: Instant) -> bool {
         let last = self.seen.back().is_some_and(|(p, _)| *p == peer);
-        let returned = !last
-            && self
-                .seen
-                .iter()
-                .any(|(p, at)| *p == peer && now.saturating_duration_since(*at) <= ALTERNATION);
+        self.seen.retain(|(_, at)| now.saturating_duration_since(*at) <= ALTERNATION);
+        if self.seen.is_empty() {
+            self.returns = 0;
+        }
+        if !last && self.seen.iter().any(|(p, _)| *p == peer) {
+            self.returns += 1;
+        }
         self.seen.retain(|(p, _)| *p != peer);
         self.seen.push_back((peer, now));
         if self.seen.len() > SEEN {
             self.seen.pop_front();
         }
-        self.shared = match self.shared {
-            _ if returned => Some(0),
-            Some(in_row) if last && in_row + 1 < SETTLED => Some(in_row + 1),
-            Some(_) if !last => Some(0),
-            _ => None,
-        };
-        self.is_shared()
+        self.settle(last);
+        self.shared.is_some()
     }
 
-    /// Notes that identities alternate, on other evidence than their return.
+    fn settle(&mut self, same: bool) {
+        let doublings = self.times_shared.saturating_sub(1).min(MAX_DOUBLINGS);
+        match self.shared {
+            None if self.returns >= RETURNS => self.share(),
+            None => {}
+            Some(_) if !same => self.shared = Some(0),
+            Some(in_row) if in_row + 1 < SETTLED << doublings => self.shared = Some(in_row + 1),
+            Some(_) => {
+                self.shared = None;
+                self.returns = 0;
+            }
+        }
+    }
+
+    /// Notes that identities alternate.
     pub(super) fn share(&mut self) {
         self.shared = Some(0);
+        self.times_shared = self.times_shared.saturating_add(1);
     }
 }
 
-/// The histories of all candidates that have one.
+/// The histories of all candidates that have one, and an index of those that wait to be retried.
 #[derive(Debug, Default)]
-pub(super) struct Tracks(HashMap<Candidate, Track>);
+pub(super) struct Tracks {
+    tracks: HashMap<Candidate, Track>,
+    retries: BTreeSet<(Instant, Candidate)>,
+}
 
 impl Tracks {
     pub(super) fn get(&self, candidate: &Candidate) -> Option<&Track> {
-        self.0.get(candidate)
+        self.tracks.get(candidate)
     }
 
+    /// The history of a candidate, to note something in it. What `failed` holds is changed by the
+    /// methods of this type alone, which keep the index.
     pub(super) fn of(&mut self, candidate: &Candidate) -> &mut Track {
-        self.0.entry(candidate.clone()).or_default()
+        self.tracks.entry(candidate.clone()).or_default()
+    }
+
+    /// Counts a failure; the candidate may be tried again after `pause`.
+    pub(super) fn fail(
+        &mut self,
+        candidate: &Candidate,
+        reason: Failure,
+        now: Instant,
+        pause: Duration,
+    ) {
+        let track = self.of(candidate);
+        track.failures = track.failures.saturating_add(1);
+        self.wait(candidate, Some(Failed { reason, retry_at: now + pause }));
+    }
+
+    /// Waits for a while without counting a failure.
+    pub(super) fn postpone(
+        &mut self,
+        candidate: &Candidate,
+        reason: Failure,
+        now: Instant,
+        pause: Duration,
+    ) {
+        self.wait(candidate, Some(Failed { reason, retry_at: now + pause }));
+    }
+
+    /// The candidate answered.
+    pub(super) fn succeed(&mut self, candidate: &Candidate) {
+        let track = self.of(candidate);
+        track.failures = 0;
+        track.itself = None;
+        track.contradicted = None;
+        track.reported = false;
+        self.wait(candidate, None);
+    }
+
+    /// Lets a candidate that failed be tried by `at`.
+    pub(super) fn retry_by(&mut self, candidate: &Candidate, at: Instant) {
+        let failed = self.get(candidate).and_then(|t| t.failed.clone());
+        if let Some(failed) = failed.filter(|failed| failed.retry_at > at) {
+            self.wait(candidate, Some(Failed { retry_at: at, ..failed }));
+        }
+    }
+
+    /// Lets all candidates that failed be tried by `at`.
+    pub(super) fn retry_all_by(&mut self, at: Instant) {
+        let late = self.retries.iter().rev().take_while(|(retry, _)| *retry > at);
+        for candidate in late.map(|(_, c)| c.clone()).collect::<Vec<_>>() {
+            self.retry_by(&candidate, at);
+        }
+    }
+
+    /// The candidates that wait, those first that may be tried first.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &(Instant, Candidate)> {
+        self.retries.iter()
     }
 
     pub(super) fn retain(&mut self, keep: impl Fn(&Candidate) -> bool) {
-        self.0.retain(|candidate, _| keep(candidate));
+        self.tracks.retain(|candidate, _| keep(candidate));
+        self.retries.retain(|(_, candidate)| keep(candidate));
     }
 
-    /// Forgets all back-off, so that every candidate may be tried at once.
-    pub(super) fn retry_all(&mut self) {
-        for track in self.0.values_mut() {
-            if let Some(failed) = &mut track.failed {
-                failed.back_off = Duration::ZERO;
-            }
+    fn wait(&mut self, candidate: &Candidate, failed: Option<Failed>) {
+        let at = failed.as_ref().map(|failed| failed.retry_at);
+        let old = std::mem::replace(&mut self.of(candidate).failed, failed);
+        if let Some(old) = old {
+            self.retries.remove(&(old.retry_at, candidate.clone()));
+        }
+        if let Some(at) = at {
+            self.retries.insert((at, candidate.clone()));
         }
     }
 }

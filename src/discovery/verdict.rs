@@ -8,7 +8,7 @@ use web_time::Instant;
 use super::{
     DialFailure, Discovery, Output,
     connections::Connection,
-    dials::{Dial, Expect, Purpose},
+    dials::{Dial, Expect},
     sources::back_off,
 };
 use crate::{
@@ -25,6 +25,8 @@ const SHORT_LIVED: Duration = Duration::from_secs(10);
 /// knowing, for Kademlia above all, whose table holds no more; but in a large cluster everybody
 /// connects to the lowest.
 const HINTED: usize = 256;
+/// When an address that led to ourselves is looked at again.
+const SELF_RECHECK: Duration = Duration::from_secs(600);
 /// How long a connection may outlive its remote: QUIC notices after 10 s of silence, and ping after
 /// an interval of 15 s and a time-out of 20 s.
 const CONNECTION_DEATH: Duration = Duration::from_secs(40);
@@ -48,8 +50,7 @@ impl Discovery {
                     Expect::Peer(_) | Expect::Anyone => Proved::Dial,
                 };
                 self.identify(candidate, peer, how, now);
-                if dial.purpose == Purpose::Repair && self.table.get(candidate).is_some() {
-                    // To meet somebody means to connect, or islands would not grow together.
+                if self.meets.as_ref() == Some(candidate) {
                     self.table.check_at(candidate, now);
                 }
             }
@@ -102,11 +103,11 @@ impl Discovery {
         }
         match self.table.get(candidate).map(|e| e.peer) {
             Some(old) if !self.connections.is_live_at(&old, candidate) => {
-                self.table.check_at(candidate, now);
+                self.hint_entry(candidate, now);
             }
             Some(_) => {}
             None => {
-                self.tracks.of(candidate).forgive(now);
+                self.tracks.retry_by(candidate, now);
                 if self.table.len() + self.hints.len() < HINTED {
                     self.hints.insert(candidate.clone());
                 }
@@ -114,9 +115,20 @@ impl Discovery {
         }
     }
 
+    /// Has an entry verified now, but not again and again at the bidding of whoever connects.
+    fn hint_entry(&mut self, candidate: &Candidate, now: Instant) {
+        let pause = self.config.reverify_interval;
+        let track = self.tracks.of(candidate);
+        if track.hinted.is_none_or(|at| at + pause <= now) {
+            track.hinted = Some(now);
+            self.table.check_at(candidate, now);
+        }
+    }
+
     /// A handshake proved who lives at a candidate.
     fn identify(&mut self, candidate: &Candidate, peer: PeerId, how: Proved, now: Instant) {
-        if peer == self.local {
+        // Of an address that became ours while the dial was under way, too.
+        if peer == self.local || self.is_own_address(candidate) {
             return self.find_itself(candidate, now);
         }
         if candidate.pinned().is_some_and(|pinned| *pinned != peer) {
@@ -157,57 +169,73 @@ impl Discovery {
         if old.is_some_and(|old| old != peer) {
             self.table.remove(candidate);
         }
+        let known = self.is_verified_there(candidate, &peer);
         let next = self.next_check(candidate, now);
         self.table.enter(candidate, peer, how, now, next);
         // It may have been ours before.
         self.stale_listed |= self.tracks.of(candidate).itself.is_some();
-        self.tracks.of(candidate).succeed();
-        if let Some(walker) = self.walkers.get_mut(&candidate.family()) {
-            walker.note_route();
+        self.tracks.succeed(candidate);
+        self.lingering.remove(&peer);
+        self.walker(candidate.family()).note_route();
+        if old != Some(peer) && !known {
+            self.tell_entered(candidate, old, peer, how);
         }
-        if old == Some(peer) {
-            return;
-        }
+    }
+
+    fn tell_entered(
+        &mut self,
+        candidate: &Candidate,
+        old: Option<PeerId>,
+        peer: PeerId,
+        how: Proved,
+    ) {
         let address = candidate.address().clone();
         self.outputs.push_back(Output::Announce { peer, address: address.clone() });
         match old {
             Some(old) => {
                 // The selection sees a new peer there, and has it connected.
                 self.selected.remove(candidate);
-                let gone = self.is_gone(&old);
+                let gone = self.note_gone(&old);
                 self.tell(Event::Replaced { address, old, new: peer, gone });
             }
             None => self.tell(Event::Verified { peer, address, how }),
         }
     }
 
+    /// Whether a peer is verified at the same address by another candidate, with a pin or without.
+    pub(super) fn is_verified_there(&self, candidate: &Candidate, peer: &PeerId) -> bool {
+        let others = self.order.at_address(candidate).filter(|other| *other != candidate);
+        others.filter_map(|other| self.table.get(other)).any(|entry| entry.peer == *peer)
+    }
+
     /// The address leads to ourselves.
-    fn find_itself(&mut self, candidate: &Candidate, now: Instant) {
-        let track = self.tracks.of(candidate);
-        track.succeed();
-        track.itself = Some(now);
+    pub(super) fn find_itself(&mut self, candidate: &Candidate, now: Instant) {
+        self.tracks.succeed(candidate);
         self.stale_listed = true;
+        if !self.is_own_address(candidate) {
+            self.tracks.of(candidate).itself = Some(now);
+            // It may pass to somebody else one day.
+            self.tracks.postpone(candidate, Failure::Aborted, now, SELF_RECHECK);
+        }
         if let Some(entry) = self.table.remove(candidate) {
+            self.selected.remove(candidate);
             let address = candidate.address().clone();
-            let (old, new, gone) = (entry.peer, self.local, self.is_gone(&entry.peer));
+            let (old, new, gone) = (entry.peer, self.local, self.note_gone(&entry.peer));
             self.tell(Event::Replaced { address, old, new, gone });
         }
     }
 
     /// A pinned address answered with another identity.
     fn mismatch(&mut self, candidate: &Candidate, obtained: PeerId, now: Instant) {
-        let Some(pinned) = candidate.pinned().copied() else {
-            return;
-        };
+        let Some(pinned) = candidate.pinned().copied() else { return };
         let failure = Failure::PinMismatch(obtained);
-        let told = self
-            .tracks
-            .get(candidate)
-            .and_then(|t| t.failed.as_ref())
-            .is_some_and(|failed| failed.reason == failure);
-        let address = candidate.address().clone();
-        if !told {
-            self.tell(Event::PinMismatch { address: address.clone(), pinned, obtained });
+        let failed = self.tracks.get(candidate).and_then(|t| t.failed.as_ref());
+        if failed.is_none_or(|failed| failed.reason != failure) {
+            let address = candidate.address().clone();
+            self.tell(Event::PinMismatch { address, pinned, obtained });
+        }
+        if self.connections.is_live_at(&pinned, candidate) {
+            return self.contradict(candidate, now);
         }
         // The pinned peer is proved to be gone from there: no second opinion is needed.
         let entry = self.table.remove(candidate);
@@ -221,28 +249,32 @@ impl Discovery {
     /// Identities alternate at the address. It is tried again at the pace of the longest back-off.
     fn share(&mut self, candidate: &Candidate, now: Instant) {
         let entry = self.table.remove(candidate);
+        self.selected.remove(candidate);
+        self.tracks.fail(candidate, Failure::Shared, now, self.config.retry_cap);
         let track = self.tracks.of(candidate);
-        let told = track.failed.as_ref().is_some_and(|f| f.reason == Failure::Shared);
-        track.fail(Failure::Shared, now, self.config.retry_cap);
-        if told {
+        track.reported = true;
+        track.contradicted = None;
+        let told = std::mem::replace(&mut track.reported_shared, true);
+        if told && entry.is_none() {
             return;
         }
-        track.reported = true;
         // A peer that is connected lives, though not there: nobody is to be told to drop it.
         let peer = entry.map(|e| e.peer).filter(|p| !self.connections.is_connected(p));
-        let gone = peer.is_some_and(|p| self.is_gone(&p));
+        let gone = peer.is_some_and(|p| self.note_gone(&p));
         let address = candidate.address().clone();
-        self.tell(Event::SharedAddress { address, peer, gone });
+        match told {
+            false => self.tell(Event::SharedAddress { address, peer, gone }),
+            true => self.tell(Event::Unreachable { address, peer, gone, reason: Failure::Shared }),
+        }
     }
 
     /// The peer is connected or being dialled by somebody else: ask again shortly.
     fn postpone(&mut self, candidate: &Candidate, now: Instant) {
-        let soon = now + self.jitter(self.config.retry_base);
+        let pause = self.jitter(self.config.retry_base);
         if self.table.get(candidate).is_some() {
-            self.table.check_at(candidate, soon);
+            self.table.check_at(candidate, now + pause);
         } else {
-            let pause = soon.saturating_duration_since(now);
-            self.tracks.of(candidate).postpone(Failure::Aborted, now, pause);
+            self.tracks.postpone(candidate, Failure::Aborted, now, pause);
         }
     }
 
@@ -252,18 +284,18 @@ impl Discovery {
             let next = self.next_check(candidate, now);
             return self.table.check_at(candidate, next);
         }
-        let failures = self.tracks.get(candidate).map_or(0, |t| t.failures) + 1;
-        let pause = self.pause(failures);
-        self.tracks.of(candidate).fail(failure.clone(), now, pause);
+        self.punish(candidate, failure.clone(), now);
         self.report(candidate, None, failure);
     }
 
     /// The address could not be reached.
     fn miss(&mut self, candidate: &Candidate, failure: Failure, now: Instant) {
-        if let Failure::NoRoute(_) = failure
-            && let Some(walker) = self.walkers.get_mut(&candidate.family())
-        {
-            walker.note_no_route();
+        if let Failure::NoRoute(_) = failure {
+            self.walker(candidate.family()).note_no_route();
+        }
+        if self.tracks.of(candidate).itself.take().is_some() {
+            // Whoever does not answer there, it is not us.
+            self.stale_listed = true;
         }
         if self.table.get(candidate).is_none() {
             self.punish(candidate, failure.clone(), now);
@@ -279,9 +311,11 @@ impl Discovery {
     }
 
     fn withdrawn(&mut self, candidate: &Candidate, peer: Option<PeerId>, failure: Failure) {
+        self.walker(candidate.family()).start_over();
         if self.selected.remove(candidate) {
             self.hasten();
         }
+        let peer = peer.filter(|peer| !self.is_verified_there(candidate, peer));
         self.report(candidate, peer, failure);
     }
 
@@ -292,23 +326,36 @@ impl Discovery {
         if std::mem::replace(&mut track.reported, true) && peer.is_none() {
             return;
         }
-        let gone = peer.is_some_and(|p| self.is_gone(&p));
+        let gone = peer.is_some_and(|p| self.note_gone(&p));
         let address = candidate.address().clone();
         self.tell(Event::Unreachable { address, peer, gone, reason });
     }
 
-    pub(super) fn is_gone(&self, peer: &PeerId) -> bool {
-        self.table.count_of(peer) == 0 && !self.connections.is_connected(peer)
+    /// Whether nothing is left of a peer that lost an entry. If it is only still connected, the end
+    /// of its last connection will be told.
+    pub(super) fn note_gone(&mut self, peer: &PeerId) -> bool {
+        if self.table.count_of(peer) > 0 {
+            return false;
+        }
+        let connected = self.connections.is_connected(peer);
+        if connected {
+            self.lingering.insert(*peer);
+        }
+        !connected
     }
 
     fn punish(&mut self, candidate: &Candidate, failure: Failure, now: Instant) {
         let failures = self.tracks.get(candidate).map_or(0, |t| t.failures) + 1;
         let pause = self.pause(failures);
-        self.tracks.of(candidate).fail(failure, now, pause);
+        self.tracks.fail(candidate, failure, now, pause);
     }
 
     fn pause(&mut self, failures: u32) -> Duration {
-        back_off(self.config.retry_base, self.config.retry_cap, failures, &mut self.rng)
+        let cap = match self.deserted {
+            Some(_) => self.deserted_retry(),
+            None => self.config.retry_cap,
+        };
+        back_off(self.config.retry_base, cap, failures, &mut self.rng)
     }
 
     /// A new connection: the peer's entries that it proves are fresh.
@@ -332,20 +379,32 @@ impl Discovery {
         lost: bool,
         now: Instant,
     ) {
+        if self.lingering.remove(peer) {
+            self.tell(Event::Gone { peer: *peer });
+        }
         let long_lived = now.saturating_duration_since(connection.since) >= SHORT_LIVED;
         let candidates: Vec<_> = self.table.candidates_of(peer).cloned().collect();
         for candidate in candidates {
-            let contradicted =
-                self.tracks.get(&candidate).is_some_and(|t| t.contradicted.is_some());
-            let at = if contradicted || (lost && long_lived) {
-                now + self.jitter(self.config.retry_base)
-            } else {
-                self.next_check(&candidate, now)
-            };
+            if connection.is_at(&candidate) && !lost {
+                self.table.touch(&candidate, now);
+            }
+            self.table.note_connected(&candidate, now);
+            let at = self.check_after_close(&candidate, lost && long_lived, now);
             self.table.check_at(&candidate, at);
             if lost && self.selected.contains(&candidate) {
                 self.hasten();
             }
         }
+    }
+
+    /// When to verify an entry whose peer is no longer connected: at once if its connection broke,
+    /// and within an interval otherwise, so that no identity is believed in for long that is no more.
+    fn check_after_close(&mut self, candidate: &Candidate, broke: bool, now: Instant) -> Instant {
+        let contradicted = self.tracks.get(candidate).is_some_and(|t| t.contradicted.is_some());
+        let pause = match broke || contradicted {
+            true => self.config.retry_base,
+            false => self.reverify_interval(),
+        };
+        now + self.jitter(pause)
     }
 }

@@ -2,10 +2,10 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    net::IpAddr,
     time::Duration,
 };
 
+use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
@@ -16,30 +16,38 @@ use super::{
 use crate::{
     candidate::{Candidate, Family},
     config::Identify,
-    selection::{Selection, Standing, Walk, walk},
+    selection::Selection,
 };
 
-/// While nobody is verified, no candidate waits longer than this for its next try: the others come
-/// back together after an outage, and back-off must not hold us apart from them.
+/// While nobody is verified, the candidates are tried again at this pace, as far as the slots for
+/// probes allow: the others come back together after an outage, and back-off must not hold us apart
+/// from them.
 const DESERTED_RETRY: Duration = Duration::from_secs(30);
-/// When an address that led to ourselves is looked at again.
-const SELF_RECHECK: Duration = Duration::from_secs(600);
+/// How long a probe may keep a slot that another candidate could have that was never tried.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How many candidates after a random one are looked at for one to try.
+const RANDOM_REACH: usize = 16;
 
 /// What a family remembers between two walks.
 #[derive(Debug, Default)]
 pub(super) struct Walker {
+    /// Candidates before this one have all been tried. Only a short cut: zero is never wrong.
+    cursor: usize,
     /// Probes that may run beyond one for every free place, because others are slow.
     hedges: usize,
     /// When the next hedge is due.
     hedge_at: Option<Instant>,
-    /// Probes started while nobody was verified.
+    /// Probes started since a place is free.
     started: usize,
-    /// This machine has no route to the family: until the next refresh, it is left alone.
+    /// This machine has no route to the family: until the renewal, it is left alone.
     no_route: bool,
     /// It had none when last tried: one probe at a time finds out whether that has changed.
     doubtful: bool,
-    /// Probes started at each host since the last refresh.
-    per_host: HashMap<IpAddr, usize>,
+    /// Probes started at each host since the last renewal.
+    per_host: HashMap<Multiaddr, usize>,
+    /// Whether one of them may not be probed again before.
+    host_full: bool,
+    renewed: Option<Instant>,
 }
 
 impl Walker {
@@ -52,10 +60,43 @@ impl Walker {
         self.doubtful = false;
     }
 
-    /// A new answer has come: routes and hosts may be tried again.
-    pub(super) fn renew(&mut self) {
+    pub(super) fn has_route(&self) -> bool {
+        !self.no_route
+    }
+
+    /// Candidates were added, or one that was tried is to be tried afresh.
+    pub(super) fn start_over(&mut self) {
+        self.cursor = 0;
+    }
+
+    /// A refresh has ended, or time has passed: routes and hosts may be tried again.
+    pub(super) fn renew(&mut self, now: Instant) {
         self.no_route = false;
         self.per_host.clear();
+        self.host_full = false;
+        self.renewed = Some(now);
+    }
+
+    /// When to renew, if no refresh ends before: static sources have none.
+    fn renew_at(&self, period: Duration, now: Instant) -> Instant {
+        self.renewed.unwrap_or(now) + period
+    }
+}
+
+/// What the selection makes of a family.
+#[derive(Debug)]
+struct Plan {
+    /// The candidates whose peers take a place, in order.
+    selected: Vec<Candidate>,
+    /// How many places are free; `None` where there is no bound.
+    free: Option<usize>,
+    /// Candidates from here on cannot take a place now.
+    end: usize,
+}
+
+impl Plan {
+    fn has_free(&self) -> bool {
+        self.free != Some(0)
     }
 }
 
@@ -64,79 +105,248 @@ impl Discovery {
     pub(super) fn walk_families(&mut self, now: Instant) {
         let mut selected = BTreeSet::new();
         for family in Family::ALL {
-            let walk = self.walk_family(family, now);
-            self.abort_needless(family, &walk);
-            self.start_probes(family, &walk, now);
-            selected.extend(walk.selected);
+            if self.order.family(family).is_empty() {
+                continue;
+            }
+            let period = self.config.max_refresh;
+            if self.walker(family).renew_at(period, now) <= now {
+                self.walker(family).renew(now);
+            }
+            self.walker(family).renewed.get_or_insert(now);
+            let plan = self.plan(family, now);
+            self.abort_needless(family, &plan, now);
+            self.start_probes(family, &plan, now);
+            selected.extend(plan.selected);
+            let walker = self.walker(family);
+            let renewal = walker.no_route || walker.host_full;
+            let at = walker.renew_at(period, now);
+            self.wake_at(renewal.then_some(at));
         }
         self.reselect(selected, now);
     }
 
-    fn walk_family(&mut self, family: Family, now: Instant) -> Walk {
-        let mut retry: Option<Instant> = None;
-        let walk = walk(self.config.selection, self.order.family(family), |candidate| {
-            let standing = self.standing(candidate, now);
-            if let Err(Some(at)) = standing {
-                retry = Some(retry.map_or(at, |earliest| earliest.min(at)));
+    fn plan(&mut self, family: Family, now: Instant) -> Plan {
+        let places = self.config.selection.places();
+        let mut taken = HashSet::new();
+        let mut selected = Vec::new();
+        for entry in self.table.iter().filter(|e| e.candidate.family() == family) {
+            if places.is_some_and(|places| selected.len() == places) {
+                break;
             }
-            standing.unwrap_or(Standing::Passed)
-        });
-        self.wake_at(retry);
-        walk
+            if !self.is_disqualified(&entry.peer, now) && taken.insert(entry.peer) {
+                selected.push(entry.candidate.clone());
+            }
+        }
+        let free = places.map(|places| places - selected.len());
+        let order = self.order.family(family);
+        let end = match (free, selected.last()) {
+            (Some(0), Some(last)) => order.partition_point(|c| c < last),
+            _ => order.len(),
+        };
+        Plan { selected, free, end }
     }
 
-    /// How a candidate stands; `Err` to pass it, with the instant at which to look again.
-    fn standing(&self, candidate: &Candidate, now: Instant) -> Result<Standing, Option<Instant>> {
-        if self.is_own(candidate) {
-            return self.standing_of_own(candidate, now);
+    /// Aborts the probes whose outcome no longer matters, because the places are taken by others.
+    fn abort_needless(&mut self, family: Family, plan: &Plan, now: Instant) {
+        let order = self.order.family(family);
+        let mut needless: Vec<DialId> = self
+            .dials
+            .iter()
+            .filter(|(_, d)| d.purpose == Purpose::Place && d.expect == Expect::Probe)
+            .filter(|(_, d)| d.candidate.family() == family)
+            .filter(|(_, d)| {
+                order.get(plan.end).is_some_and(|end| d.candidate >= *end)
+                    || !self.may_take_place(&d.candidate, now)
+            })
+            .map(|(id, _)| id)
+            .collect();
+        needless.sort_unstable();
+        for id in needless {
+            self.dials.end(id);
+            self.walker(family).start_over();
+            self.outputs.push_back(Output::Abort { id });
         }
-        if let Some(entry) = self.table.get(candidate) {
-            return match self.disqualified.get(&entry.peer) {
-                Some(until) if *until > now => Err(Some(*until)),
-                _ => Ok(Standing::Verified(entry.peer)),
-            };
+    }
+
+    /// Starts probes: one for every free place, and a further one with every stagger that passes
+    /// while they run (RFC 8305 section 5). With all places taken, what is still to be tried is
+    /// lower than one of those who took them, and is tried one by one.
+    fn start_probes(&mut self, family: Family, plan: &Plan, now: Instant) {
+        let mut running = self.running(family).count();
+        let walker = self.walker(family);
+        if running == 0 {
+            walker.hedges = 0;
         }
-        if self.walkers[&candidate.family()].no_route {
-            return Err(None);
+        if !plan.has_free() {
+            walker.started = 0;
         }
-        if let Some(pinned) = candidate.pinned() {
-            if let Some(until) = self.disqualified.get(pinned).filter(|until| **until > now) {
-                return Err(Some(*until));
+        if walker.hedge_at.is_some_and(|at| at <= now) {
+            walker.hedge_at = None;
+            walker.hedges += 1;
+        }
+        let allowed = match plan.free {
+            _ if walker.doubtful => 1,
+            Some(free) => free.max(1) + walker.hedges,
+            None => usize::MAX,
+        };
+        while running < allowed {
+            let Some(candidate) = self.next_to_try(family, plan, now) else { break };
+            match self.start_probe(&candidate, Purpose::Place, now) {
+                Room::Free => running += 1,
+                Room::Full => {
+                    if !plan.has_free() || !self.give_up_slowest(family, now) {
+                        return;
+                    }
+                    running -= 1;
+                }
+                Room::Until(at) => return self.wake_at(Some(at)),
             }
-            if self.holds_place(pinned, candidate) {
-                return Err(None);
+        }
+        self.plan_hedge(family, running, plan, now);
+    }
+
+    /// With all slots taken and more candidates to try, gives up the probe that has waited longest,
+    /// if it has waited for long enough: silent candidates then cost two seconds each and not ten.
+    /// It has all the time it needs when it is tried again.
+    fn give_up_slowest(&mut self, family: Family, now: Instant) -> bool {
+        let silent = |d: &Dial| {
+            d.purpose == Purpose::Place
+                && d.expect == Expect::Probe
+                && d.candidate.family() == family
+                && self.tracks.get(&d.candidate).is_none_or(|t| t.failed.is_none())
+        };
+        let dials = self.dials.iter().filter(|(_, dial)| silent(dial));
+        let Some((id, started)) = dials.map(|(id, d)| (id, d.started)).min() else { return false };
+        if started + PATIENCE > now {
+            self.wake_at(Some(started + PATIENCE));
+            return false;
+        }
+        self.give_up(id, now);
+        true
+    }
+
+    /// Plans the next look: when one more may run beside those under way, and when one of those has
+    /// been silent for so long that a fallback to it has its turn.
+    fn plan_hedge(&mut self, family: Family, running: usize, plan: &Plan, now: Instant) {
+        let stagger = self.config.stagger;
+        let ripe = self.running(family).map(|d| d.started + stagger).filter(|at| *at > now).min();
+        self.wake_at(ripe);
+        if running == 0 || self.first_to_try(family, plan.end, now).is_none() {
+            self.walker(family).hedge_at = None;
+            return;
+        }
+        let at = *self.walker(family).hedge_at.get_or_insert(now + stagger);
+        self.wake_at(Some(at));
+    }
+
+    fn running(&self, family: Family) -> impl Iterator<Item = &Dial> {
+        let dials = self.dials.iter().map(|(_, dial)| dial);
+        dials.filter(move |d| d.purpose == Purpose::Place && d.candidate.family() == family)
+    }
+
+    /// Takes the next candidate: the lowest one; but while a place is free, a random one every
+    /// second time, so that a row of silent ones at the start cannot keep us out for long.
+    fn next_to_try(&mut self, family: Family, plan: &Plan, now: Instant) -> Option<Candidate> {
+        let first = self.config.selection.places().unwrap_or(usize::MAX);
+        let walker = self.walker(family);
+        let turn = walker.started.checked_sub(first);
+        walker.started += 1;
+        // Where one address has no route, another one may have.
+        if walker.doubtful || (plan.has_free() && turn.is_some_and(|turn| turn % 2 == 1)) {
+            let random = self.random_to_try(family, now);
+            if random.is_some() {
+                return random;
             }
         }
-        if !self.has_turn(candidate) {
-            return Err(None);
+        self.first_to_try(family, plan.end, now)
+    }
+
+    /// The lowest candidate that was never tried, or else the lowest whose back-off has passed.
+    fn first_to_try(&mut self, family: Family, end: usize, now: Instant) -> Option<Candidate> {
+        if !self.walker(family).has_route() {
+            return None;
         }
-        let cap = self.deserted.map(|_| DESERTED_RETRY);
-        match self.tracks.get(candidate).and_then(|t| t.retry_at(cap)) {
-            Some(at) if at > now => Err(Some(at)),
-            _ => Ok(Standing::Open),
+        self.first_untried(family, end, now).or_else(|| self.first_retry(family, end, now))
+    }
+
+    fn first_untried(&mut self, family: Family, end: usize, now: Instant) -> Option<Candidate> {
+        let order = self.order.family(family);
+        let mut cursor = self.walkers[&family].cursor.min(end);
+        while cursor < end && !self.is_untried(&order[cursor]) {
+            cursor += 1;
         }
+        let untried = |c: &&Candidate| self.is_untried(c) && self.may_try(c, now);
+        let found = order[cursor..end].iter().find(untried).cloned();
+        self.walker(family).cursor = cursor;
+        found
+    }
+
+    fn first_retry(&mut self, family: Family, end: usize, now: Instant) -> Option<Candidate> {
+        let order = self.order.family(family);
+        let within = |c: &Candidate| c.family() == family && order.get(end).is_none_or(|e| c < e);
+        let mut due: Option<&Candidate> = None;
+        let mut wake = None;
+        for (at, candidate) in self.tracks.waiting().filter(|(_, c)| within(c)) {
+            if *at > now {
+                wake = Some(*at);
+                break;
+            }
+            if due.is_none_or(|lowest| candidate < lowest) && self.may_try(candidate, now) {
+                due = Some(candidate);
+            }
+        }
+        let due = due.cloned();
+        self.wake_at(wake);
+        due
+    }
+
+    fn random_to_try(&mut self, family: Family, now: Instant) -> Option<Candidate> {
+        let len = self.order.family(family).len();
+        if !self.walker(family).has_route() || len == 0 {
+            return None;
+        }
+        let start = self.rng.usize(..len);
+        let order = self.order.family(family);
+        let around = order[start..].iter().chain(&order[..start]).take(RANDOM_REACH);
+        around.filter(|c| self.is_untried(c)).find(|c| self.may_try(c, now)).cloned()
+    }
+
+    /// Whether nothing is known of a candidate yet.
+    fn is_untried(&self, candidate: &Candidate) -> bool {
+        let tried = |c| self.tracks.get(c).is_some_and(|t| t.failed.is_some());
+        !tried(candidate) && self.table.get(candidate).is_none() && !self.is_own(candidate)
+    }
+
+    /// Whether a dial to a candidate may start now, as far as the candidate itself is concerned.
+    fn may_try(&self, candidate: &Candidate, now: Instant) -> bool {
+        self.dials.of(candidate).is_none()
+            && self.table.get(candidate).is_none()
+            && self.may_take_place(candidate, now)
+            && self.host_has_room(candidate)
+    }
+
+    /// Whether a peer verified at a candidate would take a place.
+    fn may_take_place(&self, candidate: &Candidate, now: Instant) -> bool {
+        let wanted = |pinned: &PeerId| {
+            *pinned != self.local
+                && !self.is_disqualified(pinned, now)
+                && !self.holds_place(pinned, candidate)
+        };
+        !self.is_own_address(candidate)
+            && candidate.pinned().is_none_or(wanted)
+            && self.has_turn(candidate, now)
     }
 
     /// Whether a candidate is to be tried at all: a fallback has its turn when the better transport
-    /// to its host has failed.
-    pub(super) fn has_turn(&self, candidate: &Candidate) -> bool {
+    /// to its host has failed, or has not answered for as long as a stagger.
+    pub(super) fn has_turn(&self, candidate: &Candidate, now: Instant) -> bool {
         let failed = |better| self.tracks.get(better).is_some_and(|t| t.failures > 0);
-        self.order.preferred_to(candidate).is_none_or(failed)
-    }
-
-    /// An address that once led to ourselves is looked at again from time to time: it may have
-    /// passed to somebody else.
-    fn standing_of_own(
-        &self,
-        candidate: &Candidate,
-        now: Instant,
-    ) -> Result<Standing, Option<Instant>> {
-        let track = self.tracks.get(candidate);
-        match track.and_then(|t| t.itself).map(|at| at + SELF_RECHECK) {
-            Some(at) if at > now => Err(Some(at)),
-            Some(_) if !self.own.contains_key(candidate.address()) => Ok(Standing::Open),
-            _ => Err(None),
-        }
+        let slow = |better| {
+            self.dials.of(better).is_some_and(|(_, d)| d.started + self.config.stagger <= now)
+        };
+        self.order.preferred_to(candidate).is_none_or(|better| {
+            self.table.get(better).is_none() && (failed(better) || slow(better))
+        })
     }
 
     /// Whether a pinned peer is verified at another candidate of the family, so that one more
@@ -146,100 +356,11 @@ impl Discovery {
             && self.table.candidates_of(pinned).any(|c| c.family() == candidate.family())
     }
 
-    /// Aborts the probes whose outcome no longer matters, because the places are taken by others.
-    fn abort_needless(&mut self, family: Family, walk: &Walk) {
-        let open: HashSet<_> = walk.open.iter().collect();
-        let mut needless: Vec<DialId> = self
-            .dials
-            .iter()
-            .filter(|(_, d)| d.purpose == Purpose::Place && d.candidate.family() == family)
-            .filter(|(_, d)| d.expect == Expect::Probe && !open.contains(&d.candidate))
-            .map(|(id, _)| id)
-            .collect();
-        needless.sort_unstable();
-        for id in needless {
-            self.dials.end(id);
-            self.outputs.push_back(Output::Abort { id });
-        }
-    }
-
-    /// Starts probes of open candidates: one for every free place, and a further one with every
-    /// stagger that passes while they run (RFC 8305 section 5).
-    fn start_probes(&mut self, family: Family, walk: &Walk, now: Instant) {
-        let mut running =
-            walk.open.iter().filter(|candidate| self.dials.of(candidate).is_some()).count();
-        if running == 0 {
-            self.walker(family).hedges = 0;
-        }
-        if self.walker(family).hedge_at.is_some_and(|at| at <= now) {
-            self.walker(family).hedge_at = None;
-            self.walker(family).hedges += 1;
-        }
-        let free = self.config.selection.places().map(|n| n.saturating_sub(walk.selected.len()));
-        let walker = self.walker(family);
-        let allowed = match free {
-            _ if walker.doubtful => 1,
-            // With all places taken, what is still open is lower than one of those who took them.
-            Some(free) => free.max(1) + walker.hedges,
-            None => usize::MAX,
-        };
-        let mut waiting: Vec<&Candidate> =
-            walk.open.iter().filter(|candidate| self.dials.of(candidate).is_none()).collect();
-        waiting.retain(|candidate| self.host_has_room(family, candidate));
-        waiting.reverse();
-        while running < allowed {
-            let Some(candidate) = self.next_to_try(family, &mut waiting) else {
-                break;
-            };
-            if !self.host_has_room(family, candidate) {
-                continue;
-            }
-            match self.start_probe(candidate, Purpose::Place, now) {
-                Room::Free => running += 1,
-                Room::Full => return,
-                Room::Until(at) => return self.wake_at(Some(at)),
-            }
-        }
-        if running > 0 && !waiting.is_empty() {
-            let stagger = self.config.stagger;
-            let at = *self.walker(family).hedge_at.get_or_insert(now + stagger);
-            self.wake_at(Some(at));
-        } else {
-            self.walker(family).hedge_at = None;
-        }
-    }
-
-    /// Takes the next candidate: the lowest one; but while nobody is verified, a random one every
-    /// second time, so that a row of silent ones at the start cannot keep us out for long.
-    fn next_to_try<'a>(
-        &mut self,
-        family: Family,
-        waiting: &mut Vec<&'a Candidate>,
-    ) -> Option<&'a Candidate> {
-        let first = self.config.selection.places().unwrap_or(usize::MAX);
-        let started = self.walker(family).started;
-        if self.table.len() == 0 {
-            self.walker(family).started += 1;
-        } else {
-            self.walker(family).started = 0;
-        }
-        let at_random = self.table.len() == 0
-            && started >= first
-            && (started - first) % 2 == 1
-            && waiting.len() > 1;
-        if at_random {
-            let index = self.rng.usize(..waiting.len());
-            return Some(waiting.remove(index));
-        }
-        waiting.pop()
-    }
-
-    pub(super) fn host_has_room(&mut self, family: Family, candidate: &Candidate) -> bool {
+    /// Whether a host may be probed once more before the next renewal.
+    pub(super) fn host_has_room(&self, candidate: &Candidate) -> bool {
         let most = self.config.limits.probes_per_host.get();
-        let Some(ip) = candidate.ip() else {
-            return true;
-        };
-        self.walker(family).per_host.get(&ip).is_none_or(|n| *n < most)
+        let walker = &self.walkers[&candidate.family()];
+        walker.per_host.get(&candidate.host()).is_none_or(|n| *n < most)
     }
 
     /// Starts a dial that tells who lives at a candidate nobody is verified at.
@@ -249,11 +370,13 @@ impl Discovery {
         purpose: Purpose,
         now: Instant,
     ) -> Room {
-        let room = self.dials.room(now);
+        let room = self.dials.room(purpose, now);
+        let most = self.config.limits.probes_per_host.get();
         if room == Room::Free {
-            if let Some(ip) = candidate.ip() {
-                *self.walker(candidate.family()).per_host.entry(ip).or_default() += 1;
-            }
+            let walker = self.walker(candidate.family());
+            let started = walker.per_host.entry(candidate.host()).or_default();
+            *started += 1;
+            walker.host_full |= *started >= most;
             let expect = self.expectation(candidate);
             self.start_dial(candidate, expect, purpose, now);
         }
@@ -265,12 +388,16 @@ impl Discovery {
             // A relay is asked for a peer, so that a throw-away id would reach nobody there.
             Some(pinned) if candidate.is_relayed() => Expect::Peer(*pinned),
             Some(pinned) if !self.connections.is_connected(pinned) => Expect::Peer(*pinned),
-            // A dial to a peer that is connected would be refused, or open a second connection.
-            Some(_) => Expect::Probe,
-            None => match self.config.identify {
-                Identify::Probe => Expect::Probe,
-                Identify::Dial => Expect::Anyone,
-            },
+            // A dial to a peer that is connected would be refused.
+            _ => self.expect_anyone(),
+        }
+    }
+
+    /// What a dial expects that is to find out who lives at an address.
+    pub(super) fn expect_anyone(&self) -> Expect {
+        match self.config.identify {
+            Identify::Probe => Expect::Probe,
+            Identify::Dial => Expect::Anyone,
         }
     }
 
@@ -307,9 +434,21 @@ impl Discovery {
             let at = self.next_check(&candidate, now);
             self.table.check_at(&candidate, at);
         }
+        // Checks that are due now come before everything else of the next step.
+        self.dirty = true;
     }
 
-    fn walker(&mut self, family: Family) -> &mut Walker {
+    /// The longest pause before a candidate is tried again while nobody is verified: as many as
+    /// there are share the slots for probes, each of which a silent one holds until its deadline.
+    pub(super) fn deserted_retry(&self) -> Duration {
+        let at_once = self.config.limits.concurrent_probes.get() * 3;
+        let rounds = self.order.len().div_ceil(at_once.max(1)).max(1);
+        DESERTED_RETRY
+            .saturating_mul(u32::try_from(rounds).unwrap_or(u32::MAX))
+            .min(self.config.retry_cap)
+    }
+
+    pub(super) fn walker(&mut self, family: Family) -> &mut Walker {
         self.walkers.entry(family).or_default()
     }
 }

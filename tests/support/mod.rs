@@ -12,7 +12,7 @@ use std::{
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use libp2p_dns_discovery::{
-    Answer, Config, Event, Failure, LookupError, Query, Source, Status,
+    Answer, Candidate, Config, Event, Failure, LookupError, Query, Source, Status,
     discovery::{DialFailure, DialId, Direction, Discovery, Expect, LookupId, Output},
     hickory_proto,
 };
@@ -58,6 +58,9 @@ pub struct World {
     pub queries: Vec<(Instant, Query)>,
     pub announced: Vec<(PeerId, Multiaddr)>,
     pub aborted: usize,
+    /// The most dials that were under way at once, as far as the core knows.
+    pub most_at_once: usize,
+    under_way: HashMap<DialId, Instant>,
     last_aborted: Option<DialId>,
     pub wakes: usize,
     pub connections: Vec<(ConnectionId, PeerId, Multiaddr)>,
@@ -90,6 +93,8 @@ impl World {
             queries: Vec::new(),
             announced: Vec::new(),
             aborted: 0,
+            most_at_once: 0,
+            under_way: HashMap::new(),
             last_aborted: None,
             wakes: 0,
             connections: Vec::new(),
@@ -233,12 +238,15 @@ impl World {
                 }
                 Output::Dial { id, address, expect } => {
                     self.dials.push((self.now, address.clone(), expect));
+                    self.under_way.insert(id, self.now);
+                    self.most_at_once = self.most_at_once.max(self.under_way.len());
                     if self.hosts.get(&address) != Some(&Host::Silent) {
                         self.schedule(self.latency, Input::Dial(id, address, expect));
                     }
                 }
                 Output::Abort { id } => {
                     self.last_aborted = Some(id);
+                    self.under_way.remove(&id);
                     self.aborted += 1;
                     self.cancelled.insert(id);
                 }
@@ -266,6 +274,7 @@ impl World {
     }
 
     fn finish_dial(&mut self, id: DialId, address: &Multiaddr, expect: Expect) {
+        self.under_way.remove(&id);
         if self.cancelled.contains(&id) {
             return;
         }
@@ -326,11 +335,8 @@ impl World {
 
     /// The peers that take a place, in order.
     pub fn selected(&self) -> Vec<PeerId> {
-        self.core
-            .selected()
-            .filter_map(|c| self.core.peer_at(c.address()))
-            .map(|entry| entry.peer)
-            .collect()
+        let entry = |c: &Candidate| self.core.peers().find(|entry| entry.candidate == *c);
+        self.core.selected().filter_map(|c| entry(c)).map(|entry| entry.peer).collect()
     }
 
     pub fn statuses(&self) -> Vec<Status> {
@@ -358,6 +364,11 @@ impl World {
 /// The address of the n-th host.
 pub fn ip(n: u8) -> IpAddr {
     [10, 0, 0, n].into()
+}
+
+/// The address of the n-th of many hosts.
+pub fn nth(n: u32) -> IpAddr {
+    std::net::Ipv4Addr::from(0x0a00_0000 + n).into()
 }
 
 /// Where the hosts listen.

@@ -11,7 +11,7 @@ use std::{
 
 use futures::{StreamExt, future::poll_fn};
 use libp2p::{
-    Multiaddr, PeerId, Swarm, Transport,
+    Multiaddr, PeerId, Swarm, SwarmBuilder, Transport,
     core::{
         transport::{ListenerId, MemoryTransport},
         upgrade::Version,
@@ -19,7 +19,7 @@ use libp2p::{
     identity::Keypair,
     noise,
     swarm::{self, NetworkBehaviour, SwarmEvent},
-    yamux,
+    tcp, yamux,
 };
 use libp2p_dns_discovery::{Config, Filter, resolver::zone::Zone};
 
@@ -54,6 +54,27 @@ pub fn memory_swarm_with_idle<B: NetworkBehaviour>(
     let mut swarm = Swarm::new(transport, behaviour, key.public().to_peer_id(), config);
     let listener = swarm.listen_on(memory(port)).expect("a free port");
     LISTENERS.lock().expect("not poisoned").insert(*swarm.local_peer_id(), listener);
+    swarm
+}
+
+/// A swarm over TCP that listens on a port of 127.0.0.1.
+pub fn tcp_swarm<B: NetworkBehaviour>(behaviour: impl FnOnce(&Keypair) -> B) -> Swarm<B> {
+    tcp_swarm_at("/ip4/127.0.0.1/tcp/0".parse().expect("valid"), behaviour)
+}
+
+/// The same, at a given address.
+pub fn tcp_swarm_at<B: NetworkBehaviour>(
+    address: Multiaddr,
+    behaviour: impl FnOnce(&Keypair) -> B,
+) -> Swarm<B> {
+    let mut swarm = SwarmBuilder::with_new_identity()
+        .with_tokio()
+        .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
+        .expect("a transport")
+        .with_behaviour(|key| behaviour(key))
+        .expect("a behaviour")
+        .build();
+    swarm.listen_on(address).expect("a free port");
     swarm
 }
 

@@ -1,0 +1,141 @@
+//! What `kad::update` adds, takes and spares.
+
+#[path = "support/swarms.rs"]
+mod swarms;
+
+use libp2p::{
+    Multiaddr, PeerId, StreamProtocol, Swarm, kad,
+    swarm::{NetworkBehaviour, SwarmEvent},
+};
+use libp2p_dns_discovery::{Behaviour, Event, Filter, resolver::zone::Zone};
+use swarms::{drive, quick, tcp_swarm};
+
+#[derive(NetworkBehaviour)]
+struct Node {
+    discovery: Behaviour<Zone>,
+    kad: kad::Behaviour<kad::store::MemoryStore>,
+}
+
+type Happened = Option<(usize, SwarmEvent<NodeEvent>)>;
+
+fn node(zone: &Zone) -> Swarm<Node> {
+    tcp_swarm(|key| {
+        let local = key.public().to_peer_id();
+        let config = quick().with_filter(Filter::default().with_loopback(true));
+        let source = swarms::SOURCE.parse().expect("a source");
+        Node {
+            discovery: Behaviour::with_sources(zone.clone(), config, local, [source]),
+            kad: kad::Behaviour::with_config(
+                local,
+                kad::store::MemoryStore::new(local),
+                kad::Config::new(StreamProtocol::new("/kad")),
+            ),
+        }
+    })
+}
+
+fn follow(swarms: &mut [Swarm<Node>], event: &Happened) {
+    if let Some((index, SwarmEvent::Behaviour(NodeEvent::Discovery(event)))) = event {
+        let node = swarms[*index].behaviour_mut();
+        libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, event);
+    }
+}
+
+/// What the routing table holds of a peer.
+fn addresses(swarm: &mut Swarm<Node>, peer: &PeerId) -> Vec<String> {
+    let mut addresses = Vec::new();
+    for bucket in swarm.behaviour_mut().kad.kbuckets() {
+        for entry in bucket.iter().filter(|entry| entry.node.key.preimage() == peer) {
+            addresses.extend(entry.node.value.iter().map(ToString::to_string));
+        }
+    }
+    addresses.iter().map(|a| a.replace(&format!("/p2p/{peer}"), "")).collect()
+}
+
+/// Two nodes on one host that know each other, the first with what Kademlia was told besides.
+async fn neighbours() -> (Zone, Vec<Swarm<Node>>, Vec<Multiaddr>) {
+    let zone = Zone::new();
+    let mut swarms = vec![node(&zone), node(&zone), node(&zone)];
+    let mut listening: Vec<Multiaddr> = Vec::new();
+    drive(&mut swarms, "listening", |swarms, _| {
+        listening = swarms.iter().filter_map(|s| s.listeners().next().cloned()).collect();
+        listening.len() == 3
+    })
+    .await;
+    zone.set_dnsaddr("peers.example.", listening.clone());
+    let ids = swarms::ids(&swarms);
+    drive(&mut swarms, "all verified", |swarms, event| {
+        follow(swarms, &event);
+        ids[1..].iter().all(|id| !addresses(&mut swarms[0], id).is_empty())
+    })
+    .await;
+    (zone, swarms, listening)
+}
+
+#[tokio::test]
+async fn an_identity_that_was_replaced_leaves_with_all_its_addresses_on_the_host() {
+    let (_zone, mut swarms, listening) = neighbours().await;
+    let old = *swarms[2].local_peer_id();
+    // What identify or others told: the same machine by QUIC, and another machine.
+    let quic: Multiaddr = "/ip4/127.0.0.1/udp/1/quic-v1".parse().expect("valid");
+    swarms[0].behaviour_mut().kad.add_address(&old, quic);
+    drop(swarms.remove(2));
+    swarms.push(swarms::tcp_swarm_at(listening[2].clone(), |key| {
+        let local = key.public().to_peer_id();
+        Node {
+            discovery: Behaviour::new(Zone::new(), quick(), local),
+            kad: kad::Behaviour::new(local, kad::store::MemoryStore::new(local)),
+        }
+    }));
+    let new = *swarms[2].local_peer_id();
+    drive(&mut swarms, "replaced", |swarms, event| {
+        follow(swarms, &event);
+        addresses(&mut swarms[0], &old).is_empty() && !addresses(&mut swarms[0], &new).is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_neighbour_on_the_same_host_loses_only_the_address_that_was_disproved() {
+    let (_zone, mut swarms, listening) = neighbours().await;
+    let ids = swarms::ids(&swarms);
+    // Somebody said that the second lives where the third does.
+    swarms[0].behaviour_mut().kad.add_address(&ids[1], listening[2].clone());
+    let verified = Event::Verified {
+        peer: ids[2],
+        address: listening[2].clone(),
+        how: libp2p_dns_discovery::Proved::Probe,
+    };
+    let node = swarms[0].behaviour_mut();
+    libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, &verified);
+    assert_eq!(addresses(&mut swarms[0], &ids[1]), [listening[1].to_string()]);
+    assert_eq!(addresses(&mut swarms[0], &ids[2]), [listening[2].to_string()]);
+}
+
+#[tokio::test]
+async fn one_unreachable_address_does_not_take_the_others_with_it() {
+    let (_zone, mut swarms, listening) = neighbours().await;
+    let ids = swarms::ids(&swarms);
+    let quic: Multiaddr = "/ip4/127.0.0.1/udp/1/quic-v1".parse().expect("valid");
+    swarms[0].behaviour_mut().kad.add_address(&ids[1], quic.clone());
+    let unreachable = Event::Unreachable {
+        address: quic,
+        peer: Some(ids[1]),
+        gone: false,
+        reason: libp2p_dns_discovery::Failure::TimedOut,
+    };
+    let node = swarms[0].behaviour_mut();
+    libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, &unreachable);
+    assert_eq!(addresses(&mut swarms[0], &ids[1]), [listening[1].to_string()]);
+    // What is verified stays, whatever an event says that was overtaken by the time it is read.
+    let overtaken = Event::Departed { peer: ids[1], address: listening[1].clone(), gone: true };
+    let node = swarms[0].behaviour_mut();
+    libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, &overtaken);
+    assert_eq!(addresses(&mut swarms[0], &ids[1]), [listening[1].to_string()]);
+    let stranger = PeerId::random();
+    swarms[0].behaviour_mut().kad.add_address(&stranger, "/ip4/10.1.1.1/tcp/1".parse().unwrap());
+    let gone = Event::Gone { peer: stranger };
+    let node = swarms[0].behaviour_mut();
+    libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, &gone);
+    assert!(addresses(&mut swarms[0], &stranger).is_empty());
+}
