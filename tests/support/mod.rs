@@ -336,7 +336,7 @@ impl World {
     /// The peers that take a place, in order.
     pub fn selected(&self) -> Vec<PeerId> {
         let entry = |c: &Candidate| self.core.peers().find(|entry| entry.candidate == *c);
-        self.core.selected().filter_map(|c| entry(c)).map(|entry| entry.peer).collect()
+        self.core.selected().filter_map(entry).map(|entry| entry.peer).collect()
     }
 
     pub fn statuses(&self) -> Vec<Status> {
