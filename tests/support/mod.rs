@@ -23,6 +23,8 @@ use web_time::Instant;
 pub enum Host {
     /// This peer answers.
     Lives(PeerId),
+    /// This peer answers, after a while.
+    Slow(PeerId, Duration),
     /// These peers answer in turn.
     Alternates(Vec<PeerId>),
     /// Nothing answers, and nothing says so.
@@ -240,9 +242,12 @@ impl World {
                     self.dials.push((self.now, address.clone(), expect));
                     self.under_way.insert(id, self.now);
                     self.most_at_once = self.most_at_once.max(self.under_way.len());
-                    if self.hosts.get(&address) != Some(&Host::Silent) {
-                        self.schedule(self.latency, Input::Dial(id, address, expect));
-                    }
+                    let latency = match self.hosts.get(&address) {
+                        Some(Host::Silent) => continue,
+                        Some(Host::Slow(_, latency)) => *latency,
+                        _ => self.latency,
+                    };
+                    self.schedule(latency, Input::Dial(id, address, expect));
                 }
                 Output::Abort { id } => {
                     self.last_aborted = Some(id);
@@ -279,7 +284,7 @@ impl World {
             return;
         }
         let peer = match self.hosts.get(address).cloned() {
-            Some(Host::Lives(peer)) => peer,
+            Some(Host::Lives(peer) | Host::Slow(peer, _)) => peer,
             Some(Host::Alternates(peers)) => {
                 self.turns += 1;
                 peers[self.turns % peers.len()]
