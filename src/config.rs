@@ -32,6 +32,7 @@ pub enum Identify {
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) selection: Selection,
+    pub(crate) auto_limit: NonZeroUsize,
     pub(crate) identify: Identify,
     pub(crate) filter: Filter,
     pub(crate) limits: Limits,
@@ -74,6 +75,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             selection: Selection::default(),
+            auto_limit: nz(64),
             identify: Identify::default(),
             filter: Filter::default(),
             limits: Limits::default(),
@@ -99,10 +101,17 @@ impl Config {
         Self::default()
     }
 
-    /// Which candidates are verified and connected to. Default: [`Selection::default`].
+    /// Which candidates are verified and connected to. Default: [`Selection::Auto`].
     #[must_use]
     pub fn with_selection(mut self, selection: Selection) -> Self {
         self.selection = selection;
+        self
+    }
+
+    /// Up to how many candidates of a family [`Selection::Auto`] is `Lowest(3)`. Default: 64.
+    #[must_use]
+    pub fn with_auto_limit(mut self, limit: NonZeroUsize) -> Self {
+        self.auto_limit = limit;
         self
     }
 

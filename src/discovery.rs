@@ -40,6 +40,7 @@ mod connections;
 mod dials;
 mod order;
 mod own;
+mod plan;
 pub(crate) mod refresh;
 mod sources;
 mod status;
@@ -385,8 +386,16 @@ impl Discovery {
         for walker in self.walkers.values_mut() {
             walker.start_over();
         }
-        self.stale_listed = true;
+        self.note_own_changed();
         self.dirty = true;
+    }
+
+    /// The candidates changed, or which of them are ours.
+    fn note_own_changed(&mut self) {
+        self.stale_listed = true;
+        for walker in self.walkers.values_mut() {
+            walker.own_place = None;
+        }
     }
 
     fn note_own_address(&mut self, address: &Candidate, now: Instant) {
@@ -394,7 +403,7 @@ impl Discovery {
         for candidate in held.cloned().collect::<Vec<_>>() {
             self.find_itself(&candidate, now);
         }
-        self.stale_listed = true;
+        self.note_own_changed();
         self.dirty = true;
     }
 
@@ -475,12 +484,10 @@ impl Discovery {
     /// lowest peers of a large one are selected by everybody: at 50 ms a candidate, each of them
     /// is asked twenty times a second, however many ask.
     fn reverify_interval(&self) -> Duration {
-        let by_size = match self.config.selection {
-            Selection::Lowest(_) => {
-                Duration::from_millis(50) * u32::try_from(self.order.len()).unwrap_or(u32::MAX)
-            }
-            Selection::All => Duration::ZERO,
-        };
+        let lowest = |family| matches!(self.effective_selection(family), Selection::Lowest(_));
+        let crowd = Family::ALL.into_iter().filter(|family| lowest(*family));
+        let most = crowd.map(|family| self.order.family(family).len()).max().unwrap_or(0);
+        let by_size = Duration::from_millis(50) * u32::try_from(most).unwrap_or(u32::MAX);
         self.config.reverify_interval.max(by_size)
     }
 

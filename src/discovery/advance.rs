@@ -201,7 +201,7 @@ impl Discovery {
             }
         }
         let order = Order::new(all, preferred, self.config.limits.candidates.get());
-        self.stale_listed = true;
+        self.note_own_changed();
         for walker in self.walkers.values_mut() {
             walker.start_over();
         }

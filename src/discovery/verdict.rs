@@ -173,7 +173,9 @@ impl Discovery {
         let next = self.next_check(candidate, now);
         self.table.enter(candidate, peer, how, now, next);
         // It may have been ours before.
-        self.stale_listed |= self.tracks.of(candidate).itself.is_some();
+        if self.tracks.of(candidate).itself.is_some() {
+            self.note_own_changed();
+        }
         self.tracks.succeed(candidate);
         self.lingering.remove(&peer);
         self.walker(candidate.family()).note_route();
@@ -211,7 +213,7 @@ impl Discovery {
     /// The address leads to ourselves.
     pub(super) fn find_itself(&mut self, candidate: &Candidate, now: Instant) {
         self.tracks.succeed(candidate);
-        self.stale_listed = true;
+        self.note_own_changed();
         if !self.is_own_address(candidate) {
             self.tracks.of(candidate).itself = Some(now);
             // It may pass to somebody else one day.
@@ -295,7 +297,7 @@ impl Discovery {
         }
         if self.tracks.of(candidate).itself.take().is_some() {
             // Whoever does not answer there, it is not us.
-            self.stale_listed = true;
+            self.note_own_changed();
         }
         if self.table.get(candidate).is_none() {
             self.punish(candidate, failure.clone(), now);

@@ -1,7 +1,8 @@
 //! The walk over a family: which candidates take a place, and which to try next.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
+    ops::Range,
     time::Duration,
 };
 
@@ -12,6 +13,7 @@ use web_time::Instant;
 use super::{
     Discovery, Output,
     dials::{Dial, DialId, Expect, Purpose, Room},
+    plan::Plan,
 };
 use crate::{
     candidate::{Candidate, Family},
@@ -33,6 +35,10 @@ const RANDOM_REACH: usize = 16;
 pub(super) struct Walker {
     /// Candidates before this one have all been tried. Only a short cut: zero is never wrong.
     cursor: usize,
+    /// Who holds which finger, so that a finger changes only when it must.
+    pub(super) fingers: Vec<Option<Candidate>>,
+    /// Where we are in the order, if it lists us; `None` if that is to be found out.
+    pub(super) own_place: Option<Option<usize>>,
     /// Probes that may run beyond one for every free place, because others are slow.
     hedges: usize,
     /// When the next hedge is due.
@@ -83,23 +89,6 @@ impl Walker {
     }
 }
 
-/// What the selection makes of a family.
-#[derive(Debug)]
-struct Plan {
-    /// The candidates whose peers take a place, in order.
-    selected: Vec<Candidate>,
-    /// How many places are free; `None` where there is no bound.
-    free: Option<usize>,
-    /// Candidates from here on cannot take a place now.
-    end: usize,
-}
-
-impl Plan {
-    fn has_free(&self) -> bool {
-        self.free != Some(0)
-    }
-}
-
 impl Discovery {
     /// Walks over all families: notes who is selected, starts and aborts probes.
     pub(super) fn walk_families(&mut self, now: Instant) {
@@ -125,39 +114,15 @@ impl Discovery {
         self.reselect(selected, now);
     }
 
-    fn plan(&mut self, family: Family, now: Instant) -> Plan {
-        let places = self.config.selection.places();
-        let mut taken = HashSet::new();
-        let mut selected = Vec::new();
-        for entry in self.table.iter().filter(|e| e.candidate.family() == family) {
-            if places.is_some_and(|places| selected.len() == places) {
-                break;
-            }
-            if !self.is_disqualified(&entry.peer, now) && taken.insert(entry.peer) {
-                selected.push(entry.candidate.clone());
-            }
-        }
-        let free = places.map(|places| places - selected.len());
-        let order = self.order.family(family);
-        let end = match (free, selected.last()) {
-            (Some(0), Some(last)) => order.partition_point(|c| c < last),
-            _ => order.len(),
-        };
-        Plan { selected, free, end }
-    }
-
     /// Aborts the probes whose outcome no longer matters, because the places are taken by others.
     fn abort_needless(&mut self, family: Family, plan: &Plan, now: Instant) {
         let order = self.order.family(family);
+        let wanted = |c| plan.wants(order, c) && self.may_take_place(c, now);
         let mut needless: Vec<DialId> = self
             .dials
             .iter()
             .filter(|(_, d)| d.purpose == Purpose::Place && d.expect == Expect::Probe)
-            .filter(|(_, d)| d.candidate.family() == family)
-            .filter(|(_, d)| {
-                order.get(plan.end).is_some_and(|end| d.candidate >= *end)
-                    || !self.may_take_place(&d.candidate, now)
-            })
+            .filter(|(_, d)| d.candidate.family() == family && !wanted(&d.candidate))
             .map(|(id, _)| id)
             .collect();
         needless.sort_unstable();
@@ -177,24 +142,23 @@ impl Discovery {
         if running == 0 {
             walker.hedges = 0;
         }
-        if !plan.has_free() {
+        if !plan.is_free {
             walker.started = 0;
         }
         if walker.hedge_at.is_some_and(|at| at <= now) {
             walker.hedge_at = None;
             walker.hedges += 1;
         }
-        let allowed = match plan.free {
-            _ if walker.doubtful => 1,
-            Some(free) => free.max(1) + walker.hedges,
-            None => usize::MAX,
+        let allowed = match walker.doubtful {
+            true => 1,
+            false => plan.at_once.saturating_add(walker.hedges),
         };
         while running < allowed {
             let Some(candidate) = self.next_to_try(family, plan, now) else { break };
             match self.start_probe(&candidate, Purpose::Place, now) {
                 Room::Free => running += 1,
                 Room::Full => {
-                    if !plan.has_free() || !self.give_up_slowest(family, now) {
+                    if !plan.is_free || !self.give_up_slowest(family, now) {
                         return;
                     }
                     running -= 1;
@@ -231,7 +195,7 @@ impl Discovery {
         let stagger = self.config.stagger;
         let ripe = self.running(family).map(|d| d.started + stagger).filter(|at| *at > now).min();
         self.wake_at(ripe);
-        if running == 0 || self.first_to_try(family, plan.end, now).is_none() {
+        if running == 0 || self.first_to_try(family, plan, now).is_none() {
             self.walker(family).hedge_at = None;
             return;
         }
@@ -247,43 +211,59 @@ impl Discovery {
     /// Takes the next candidate: the lowest one; but while a place is free, a random one every
     /// second time, so that a row of silent ones at the start cannot keep us out for long.
     fn next_to_try(&mut self, family: Family, plan: &Plan, now: Instant) -> Option<Candidate> {
-        let first = self.config.selection.places().unwrap_or(usize::MAX);
+        let first = plan.at_once;
         let walker = self.walker(family);
         let turn = walker.started.checked_sub(first);
         walker.started += 1;
         // Where one address has no route, another one may have.
-        if walker.doubtful || (plan.has_free() && turn.is_some_and(|turn| turn % 2 == 1)) {
+        if walker.doubtful || (plan.is_free && turn.is_some_and(|turn| turn % 2 == 1)) {
             let random = self.random_to_try(family, now);
             if random.is_some() {
                 return random;
             }
         }
-        self.first_to_try(family, plan.end, now)
+        self.first_to_try(family, plan, now)
     }
 
-    /// The lowest candidate that was never tried, or else the lowest whose back-off has passed.
-    fn first_to_try(&mut self, family: Family, end: usize, now: Instant) -> Option<Candidate> {
+    /// The first candidate in the plan's ranges that was never tried, or else the lowest whose
+    /// back-off has passed.
+    fn first_to_try(&mut self, family: Family, plan: &Plan, now: Instant) -> Option<Candidate> {
         if !self.walker(family).has_route() {
             return None;
         }
-        self.first_untried(family, end, now).or_else(|| self.first_retry(family, end, now))
+        for range in plan.ranges_by_need(self, family) {
+            let untried = self.first_untried(family, range, now);
+            if untried.is_some() {
+                return untried;
+            }
+        }
+        self.first_retry(family, plan, now)
     }
 
-    fn first_untried(&mut self, family: Family, end: usize, now: Instant) -> Option<Candidate> {
+    fn first_untried(
+        &mut self,
+        family: Family,
+        range: Range<usize>,
+        now: Instant,
+    ) -> Option<Candidate> {
         let order = self.order.family(family);
-        let mut cursor = self.walkers[&family].cursor.min(end);
-        while cursor < end && !self.is_untried(&order[cursor]) {
+        let short_cut = self.walkers[&family].cursor;
+        let mut cursor = if range.start < short_cut { short_cut } else { range.start };
+        while cursor < range.end && !self.is_untried(&order[cursor]) {
             cursor += 1;
         }
+        let rest = order.get(cursor..range.end).unwrap_or_default();
         let untried = |c: &&Candidate| self.is_untried(c) && self.may_try(c, now);
-        let found = order[cursor..end].iter().find(untried).cloned();
-        self.walker(family).cursor = cursor;
+        let found = rest.iter().find(untried).cloned();
+        if range.start <= short_cut {
+            self.walker(family).cursor = cursor.max(short_cut);
+        }
         found
     }
 
-    fn first_retry(&mut self, family: Family, end: usize, now: Instant) -> Option<Candidate> {
+    fn first_retry(&mut self, family: Family, plan: &Plan, now: Instant) -> Option<Candidate> {
         let order = self.order.family(family);
-        let within = |c: &Candidate| c.family() == family && order.get(end).is_none_or(|e| c < e);
+        let within = |c: &Candidate| c.family() == family && plan.wants(order, c);
         let mut due: Option<&Candidate> = None;
         let mut wake = None;
         for (at, candidate) in self.tracks.waiting().filter(|(_, c)| within(c)) {
@@ -352,7 +332,7 @@ impl Discovery {
     /// Whether a pinned peer is verified at another candidate of the family, so that one more
     /// address of it would take no place.
     fn holds_place(&self, pinned: &PeerId, candidate: &Candidate) -> bool {
-        self.config.selection != Selection::All
+        !matches!(self.config.selection, Selection::All)
             && self.table.candidates_of(pinned).any(|c| c.family() == candidate.family())
     }
 
