@@ -513,3 +513,71 @@ fn memory_addresses_are_dialled_where_the_operator_says_so() {
     world.source(address);
     world.until(secs(5), "verified", |w| w.selected() == [peer]);
 }
+
+#[test]
+fn one_failed_verification_withdraws_nothing() {
+    let (mut world, peers) = World::with_peers(lowest(1), 2);
+    world.until(secs(5), "joined", joined);
+    world.run(secs(15));
+    let dials = world.dials.len();
+    world.set(ip(1), Host::Refuses);
+    world.until(secs(90), "a check", |w| w.dials.len() > dials);
+    world.set(ip(1), Host::Lives(peers[0]));
+    world.run(secs(10));
+    assert_eq!(world.selected(), peers[..1]);
+    assert_eq!(world.count(|e| matches!(e, Event::Unreachable { .. })), 0);
+}
+
+#[test]
+fn who_connects_from_a_candidates_host_or_claims_its_address_is_looked_at() {
+    let (mut world, peers) = World::with_peers(lowest(1), 9);
+    world.until(secs(5), "joined", |w| w.selected() == peers[..1]);
+    world.accept(peers[4], "/ip4/10.0.0.5/tcp/55555");
+    world.accept(peers[6], "/ip4/10.99.0.1/tcp/55555");
+    world.core.handle_claim(peers[6], &at(ip(7)), world.now);
+    // Who is not connected is nobody to listen to.
+    world.core.handle_claim(peers[7], &at(ip(8)), world.now);
+    world.run(secs(1));
+    let entered: Vec<_> = world.core.peers().map(|entry| entry.peer).collect();
+    assert_eq!(entered, [peers[0], peers[4], peers[6]]);
+    assert_eq!(world.selected(), peers[..1], "known, and not selected");
+}
+
+#[test]
+fn two_that_live_behind_one_address_at_the_same_time_share_it() {
+    let (mut world, peers) = World::with_peers(lowest(1), 2);
+    world.idle = None;
+    world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
+    let other = world.live(ip(1));
+    world.core.handle_observed(&at(ip(1)), other, world.now);
+    world.run(secs(120));
+    let evicts = |e: &Event| matches!(e, Event::SharedAddress { peer: Some(_), .. });
+    assert_eq!(world.count(|e| matches!(e, Event::SharedAddress { .. })), 1);
+    assert_eq!(world.count(evicts), 0, "the connected one lives");
+    assert!(world.is_connected(&peers[0]));
+    assert_eq!(world.selected(), peers[1..]);
+}
+
+#[test]
+fn a_second_pinned_address_of_a_peer_is_not_dialled_for_a_place() {
+    let mut world = World::new(lowest(3));
+    let peer = PeerId::random();
+    for n in 1..=2 {
+        world.set(ip(n), Host::Lives(peer));
+        world.source(&format!("/ip4/10.0.0.{n}/tcp/4001/p2p/{peer}"));
+    }
+    world.set(ip(1), Host::Lives(peer));
+    world.run(secs(600));
+    assert_eq!(world.selected(), [peer]);
+    assert_eq!(world.core.peers().count(), 1);
+}
+
+#[test]
+fn a_silent_better_transport_holds_its_fallback_up_for_a_stagger() {
+    let mut world = World::new(lowest(1));
+    world.name(&[ip(1)]);
+    let peer = world.live(ip(1));
+    world.hosts.insert("/ip4/10.0.0.1/udp/4001/quic-v1".parse().expect("valid"), Host::Silent);
+    world.source("/dns4/peers.example./udp/4001/quic-v1|/tcp/4001");
+    world.until(Duration::from_millis(300), "by TCP", |w| w.selected() == [peer]);
+}

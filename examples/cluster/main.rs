@@ -68,7 +68,7 @@ struct Args {
     #[arg(long, value_enum)]
     records: Option<Records>,
 
-    /// Whom each node connects to: `lowest:N` or `all`
+    /// Whom each node connects to: `auto`, `lowest:N`, `fingers` or `all`
     #[arg(long, value_name = "SELECTION", default_value_t = Selection::default())]
     select: Selection,
 

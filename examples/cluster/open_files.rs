@@ -2,7 +2,7 @@
 
 use libp2p_dns_discovery::Selection;
 
-use crate::{TransportKind, common::run::Stop};
+use crate::{TransportKind, common::run::Stop, picture::places};
 
 /// What the process needs beside the nodes: standard streams, the runtime, the DNS server and its
 /// TCP connections.
@@ -40,8 +40,7 @@ fn need(nodes: usize, transport: TransportKind, selection: Selection) -> usize {
     let others = nodes - 1;
     let peers = match (transport, selection) {
         (TransportKind::Memory, _) => 0,
-        (TransportKind::Tcp, Selection::Lowest(n)) => others.min(n.get() + KADEMLIA),
-        (TransportKind::Tcp, _) => others,
+        (TransportKind::Tcp, selection) => others.min(places(nodes, selection) + KADEMLIA),
     };
     BASE + nodes * (PER_NODE + 2 * peers)
 }

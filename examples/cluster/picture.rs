@@ -13,6 +13,9 @@ use crate::{lines::NodeJoined, nodes::Sample};
 /// How many peers a bucket of Kademlia holds.
 const BUCKET: usize = 20;
 
+/// Up to how many candidates `auto` is `lowest:3`: the crate's default.
+const AUTO_LIMIT: usize = 64;
+
 /// All nodes at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Picture {
@@ -44,7 +47,7 @@ impl Picture {
             verified_min: min(|s| s.verified),
             kad_peers_min: min(|s| s.routing_table.len()),
             kad_stale: stale.len(),
-            verified_wanted: verified_wanted(samples.len(), selection),
+            verified_wanted: places(samples.len(), selection),
             samples,
         }
     }
@@ -106,12 +109,19 @@ pub(crate) fn kad_peers_wanted(nodes: usize) -> usize {
     nodes.saturating_sub(1).min(BUCKET).div_ceil(2)
 }
 
-fn verified_wanted(nodes: usize, selection: Selection) -> usize {
+/// How many peers a node selects in a cluster in which everybody is up.
+pub(crate) fn places(nodes: usize, selection: Selection) -> usize {
     let others = nodes.saturating_sub(1);
-    match selection {
-        Selection::Lowest(n) => others.min(n.get()),
+    // The successors at distance 1, 2, 4, …
+    let fingers = others.checked_ilog2().map_or(0, |log| log as usize + 1);
+    let places = match selection {
+        Selection::Lowest(n) => n.get(),
+        Selection::Fingers => fingers,
+        Selection::Auto if nodes > AUTO_LIMIT => fingers,
+        Selection::Auto => 3,
         _ => others,
-    }
+    };
+    others.min(places)
 }
 
 fn components(samples: &[Sample]) -> usize {

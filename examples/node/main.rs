@@ -69,7 +69,7 @@ struct Args {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 
-    /// Whom to connect to: `lowest:N` or `all`
+    /// Whom to connect to: `auto`, `lowest:N`, `fingers` or `all`
     #[arg(long, value_name = "SELECTION", default_value_t = Selection::default())]
     select: Selection,
 

@@ -91,7 +91,8 @@ impl Discovery {
             Some(last) if free == 0 => order.partition_point(|c| c < last),
             _ => order.len(),
         };
-        let ranges = Vec::from_iter((end > 0).then(|| vec![0..end]));
+        let below = 0..end;
+        let ranges = if below.is_empty() { Vec::new() } else { vec![Vec::from([below])] };
         // With all places taken, what is still to be tried is lower than one of those who took them,
         // and is tried one by one.
         let beyond = Vec::new();
@@ -217,7 +218,7 @@ impl<'a> Ring<'a> {
         let (start, len) = (self.at(from), self.order.len());
         let end = start + (to - from);
         if end <= len {
-            return vec![start..end];
+            return std::iter::once(start..end).collect();
         }
         vec![start..len, 0..end - len]
     }

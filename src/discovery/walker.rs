@@ -41,8 +41,6 @@ pub(super) struct Walker {
     pub(super) own_place: Option<Option<usize>>,
     /// Probes that may run beyond one for every free place, because others are slow.
     hedges: usize,
-    /// When the next hedge is due.
-    hedge_at: Option<Instant>,
     /// Probes started since a place is free.
     started: usize,
     /// This machine has no route to the family: until the renewal, it is left alone.
@@ -137,36 +135,39 @@ impl Discovery {
     /// while they run (RFC 8305 section 5). With all places taken, what is still to be tried is
     /// lower than one of those who took them, and is tried one by one.
     fn start_probes(&mut self, family: Family, plan: &Plan, now: Instant) {
-        let mut running = self.running(family).count();
-        let walker = self.walker(family);
-        if running == 0 {
-            walker.hedges = 0;
+        if self.running(family).next().is_none() {
+            self.walker(family).hedges = 0;
         }
         if !plan.is_free {
-            walker.started = 0;
+            self.walker(family).started = 0;
         }
-        if walker.hedge_at.is_some_and(|at| at <= now) {
-            walker.hedge_at = None;
-            walker.hedges += 1;
-        }
-        let allowed = match walker.doubtful {
-            true => 1,
-            false => plan.at_once.saturating_add(walker.hedges),
-        };
-        while running < allowed {
+        while let Some(hedge) = self.has_slot(family, plan, now) {
             let Some(candidate) = self.next_to_try(family, plan, now) else { break };
             match self.start_probe(&candidate, Purpose::Place, now) {
-                Room::Free => running += 1,
-                Room::Full => {
-                    if !plan.is_free || !self.give_up_slowest(family, now) {
-                        return;
-                    }
-                    running -= 1;
+                Room::Free => {
+                    let walker = self.walker(family);
+                    walker.started += 1;
+                    walker.hedges += usize::from(hedge);
                 }
+                Room::Full if plan.is_free && self.give_up_slowest(family, now) => {}
+                Room::Full => return,
                 Room::Until(at) => return self.wake_at(Some(at)),
             }
         }
-        self.plan_hedge(family, running, plan, now);
+        self.plan_hedge(family, now);
+    }
+
+    /// Whether one more probe may start; and if so, whether it is one that the slowness of the
+    /// others allows.
+    fn has_slot(&mut self, family: Family, plan: &Plan, now: Instant) -> Option<bool> {
+        let running = self.running(family).count();
+        let walker = self.walker(family);
+        let at_once = if walker.doubtful { 1 } else { plan.at_once };
+        if running < at_once.saturating_add(walker.hedges) {
+            return Some(false);
+        }
+        let latest = self.running(family).map(|dial| dial.started).max()?;
+        (latest + self.config.stagger <= now).then_some(true)
     }
 
     /// With all slots taken and more candidates to try, gives up the probe that has waited longest,
@@ -189,18 +190,12 @@ impl Discovery {
         true
     }
 
-    /// Plans the next look: when one more may run beside those under way, and when one of those has
-    /// been silent for so long that a fallback to it has its turn.
-    fn plan_hedge(&mut self, family: Family, running: usize, plan: &Plan, now: Instant) {
+    /// Plans the next look: when one of the probes under way has been silent for so long that another
+    /// candidate, or a fallback to it, has its turn.
+    fn plan_hedge(&mut self, family: Family, now: Instant) {
         let stagger = self.config.stagger;
         let ripe = self.running(family).map(|d| d.started + stagger).filter(|at| *at > now).min();
         self.wake_at(ripe);
-        if running == 0 || self.first_to_try(family, plan, now).is_none() {
-            self.walker(family).hedge_at = None;
-            return;
-        }
-        let at = *self.walker(family).hedge_at.get_or_insert(now + stagger);
-        self.wake_at(Some(at));
     }
 
     fn running(&self, family: Family) -> impl Iterator<Item = &Dial> {
@@ -214,7 +209,6 @@ impl Discovery {
         let first = plan.at_once;
         let walker = self.walker(family);
         let turn = walker.started.checked_sub(first);
-        walker.started += 1;
         // Where one address has no route, another one may have.
         if walker.doubtful || (plan.is_free && turn.is_some_and(|turn| turn % 2 == 1)) {
             let random = self.random_to_try(family, now);
@@ -299,7 +293,15 @@ impl Discovery {
 
     /// Whether a dial to a candidate may start now, as far as the candidate itself is concerned.
     fn may_try(&self, candidate: &Candidate, now: Instant) -> bool {
-        self.dials.of(candidate).is_none()
+        let same_pin = |d: &Dial| {
+            d.candidate.family() == candidate.family() && d.candidate.pinned() == candidate.pinned()
+        };
+        // Several addresses of one peer take one place: one after the other, then.
+        let asked = candidate.pinned().is_some()
+            && self.config.selection != Selection::All
+            && self.dials.iter().any(|(_, dial)| same_pin(dial));
+        !asked
+            && self.dials.of(candidate).is_none()
             && self.table.get(candidate).is_none()
             && self.may_take_place(candidate, now)
             && self.host_has_room(candidate)
@@ -331,7 +333,7 @@ impl Discovery {
 
     /// Whether a pinned peer is verified at another candidate of the family, so that one more
     /// address of it would take no place.
-    fn holds_place(&self, pinned: &PeerId, candidate: &Candidate) -> bool {
+    pub(super) fn holds_place(&self, pinned: &PeerId, candidate: &Candidate) -> bool {
         !matches!(self.config.selection, Selection::All)
             && self.table.candidates_of(pinned).any(|c| c.family() == candidate.family())
     }

@@ -43,9 +43,18 @@ pub struct Node {
     pub joined_at: Option<Instant>,
     pub isolated: Duration,
     isolated_since: Option<Instant>,
-    connections: HashMap<ConnectionId, usize>,
+    /// In the order in which they were opened.
+    connections: Vec<(ConnectionId, usize)>,
     pub dials: usize,
     pub queries: usize,
+}
+
+impl Node {
+    /// Removes a connection, and says to whom it was.
+    fn take_connection(&mut self, id: ConnectionId) -> Option<usize> {
+        let index = self.connections.iter().position(|(open, _)| *open == id)?;
+        Some(self.connections.remove(index).1)
+    }
 }
 
 #[derive(Debug)]
@@ -135,10 +144,9 @@ impl World {
     pub fn stop(&mut self, index: usize) {
         self.nodes[index].up = false;
         self.hosts[index] = Host::Refusing;
-        let open: Vec<_> = self.nodes[index].connections.drain().collect();
         let peer = self.nodes[index].peer;
-        for (id, other) in open {
-            if self.nodes[other].connections.remove(&id).is_some() {
+        for (id, other) in std::mem::take(&mut self.nodes[index].connections) {
+            if self.nodes[other].take_connection(id).is_some() {
                 let now = self.now;
                 self.nodes[other].core.handle_disconnected(id, &peer, true, now);
                 self.drain(other);
@@ -149,6 +157,8 @@ impl World {
     fn new_life(&mut self, index: usize, life: u32) -> Node {
         let peer = identity(index, life);
         self.owner.insert(peer, index);
+        // The ids of dials begin anew with every life.
+        self.aborted.retain(|(node, _)| *node != index);
         let seed = self.rng.u64(..);
         let mut core = Discovery::new(self.config.clone(), peer, seed, self.now);
         core.handle_listen_address(&address(index), self.now);
@@ -163,7 +173,7 @@ impl World {
             joined_at: None,
             isolated: Duration::ZERO,
             isolated_since: None,
-            connections: HashMap::new(),
+            connections: Vec::new(),
             dials: 0,
             queries: 0,
         }
@@ -281,8 +291,8 @@ impl World {
         let id = ConnectionId::new_unchecked(usize::try_from(self.serial).expect("64 bits"));
         let (now, dialler, listener) = (self.now, self.nodes[from].peer, self.nodes[to].peer);
         self.met.insert((from.min(to), from.max(to)), now);
-        self.nodes[from].connections.insert(id, to);
-        self.nodes[to].connections.insert(id, from);
+        self.nodes[from].connections.push((id, to));
+        self.nodes[to].connections.push((id, from));
         let direction = Direction::Dialled(Some(dial));
         self.nodes[from].core.handle_connected(id, listener, &address(to), direction, now);
         let ephemeral = Multiaddr::from(ip(from)).with(Protocol::Tcp(55_555));
@@ -292,8 +302,8 @@ impl World {
     }
 
     fn close_idle(&mut self, node: usize, id: ConnectionId) {
-        let Some(other) = self.nodes[node].connections.remove(&id) else { return };
-        self.nodes[other].connections.remove(&id);
+        let Some(other) = self.nodes[node].take_connection(id) else { return };
+        self.nodes[other].take_connection(id);
         let (now, here, there) = (self.now, self.nodes[node].peer, self.nodes[other].peer);
         self.nodes[node].core.handle_disconnected(id, &there, false, now);
         self.nodes[other].core.handle_disconnected(id, &here, false, now);
