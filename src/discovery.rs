@@ -84,8 +84,6 @@ pub struct Discovery {
     dials: Dials,
     walkers: BTreeMap<Family, Walker>,
     selected: BTreeSet<Candidate>,
-    /// A candidate outside the selection that is to be connected to, so that islands meet.
-    meets: Option<Candidate>,
     /// Peers without an entry that are connected, and had one.
     lingering: HashSet<PeerId>,
     /// Candidates where a connected peer seems to live, to be looked at.
@@ -196,7 +194,6 @@ impl Discovery {
             dials,
             walkers: Family::ALL.map(|family| (family, Walker::default())).into(),
             selected: BTreeSet::new(),
-            meets: None,
             lingering: HashSet::new(),
             hints: BTreeSet::new(),
             disqualified: HashMap::new(),
@@ -327,9 +324,13 @@ impl Discovery {
         lost: bool,
         now: Instant,
     ) {
-        if let Some((connection, true)) = self.connections.close(peer, id) {
-            self.dirty |= self.table.count_of(peer) > 0 || self.lingering.contains(peer);
-            self.note_disconnected(peer, &connection, lost, now);
+        match self.connections.close(peer, id) {
+            Some((connection, true)) => {
+                self.dirty |= self.table.count_of(peer) > 0 || self.lingering.contains(peer);
+                self.note_disconnected(peer, &connection, lost, now);
+            }
+            Some((connection, false)) if lost => self.note_broken(peer, &connection, now),
+            Some(_) | None => {}
         }
     }
 
@@ -501,8 +502,14 @@ impl Discovery {
         self.own.contains(candidate) || candidate.pinned() == Some(&self.local)
     }
 
-    /// Whether a candidate leads to ourselves, as far as we know.
+    /// Whether a candidate leads to ourselves, as far as we know: by itself, or because another
+    /// transport to the same host does.
     fn is_own(&self, candidate: &Candidate) -> bool {
+        self.is_found_own(candidate)
+            || self.order.alternatives(candidate).iter().any(|c| self.is_found_own(c))
+    }
+
+    fn is_found_own(&self, candidate: &Candidate) -> bool {
         self.is_own_address(candidate)
             || self.tracks.get(candidate).is_some_and(|t| t.itself.is_some())
     }

@@ -581,3 +581,101 @@ fn a_silent_better_transport_holds_its_fallback_up_for_a_stagger() {
     world.source("/dns4/peers.example./udp/4001/quic-v1|/tcp/4001");
     world.until(Duration::from_millis(300), "by TCP", |w| w.selected() == [peer]);
 }
+
+#[test]
+fn a_peer_connected_from_elsewhere_is_met_once_and_not_for_ever() {
+    let (mut world, peers) = World::with_peers(lowest(1), 5);
+    for (n, peer) in peers.iter().enumerate().skip(1) {
+        world.accept(*peer, &format!("/ip4/172.16.0.{n}/tcp/5"));
+    }
+    world.run(secs(3_600));
+    assert!(world.dials.len() < 400, "{} dials", world.dials.len());
+
+    // Nor is one that answers with another key every time.
+    let (mut world, _) = World::with_peers(lowest(1), 2);
+    world.set(ip(2), Host::Alternates((0..9_973).map(|_| PeerId::random()).collect()));
+    world.run(secs(1_800));
+    assert!(world.dials_to(ip(2)) < 200, "{} dials", world.dials_to(ip(2)));
+}
+
+#[test]
+fn one_address_without_a_route_starts_no_probes_that_nobody_wants() {
+    let (mut world, _) = World::with_peers(lowest(3), 200);
+    world.idle = None;
+    world.set(ip(1), Host::NoRoute);
+    for n in 5..=200 {
+        world.set(ip(n), Host::Silent);
+    }
+    world.run(secs(3_600));
+    assert!(world.dials.len() < 400, "{} dials", world.dials.len());
+    assert!(world.aborted < 120, "{} aborted", world.aborted);
+}
+
+#[test]
+fn a_lone_host_with_two_transports_is_alone_whichever_of_them_finds_itself() {
+    for source in [
+        "/dns4/peers.example./tcp/4001|/udp/4001/quic-v1",
+        "/dns4/peers.example./udp/4001/quic-v1|/tcp/4001",
+    ] {
+        let mut world = World::new(lowest(3));
+        world.name(&[ip(1)]);
+        world.set(ip(1), Host::Lives(world.local));
+        world.source(source);
+        world.run(secs(1_800));
+        assert_eq!(world.core.status(), Status::Alone, "{source}");
+        assert!(world.dials.len() < 20, "{} dials", world.dials.len());
+    }
+}
+
+#[test]
+fn a_connected_peer_that_lost_its_entry_to_a_balancer_is_told_gone_in_the_end() {
+    let (mut world, peers) = World::with_peers(lowest(1), 2);
+    world.idle = None;
+    world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
+    let other = world.live(ip(1));
+    world.core.handle_observed(&at(ip(1)), other, world.now);
+    world
+        .until(secs(120), "shared", |w| w.count(|e| matches!(e, Event::SharedAddress { .. })) == 1);
+    world.lose(peers[0]);
+    world.run(secs(1));
+    assert_eq!(world.count(|e| matches!(e, Event::Gone { peer } if *peer == peers[0])), 1);
+}
+
+#[test]
+fn a_replaced_identity_is_told_even_if_its_successor_is_known_by_a_pin() {
+    let (mut world, peers) = World::with_peers(lowest(3), 1);
+    world.until(secs(5), "joined", joined);
+    world.run(secs(15));
+    let new = world.live(ip(1));
+    world.source(&format!("/ip4/10.0.0.1/tcp/4001/p2p/{new}"));
+    world.run(secs(300));
+    let replaced = |e: &Event| matches!(e, Event::Replaced { old, .. } if *old == peers[0]);
+    assert_eq!(world.count(replaced), 1);
+}
+
+#[test]
+fn all_and_pinned_candidates_are_not_held_up_by_silent_ones_either() {
+    let (mut world, _) = silent_below(Config::new().with_selection(Selection::All), 500, 500);
+    world.until(secs(15), "somebody", joined);
+
+    let mut world = World::new(lowest(3));
+    for n in 1..=200 {
+        let peer = PeerId::random();
+        world.set(nth(n), if n <= 180 { Host::Silent } else { Host::Lives(peer) });
+        world.source(&format!("{}/p2p/{peer}", at(nth(n))));
+    }
+    world.until(secs(9), "somebody", joined);
+}
+
+#[test]
+fn the_loss_of_one_connection_of_several_is_looked_into() {
+    let (mut world, peers) = World::with_peers(lowest(1), 2);
+    world.idle = None;
+    world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
+    world.run(secs(20));
+    world.accept(peers[0], "/ip4/172.16.0.1/tcp/5");
+    let new = world.live(ip(1));
+    let id = world.connections[0].0;
+    world.close(id, peers[0], true);
+    world.until(secs(10), "replaced", |w| w.selected() == [new]);
+}

@@ -275,7 +275,7 @@ impl Discovery {
     /// be refused, so that it is probed, or left alone where probes are not wanted.
     fn expect_again(&self, candidate: &Candidate, peer: PeerId) -> Option<Expect> {
         let connected = self.connections.is_connected(&peer);
-        let connect = self.selected.contains(candidate) || self.meets.as_ref() == Some(candidate);
+        let connect = self.selected.contains(candidate);
         let probe = self.config.identify == Identify::Probe && !candidate.is_relayed();
         match (connected, probe) {
             (true, true) => Some(Expect::Probe),
@@ -348,15 +348,12 @@ impl Discovery {
         let outside: Vec<Candidate> =
             self.order.iter().filter(|c| self.is_repair(c, now)).cloned().collect();
         let Some(candidate) = self.rng.choice(&outside) else { return };
-        // To meet somebody means to connect, or islands would not grow together.
-        self.meets = Some(candidate.clone());
         match self.table.get(candidate) {
-            Some(_) => self.table.check_at(candidate, now),
+            Some(_) => self.meet(candidate, now),
             None => {
                 self.start_probe(candidate, Purpose::Repair, now);
             }
         }
-        self.dirty = true;
     }
 
     /// Whether to meet a candidate would tell something: it is outside the selection, not

@@ -1,6 +1,6 @@
 //! All candidates of all sources in order, and what is known of each.
 
-use std::{collections::HashMap, net::IpAddr, time::Duration};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
 use libp2p_identity::PeerId;
 
@@ -37,6 +37,8 @@ pub enum CandidateState {
 pub(super) struct Order {
     sorted: Vec<Candidate>,
     preferred: HashMap<Candidate, Candidate>,
+    /// The transports to one host, of each of them, where a source names several.
+    alternatives: HashMap<Candidate, Arc<[Candidate]>>,
 }
 
 impl Order {
@@ -51,7 +53,14 @@ impl Order {
         sorted.dedup();
         sorted.truncate(most);
         preferred.retain(|_, better| sorted.binary_search(better).is_ok());
-        Self { sorted, preferred }
+        let alternatives = alternatives(&preferred);
+        Self { sorted, preferred, alternatives }
+    }
+
+    /// The transports to the candidate's host that its source names, itself among them; none if
+    /// there is but one.
+    pub(super) fn alternatives(&self, candidate: &Candidate) -> &[Candidate] {
+        self.alternatives.get(candidate).map_or(&[], |group| group)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -95,6 +104,28 @@ impl Order {
     pub(super) fn preferred_to(&self, candidate: &Candidate) -> Option<&Candidate> {
         self.preferred.get(candidate)
     }
+}
+
+/// Groups candidates that lead to each other by preference.
+fn alternatives(preferred: &HashMap<Candidate, Candidate>) -> HashMap<Candidate, Arc<[Candidate]>> {
+    let mut groups: HashMap<&Candidate, Vec<Candidate>> = HashMap::new();
+    for candidate in preferred.keys() {
+        let mut best = candidate;
+        // A chain is as long as a source has transports; two sources may contradict each other.
+        for _ in 0..preferred.len() {
+            match preferred.get(best) {
+                Some(better) => best = better,
+                None => break,
+            }
+        }
+        groups.entry(best).or_insert_with(|| vec![best.clone()]).push(candidate.clone());
+    }
+    let mut alternatives = HashMap::new();
+    for group in groups.into_values() {
+        let group: Arc<[Candidate]> = group.into();
+        alternatives.extend(group.iter().map(|c| (c.clone(), group.clone())));
+    }
+    alternatives
 }
 
 impl Discovery {

@@ -8,7 +8,7 @@ use web_time::Instant;
 use super::{
     DialFailure, Discovery, Output,
     connections::Connection,
-    dials::{Dial, Expect},
+    dials::{Dial, Expect, Purpose, Room},
     sources::back_off,
 };
 use crate::{
@@ -50,14 +50,23 @@ impl Discovery {
                     Expect::Peer(_) | Expect::Anyone => Proved::Dial,
                 };
                 self.identify(candidate, peer, how, now);
-                if self.meets.as_ref() == Some(candidate) {
-                    self.table.check_at(candidate, now);
+                if dial.purpose == Purpose::Repair && dial.expect == Expect::Probe {
+                    self.meet(candidate, now);
                 }
             }
             DialFailure::OwnAddress => self.find_itself(candidate, now),
             DialFailure::Busy => self.postpone(candidate, now),
             DialFailure::Denied(cause) => self.deny(candidate, Failure::Denied(cause), now),
             DialFailure::Failed(failure) => self.miss(candidate, failure, now),
+        }
+    }
+
+    /// To meet somebody means to connect, or islands would not grow together.
+    pub(super) fn meet(&mut self, candidate: &Candidate, now: Instant) {
+        let Some(peer) = self.table.get(candidate).map(|e| e.peer) else { return };
+        let free = self.dials.room(Purpose::Repair, now) == Room::Free;
+        if free && self.dials.of(candidate).is_none() && !self.connections.is_connected(&peer) {
+            self.start_dial(candidate, Expect::Peer(peer), Purpose::Repair, now);
         }
     }
 
@@ -179,7 +188,8 @@ impl Discovery {
         self.tracks.succeed(candidate);
         self.lingering.remove(&peer);
         self.walker(candidate.family()).note_route();
-        if old != Some(peer) && !known {
+        let replaced = old.is_some_and(|old| old != peer);
+        if replaced || (old.is_none() && !known) {
             self.tell_entered(candidate, old, peer, how);
         }
     }
@@ -261,8 +271,9 @@ impl Discovery {
             return;
         }
         // A peer that is connected lives, though not there: nobody is to be told to drop it.
-        let peer = entry.map(|e| e.peer).filter(|p| !self.connections.is_connected(p));
+        let peer = entry.map(|e| e.peer);
         let gone = peer.is_some_and(|p| self.note_gone(&p));
+        let peer = peer.filter(|p| !self.connections.is_connected(p));
         let address = candidate.address().clone();
         match told {
             false => self.tell(Event::SharedAddress { address, peer, gone }),
@@ -370,6 +381,19 @@ impl Discovery {
             .collect();
         for candidate in live {
             self.table.touch(&candidate, now);
+            self.walker(candidate.family()).note_route();
+        }
+    }
+
+    /// One of several connections to a peer broke: whether it still lives where that one led is to be
+    /// found out.
+    pub(super) fn note_broken(&mut self, peer: &PeerId, connection: &Connection, now: Instant) {
+        let led_to = |c: &&Candidate| connection.is_at(c) && !self.connections.is_live_at(peer, c);
+        let candidates: Vec<_> = self.table.candidates_of(peer).filter(led_to).cloned().collect();
+        for candidate in candidates {
+            let soon = now + self.jitter(self.config.retry_base);
+            self.table.check_at(&candidate, soon);
+            self.dirty = true;
         }
     }
 

@@ -115,7 +115,9 @@ impl Discovery {
     /// Aborts the probes whose outcome no longer matters, because the places are taken by others.
     fn abort_needless(&mut self, family: Family, plan: &Plan, now: Instant) {
         let order = self.order.family(family);
-        let wanted = |c| plan.wants(order, c) && self.may_take_place(c, now);
+        let better_known =
+            |c| self.order.preferred_to(c).is_some_and(|better| self.table.get(better).is_some());
+        let wanted = |c| plan.wants(order, c) && self.may_take_place(c, now) && !better_known(c);
         let mut needless: Vec<DialId> = self
             .dials
             .iter()
@@ -176,7 +178,7 @@ impl Discovery {
     fn give_up_slowest(&mut self, family: Family, now: Instant) -> bool {
         let silent = |d: &Dial| {
             d.purpose == Purpose::Place
-                && d.expect == Expect::Probe
+                && d.expect != Expect::Anyone
                 && d.candidate.family() == family
                 && self.tracks.get(&d.candidate).is_none_or(|t| t.failed.is_none())
         };
@@ -206,11 +208,12 @@ impl Discovery {
     /// Takes the next candidate: the lowest one; but while a place is free, a random one every
     /// second time, so that a row of silent ones at the start cannot keep us out for long.
     fn next_to_try(&mut self, family: Family, plan: &Plan, now: Instant) -> Option<Candidate> {
-        let first = plan.at_once;
+        let first = plan.at_once.min(self.config.limits.concurrent_probes.get());
         let walker = self.walker(family);
         let turn = walker.started.checked_sub(first);
         // Where one address has no route, another one may have.
-        if walker.doubtful || (plan.is_free && turn.is_some_and(|turn| turn % 2 == 1)) {
+        let odd = walker.doubtful || turn.is_some_and(|turn| turn % 2 == 1);
+        if plan.is_free && odd {
             let random = self.random_to_try(family, now);
             if random.is_some() {
                 return random;
@@ -304,6 +307,7 @@ impl Discovery {
             && self.dials.of(candidate).is_none()
             && self.table.get(candidate).is_none()
             && self.may_take_place(candidate, now)
+            && self.has_turn(candidate, now)
             && self.host_has_room(candidate)
     }
 
@@ -314,9 +318,11 @@ impl Discovery {
                 && !self.is_disqualified(pinned, now)
                 && !self.holds_place(pinned, candidate)
         };
+        let others = self.order.alternatives(candidate).iter().filter(|c| *c != candidate);
+        // What once led to ourselves is tried again, but not by its other transports.
         !self.is_own_address(candidate)
+            && !others.into_iter().any(|c| self.is_found_own(c))
             && candidate.pinned().is_none_or(wanted)
-            && self.has_turn(candidate, now)
     }
 
     /// Whether a candidate is to be tried at all: a fallback has its turn when the better transport
