@@ -59,6 +59,10 @@ mod upper;
 /// instead of the record's. Without `/tcp` or `/udp` it goes on top of what carries it:
 /// `srv:OWNER/tls/ws` is `/tcp/PORT/tls/ws`. Priority and weight do not matter.
 ///
+/// Where an answer is truncated and its records agree on one port, the A and AAAA records at
+/// `OWNER` without its leading `_` labels are looked up and get that port. TLS names for what only
+/// these name are that host's, and the result still counts as a part of what there is.
+///
 /// # Several transports
 ///
 /// Where a host is reachable by several transports, they are written in order of preference with
@@ -129,6 +133,18 @@ pub(crate) struct Srv {
     /// In order of preference. Not empty.
     pub(crate) tails: Vec<Tail<SrvPort>>,
     pub(crate) pin: Option<PeerId>,
+}
+
+impl Srv {
+    /// The name of what offers the service: the owner without the labels of service and protocol in
+    /// front (RFC 2782), absolute if the owner is. `None` where nothing is left.
+    pub(crate) fn host(&self) -> Option<Name> {
+        let labels = self.owner.iter().skip_while(|label| label.starts_with(b"_"));
+        // Labels that made a name make a shorter one.
+        let mut host = Name::from_labels(labels).ok().filter(|host| !host.is_root())?;
+        host.set_fqdn(self.owner.is_fqdn());
+        Some(host)
+    }
 }
 
 /// Which address records are looked up.

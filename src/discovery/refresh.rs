@@ -16,7 +16,7 @@ use crate::{
     config::Limits,
     record::{self, Dropped, Glue, Section, Why},
     resolver::{Answer, LookupError, Proof, Query},
-    source::{Dnsaddr, Families, Host, Kind, Source, Srv, SrvPort, Tail},
+    source::{Dnsaddr, Families, Host, Kind, Source, Srv, Tail},
 };
 
 mod hosts;
@@ -61,7 +61,7 @@ struct Step {
 enum Task {
     /// Addresses of the host that [`Hosts`] knows by this name.
     Addresses(Name),
-    Targets(Vec<Tail<SrvPort>>, Option<PeerId>),
+    Targets(Srv),
     /// Entries that end in this id, if there is one, at this depth of recursion.
     Entries(Option<PeerId>, usize),
 }
@@ -114,9 +114,9 @@ impl Refresh {
                 this.tally.positive = true;
             }
             Kind::Host(host) => this.host(host),
-            Kind::Srv(Srv { owner, tails, pin }) => {
-                let query = Query::new(owner.clone(), RecordType::SRV);
-                this.ask(query, Task::Targets(tails.clone(), *pin));
+            Kind::Srv(srv) => {
+                let query = Query::new(srv.owner.clone(), RecordType::SRV);
+                this.ask(query, Task::Targets(srv.clone()));
             }
             Kind::Dnsaddr(dnsaddr) => this.dnsaddr(dnsaddr, 0),
         }
@@ -170,8 +170,12 @@ impl Refresh {
                 let addresses = self.bounded(addresses, &step.query);
                 self.hosts.add_ips(host, addresses);
             }
-            Task::Targets(tails, pin) => {
-                self.targets(&step.query, answer, section.records, &tails, pin)
+            Task::Targets(srv) => {
+                let targets = record::targets(section.records);
+                if !answer.complete {
+                    self.complete(&srv, &targets);
+                }
+                self.targets(&step.query, answer, targets, &srv);
             }
             Task::Entries(peer, depth) => self.entries(&step.query, section.records, peer, depth),
         }
@@ -201,19 +205,40 @@ impl Refresh {
         self.plan(step);
     }
 
+    /// Plans to complete SRV records of which some were cut off: many times as many address records
+    /// fit into an answer. They carry no port, so all records that came must agree on one.
+    ///
+    /// The result still counts as a part. An address record may be of another endpoint than an SRV
+    /// record, and nothing says that one of each endpoint is there.
+    fn complete(&mut self, srv: &Srv, targets: &BTreeSet<(Name, u16)>) {
+        let ports: BTreeSet<_> = targets.iter().map(|(_, port)| *port).collect();
+        let mut ports = ports.into_iter();
+        let (Some(port), None, Some(host)) = (ports.next(), ports.next(), srv.host()) else {
+            return;
+        };
+        // A port of 0 is told with the record that has it.
+        let tails = srv.tails.iter().filter_map(|tail| tail.at(port)).map(Some);
+        let suffixes = self.suffixes(tails, &host, srv.pin);
+        if !suffixes.is_empty() {
+            self.hosts.add_whole(host.clone(), suffixes);
+            // Before the look-ups of targets, since these may use up what the limit allows.
+            self.look_up(&host, Families::Both);
+        }
+    }
+
     /// Takes SRV records: their targets with the glue that came along, or else by look-ups.
     fn targets(
         &mut self,
         query: &Query,
         answer: &Answer,
-        records: Vec<&Record>,
-        tails: &[Tail<SrvPort>],
-        pin: Option<PeerId>,
+        targets: BTreeSet<(Name, u16)>,
+        srv: &Srv,
     ) {
         let mut glue = Glue::of(answer);
         let mut looked_up = BTreeSet::new();
-        for (target, port) in self.bounded(record::targets(records), query) {
-            let suffixes = self.suffixes(tails.iter().map(|tail| tail.at(port)), &target, pin);
+        for (target, port) in self.bounded(targets, query) {
+            let tails = srv.tails.iter().map(|tail| tail.at(port));
+            let suffixes = self.suffixes(tails, &target, srv.pin);
             if suffixes.is_empty() {
                 continue;
             }

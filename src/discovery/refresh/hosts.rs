@@ -31,6 +31,8 @@ struct Host {
     asked: Vec<RecordType>,
     ips: BTreeSet<IpAddr>,
     uses: BTreeSet<Use>,
+    /// Whether it stands for all the targets of SRV records, whose own names say more.
+    whole: bool,
 }
 
 /// One record's, or the source's, way to reach a host.
@@ -51,6 +53,12 @@ impl Hosts {
         let types = families.record_types();
         let [v4, v6] = [RecordType::A, RecordType::AAAA].map(|family| types.contains(&family));
         self.by_name.entry(name).or_default().uses.insert(Use { v4, v6, suffixes });
+    }
+
+    /// Adds the host that has the addresses of all targets of a source's SRV records.
+    pub(super) fn add_whole(&mut self, name: Name, suffixes: Vec<Multiaddr>) {
+        self.by_name.entry(name.clone()).or_default().whole = true;
+        self.add_use(name, Families::Both, suffixes);
     }
 
     pub(super) fn add_ips(&mut self, name: Name, ips: BTreeSet<IpAddr>) {
@@ -107,6 +115,12 @@ impl Hosts {
         for host in self.by_name.values() {
             for &ip in &host.ips {
                 by_address.entry(ip.to_canonical()).or_default().push((host, ip));
+            }
+        }
+        for hosts in by_address.values_mut() {
+            // Else one endpoint would be two candidates, which differ by the name for TLS.
+            if hosts.iter().any(|(host, _)| !host.whole) {
+                hosts.retain(|(host, _)| !host.whole);
             }
         }
         by_address

@@ -15,6 +15,7 @@ use crate::resolver::{Nothing, NothingKind};
 mod alias;
 mod dnsaddr;
 mod host;
+mod partial;
 mod service;
 
 const P: &str = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
@@ -140,6 +141,7 @@ proptest! {
         records in proptest::collection::vec(record(), 0..30),
         seed in any::<u64>(),
         most in 1usize..8,
+        complete: bool,
     ) {
         let limits = limits(|l| {
             l.records_per_answer = NonZeroUsize::new(most).unwrap();
@@ -152,7 +154,8 @@ proptest! {
             let mut asked = Vec::new();
             while let Some((step, query)) = refresh.poll_query() {
                 let answer = Answer::new(query.name.clone(), records.to_vec())
-                    .with_additionals(records.to_vec());
+                    .with_additionals(records.to_vec())
+                    .with_complete(complete);
                 asked.push(query);
                 refresh.handle_result(step, Ok(answer));
             }
