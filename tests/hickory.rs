@@ -177,8 +177,8 @@ fn targets(answer: &Answer) -> HashSet<String> {
     answer.records.iter().filter_map(target).collect()
 }
 
-/// The target of an SRV record may not be compressed (RFC 2782): with a compressed owner a record has
-/// 57 bytes here, else 93. Even with room for an uncompressed glue record of 53 bytes for each, 448
+/// The target of an SRV record may not be compressed (RFC 2782): with a compressed owner a record
+/// has 57 bytes here, else 93. Even with room for an uncompressed glue record of 53 bytes for each, 448
 /// fit into a message; of this server's, more than 700 without glue.
 #[tokio::test]
 async fn a_thousand_srv_records_are_returned_in_part() {
