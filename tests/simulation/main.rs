@@ -78,8 +78,9 @@ fn whatever_happened_before_all_agree_on_the_lowest() {
 }
 
 /// With common views and common reach, selection alone makes one component, however many of the
-/// lowest are dead or silent. The bound: each silent one keeps one of twelve slots for two seconds
-/// until somebody answers. Fails without the random slot, or without `give_up_slowest`.
+/// lowest are dead or silent. The bound: one more is tried with every stagger of a quarter of a
+/// second, and a silent one keeps one of twelve slots for two seconds. Fails without
+/// `give_up_slowest`.
 #[test]
 fn the_lowest_may_all_be_dead_or_silent() {
     for host in [Host::Refusing, Host::Silent] {
@@ -89,40 +90,43 @@ fn the_lowest_may_all_be_dead_or_silent() {
                 world.hosts[node] = host;
                 world.nodes[node].up = false;
             }
-            let limit = secs(30 + 4 * down as u64);
+            let limit = secs(10 + down as u64 / 2);
             world.until(limit, &format!("{down} {host:?}"), |w| w.all_joined());
             world.until(secs(300), "one component", |w| w.components_by_selection() == 1);
         }
     }
 }
 
-/// Two islands of 50 that cannot reach each other, but for some nodes that reach both: selection
-/// alone may leave them apart; the island repair joins them. Fails with `repair` switched off.
+/// Two islands of 50 that cannot reach each other, but for some nodes of the second that reach both:
+/// selection alone leaves them apart, since the bridges select the lowest of the first, and nobody
+/// selects the bridges. The island repair joins them. Fails with `repair` switched off.
 #[test]
 fn islands_find_each_other_by_their_bridges() {
     for bridges in [1, 5, 10] {
         with_seeds(4, |seed| {
             let mut world = World::new(100, lowest(3), seed);
             world.reach = Box::new(move |a, b| {
-                // The bridges are the highest, so that nobody selects them.
-                let island = |n: usize| n % 2;
+                let island = |n: usize| n < 50;
                 let bridge = |n: usize| n >= 100 - bridges;
                 bridge(a) || bridge(b) || island(a) == island(b)
             });
-            world.run(secs(120));
-            let start = world.start;
-            let limit = secs(if bridges == 1 { 600 } else { 240 });
+            // Until all have found their lowest, some select a bridge that they met by chance.
+            world.until(secs(180), "two islands", |w| w.components_by_selection() == 2);
+            world.run(secs(15));
+            let start = world.now;
+            let limit = secs(if bridges == 1 { 900 } else { 300 });
             world.until(limit, "one component of all connections", |w| {
                 w.components_by_connections(start) == 1
             });
-            let repairs = world.nodes.iter().map(|n| n.dials).sum::<usize>() / 100;
-            assert!(repairs < 120, "{repairs} dials a node");
+            let dials = world.nodes.iter().map(|n| n.dials).sum::<usize>() / 100;
+            assert!(dials < 180, "{dials} dials a node");
         });
     }
 }
 
 /// Views of 40 in a hundred, answers cut to a random part, and samples of eight, are no reason to
-/// fall apart. Fails with `Lowest(1)` and the repair switched off.
+/// fall apart. (With these seeds it holds without the island repair, too: what answers name over time
+/// is enough.)
 #[test]
 fn partial_views_are_one_component_in_the_end() {
     for view in [View::Percent(40), View::Cut(40), View::Sample(8)] {
