@@ -53,6 +53,7 @@ impl Survey {
         let silence = args.timeout / 2;
         let mut survey = Self::new(args, silence)?;
         let progress = Progress::new(0, "decided");
+        // The time that the user gives: what is not decided by then is told as it stands.
         let deadline = tokio::time::sleep(args.timeout);
         tokio::pin!(deadline);
         let mut ticks = tokio::time::interval(LOOK);

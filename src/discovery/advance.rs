@@ -1,9 +1,6 @@
 //! One step of the core: what is due is done, in the order of the data flow.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use libp2p_identity::PeerId;
 use web_time::Instant;
@@ -378,11 +375,8 @@ impl Discovery {
 
     /// Looks up earlier than planned, because a selected peer was lost or nobody is verified.
     pub(super) fn hasten(&mut self) {
-        let least = self.config.min_refresh;
         for source in self.sources.values_mut() {
-            let by_size =
-                Duration::from_millis(10) * u32::try_from(source.members.len()).unwrap_or(u32::MAX);
-            source.hasten(least.max(by_size));
+            source.hasten(Schedule::least(&self.config, source.members.len()));
         }
     }
 }

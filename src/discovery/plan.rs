@@ -93,10 +93,11 @@ impl Discovery {
         };
         let below = 0..end;
         let ranges = if below.is_empty() { Vec::new() } else { vec![Vec::from([below])] };
+        let beyond = Vec::new();
         // With all places taken, what is still to be tried is lower than one of those who took them,
         // and is tried one by one.
-        let beyond = Vec::new();
-        Plan { selected, ranges, beyond, is_free: free > 0, at_once: free.max(1) }
+        let at_once = free.max(1);
+        Plan { selected, ranges, beyond, is_free: free > 0, at_once }
     }
 
     /// The successors at distance 1, 2, 4, … on the ring of the family's candidates.

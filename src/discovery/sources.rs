@@ -253,6 +253,12 @@ impl SourceState {
 pub(super) struct Schedule;
 
 impl Schedule {
+    /// The least time between two look-ups that so many records answer.
+    pub(super) fn least(config: &Config, records: usize) -> Duration {
+        let by_size = Duration::from_millis(10) * u32::try_from(records).unwrap_or(u32::MAX);
+        by_size.max(config.min_refresh)
+    }
+
     /// After an answer: at its TTL, but at least the configured minimum and a hundredth of a second
     /// for each record, and at most the configured maximum; later by up to a fifth, so that nodes
     /// that started together do not ask together.
@@ -262,8 +268,7 @@ impl Schedule {
         records: usize,
         rng: &mut fastrand::Rng,
     ) -> Duration {
-        let by_size = Duration::from_millis(10) * u32::try_from(records).unwrap_or(u32::MAX);
-        let least = ttl.max(config.min_refresh).max(by_size).min(config.max_refresh);
+        let least = ttl.max(Self::least(config, records)).min(config.max_refresh);
         let jitter = rng.f64() * 0.2;
         if least.mul_f64(1.2) <= config.max_refresh {
             least.mul_f64(1.0 + jitter)

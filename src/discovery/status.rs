@@ -11,7 +11,7 @@ use crate::{
 impl Discovery {
     pub(super) fn update_status(&mut self, now: Instant) {
         let live = self.has_live_peer(now);
-        let joined_until = self.joined_until();
+        let joined_until = if live { None } else { self.joined_until() };
         let joined = live || joined_until.is_some_and(|until| until > now);
         let others = self.order.iter().any(|c| !self.is_own(c));
         self.note_deserted(others && !joined, now);
@@ -22,7 +22,7 @@ impl Discovery {
         if std::mem::take(&mut self.stale_listed) {
             self.listed_now = self.compute_listed();
         }
-        if joined && !live {
+        if joined {
             self.wake_at(joined_until);
         }
         let listed = self.listed_now;
