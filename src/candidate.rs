@@ -95,10 +95,22 @@ impl Candidate {
 
     /// The IP address, unless the family is [`Family::Other`].
     pub fn ip(&self) -> Option<IpAddr> {
-        match self.0.key.family {
-            Family::V4 | Family::V6 => ip_of(&self.0.address),
+        let OrderKey { family, ip, .. } = self.0.key;
+        match family {
+            Family::V4 => u32::try_from(ip).ok().map(|ip| IpAddr::V4(ip.into())),
+            Family::V6 => Some(IpAddr::V6(ip.into())),
             Family::Other => None,
         }
+    }
+
+    /// Whether somebody else holds the same content.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// Whether two are equal, pins left aside.
+    pub(crate) fn is_at_address_of(&self, other: &Self) -> bool {
+        self.0.key == other.0.key && self.0.address == other.0.address
     }
 
     /// The same address without a pin.
@@ -121,9 +133,7 @@ impl Candidate {
     /// Whether both lead to the same place. A relayed address leads to the peer at its end, so that
     /// there the pin is a part of the address.
     pub(crate) fn is_same_place(&self, other: &Self) -> bool {
-        self.0.key == other.0.key
-            && self.0.address == other.0.address
-            && (self.0.pinned == other.0.pinned || !self.is_relayed())
+        self.is_at_address_of(other) && (self.0.pinned == other.0.pinned || !self.is_relayed())
     }
 
     /// Whether it sorts before all candidates at an IP address.
@@ -144,9 +154,7 @@ impl Candidate {
 impl PartialEq for Candidate {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
-            || (self.0.key == other.0.key
-                && self.0.address == other.0.address
-                && self.0.pinned == other.0.pinned)
+            || (self.is_at_address_of(other) && self.0.pinned == other.0.pinned)
     }
 }
 
@@ -160,6 +168,9 @@ impl PartialOrd for Candidate {
 
 impl Ord for Candidate {
     fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ordering::Equal;
+        }
         let (a, b) = (&*self.0, &*other.0);
         a.key
             .cmp(&b.key)

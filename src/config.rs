@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use libp2p_core::Multiaddr;
 
-use crate::{filter::Filter, selection::Selection};
+use crate::{filter::Filter, pool::Pool, selection::Selection};
 
 /// How the identity behind an address without a pin is learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -29,6 +29,10 @@ pub enum Identify {
 ///
 /// Durations are kept between a millisecond and a year; where one is the pace of something, a year
 /// turns it off.
+///
+/// Nodes in one process whose configurations are clones of one another share what they know of
+/// addresses, as far as they know the same: a thousand of them take little more memory for the
+/// addresses of a cluster than one.
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) selection: Selection,
@@ -48,6 +52,7 @@ pub struct Config {
     pub(crate) retry_base: Duration,
     pub(crate) retry_cap: Duration,
     pub(crate) seed: Option<u64>,
+    pub(crate) pool: Pool,
 }
 
 /// Bounds on everything that DNS or a remote can make the crate hold or do.
@@ -91,6 +96,7 @@ impl Default for Config {
             retry_base: Duration::from_secs(1),
             retry_cap: Duration::from_secs(300),
             seed: None,
+            pool: Pool::default(),
         }
     }
 }

@@ -244,6 +244,7 @@ impl Discovery {
     /// Changes the selection. Connections to peers that are no longer selected are left alone.
     pub fn set_selection(&mut self, selection: Selection) {
         self.config.selection = selection;
+        self.replan();
         self.dirty = true;
     }
 
@@ -268,7 +269,12 @@ impl Discovery {
     /// stay in the table. For peers that complete the handshake and are of no use.
     pub fn disqualify(&mut self, peer: PeerId, until: Instant) {
         self.disqualified.insert(peer, until);
+        self.replan();
         self.dirty = true;
+    }
+
+    fn replan(&mut self) {
+        self.walkers.values_mut().for_each(Walker::replan);
     }
 
     /// Takes the result of a look-up.
@@ -396,6 +402,7 @@ impl Discovery {
         self.stale_listed = true;
         for walker in self.walkers.values_mut() {
             walker.own_place = None;
+            walker.replan();
         }
     }
 

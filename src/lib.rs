@@ -35,6 +35,7 @@ mod handler;
 #[cfg_attr(docsrs, doc(cfg(feature = "kad")))]
 pub mod kad;
 mod peers;
+mod pool;
 mod record;
 pub mod resolver;
 mod selection;

@@ -46,9 +46,15 @@ pub(crate) struct PeerTable {
     entries: BTreeMap<Candidate, VerifiedPeer>,
     by_peer: HashMap<PeerId, BTreeSet<Candidate>>,
     checks: BTreeSet<(Instant, Candidate)>,
+    version: u64,
 }
 
 impl PeerTable {
+    /// Differs whenever it is another peer that an entry names, or another set of entries.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -83,7 +89,14 @@ impl PeerTable {
         now: Instant,
         check_at: Instant,
     ) {
-        let first_verified = self.remove(candidate).map_or(now, |e| e.first_verified);
+        let version = self.version;
+        let old = self.remove(candidate);
+        if old.as_ref().is_some_and(|old| old.peer == peer) {
+            self.version = version;
+        } else {
+            self.version = version + 1;
+        }
+        let first_verified = old.map_or(now, |e| e.first_verified);
         self.checks.insert((check_at, candidate.clone()));
         self.by_peer.entry(peer).or_default().insert(candidate.clone());
         let entry = VerifiedPeer {
@@ -102,6 +115,7 @@ impl PeerTable {
     /// Removes the entry of a candidate.
     pub(crate) fn remove(&mut self, candidate: &Candidate) -> Option<VerifiedPeer> {
         let entry = self.entries.remove(candidate)?;
+        self.version += 1;
         self.checks.remove(&(entry.check_at, candidate.clone()));
         if let Some(candidates) = self.by_peer.get_mut(&entry.peer) {
             candidates.remove(candidate);

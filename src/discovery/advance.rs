@@ -1,6 +1,6 @@
 //! One step of the core: what is due is done, in the order of the data flow.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use libp2p_identity::PeerId;
 use web_time::Instant;
@@ -23,13 +23,14 @@ use crate::{
 const LOST_AFTER: u32 = 3;
 /// How much more rarely an entry is verified that is not selected.
 const UNSELECTED: u32 = 10;
+/// How many random candidates are looked at before all of them are.
+const RANDOM_TRIES: usize = 8;
 
 impl Discovery {
     /// Does all that is due.
     pub(super) fn advance(&mut self, now: Instant) {
         self.wake = None;
-        self.disqualified.retain(|_, until| *until > now);
-        self.wake_at(self.disqualified.values().min().copied());
+        self.forgive(now);
         self.expire_dials(now);
         self.refresh_sources(now);
         if std::mem::take(&mut self.stale_order) {
@@ -51,6 +52,16 @@ impl Discovery {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
+    }
+
+    /// Lets those be selected again that were disqualified for long enough.
+    fn forgive(&mut self, now: Instant) {
+        let before = self.disqualified.len();
+        self.disqualified.retain(|_, until| *until > now);
+        if self.disqualified.len() < before {
+            self.replan();
+        }
+        self.wake_at(self.disqualified.values().min().copied());
     }
 
     fn expire_dials(&mut self, now: Instant) {
@@ -92,7 +103,9 @@ impl Discovery {
     }
 
     fn finish_refresh(&mut self, id: u64, now: Instant) {
-        let Some(outcome) = self.sources.get_mut(&id).and_then(|s| s.finish(now)) else {
+        let Some(outcome) =
+            self.sources.get_mut(&id).and_then(|s| s.finish(&self.config.pool, now))
+        else {
             return;
         };
         self.cancel_lookups(id);
@@ -170,7 +183,14 @@ impl Discovery {
         let by_dns = !source.source.is_static();
         let mut rejected = BTreeMap::new();
         let mut passed = Vec::with_capacity(named.len());
+        // Both are sorted. What passed once passes again.
+        let mut known = source.members.iter().map(|member| &member.candidate).peekable();
         for named in named {
+            while known.next_if(|known| **known < named.candidate).is_some() {}
+            if known.peek() == Some(&&named.candidate) {
+                passed.push(named);
+                continue;
+            }
             match self.config.filter.check(&named.candidate, by_dns) {
                 Ok(()) => passed.push(named),
                 Err(rejection) => {
@@ -187,27 +207,24 @@ impl Discovery {
 
     /// Merges the sources' candidates, and lets go of what no source names any more.
     fn reorder(&mut self) {
-        let mut all = Vec::new();
-        let mut preferred = HashMap::new();
-        for source in self.sources.values() {
-            for (candidate, member) in &source.members {
-                all.push(candidate.clone());
-                if let Some(better) = &member.preferred {
-                    preferred.insert(candidate.clone(), better.clone());
-                }
-            }
-        }
-        let order = Order::new(all, preferred, self.config.limits.candidates.get());
+        let members = self.sources.values().flat_map(|source| &source.members);
+        let preferences = members.filter_map(|m| Some((m.candidate.clone(), m.preferred.clone()?)));
+        let preferred = preferences.collect();
+        let lists = self.sources.values().filter_map(|source| source.told.clone()).collect();
+        let order = Order::new(lists, preferred, self.config.limits.candidates.get());
         self.note_own_changed();
         for walker in self.walkers.values_mut() {
             walker.start_over();
         }
         let old = std::mem::replace(&mut self.order, order);
+        let departed = old.without(&self.order);
+        if departed.is_empty() {
+            return;
+        }
         let order = &self.order;
         self.tracks.retain(|candidate| order.contains(candidate));
         self.hints.retain(|candidate| order.contains(candidate));
-        for candidate in old.iter().filter(|c| !self.order.contains(c)).cloned().collect::<Vec<_>>()
-        {
+        for candidate in departed {
             self.depart(&candidate);
         }
     }
@@ -342,15 +359,26 @@ impl Discovery {
     }
 
     fn repair_with_random(&mut self, now: Instant) {
-        let outside: Vec<Candidate> =
-            self.order.iter().filter(|c| self.is_repair(c, now)).cloned().collect();
-        let Some(candidate) = self.rng.choice(&outside) else { return };
-        match self.table.get(candidate) {
-            Some(_) => self.meet(candidate, now),
+        let Some(candidate) = self.random_outside(now) else { return };
+        match self.table.get(&candidate) {
+            Some(_) => self.meet(&candidate, now),
             None => {
-                self.start_probe(candidate, Purpose::Repair, now);
+                self.start_probe(&candidate, Purpose::Repair, now);
             }
         }
+    }
+
+    fn random_outside(&mut self, now: Instant) -> Option<Candidate> {
+        // Nearly always, nearly all candidates will do: all are looked at only if none of a few does.
+        for _ in 0..RANDOM_TRIES {
+            let candidate = self.rng.choice(self.order.iter())?;
+            if self.is_repair(candidate, now) {
+                return Some(candidate.clone());
+            }
+        }
+        let outside = self.order.iter().filter(|c| self.is_repair(c, now));
+        let outside: Vec<&Candidate> = outside.collect();
+        self.rng.choice(outside).cloned()
     }
 
     /// Whether to meet a candidate would tell something: it is outside the selection, not

@@ -35,26 +35,45 @@ pub enum CandidateState {
 /// The candidates of all sources, sorted and without duplicates.
 #[derive(Debug, Default)]
 pub(super) struct Order {
-    sorted: Vec<Candidate>,
+    sorted: Arc<[Candidate]>,
     preferred: HashMap<Candidate, Candidate>,
     /// The transports to one host, of each of them, where a source names several.
     alternatives: HashMap<Candidate, Arc<[Candidate]>>,
 }
 
 impl Order {
-    /// Sorts the candidates and keeps the lowest, `most` at the most. A preference for one that is not among them, because the filter did not
-    /// let it through, is none.
+    /// Unites lists of candidates, each of them sorted, and keeps the lowest, `most` at the most. A
+    /// preference for one that is not among them, because the filter did not let it through, is none.
     pub(super) fn new(
-        mut sorted: Vec<Candidate>,
+        mut lists: Vec<Arc<[Candidate]>>,
         mut preferred: HashMap<Candidate, Candidate>,
         most: usize,
     ) -> Self {
-        sorted.sort_unstable();
-        sorted.dedup();
-        sorted.truncate(most);
+        let sorted = match lists.pop() {
+            None => Arc::default(),
+            Some(only) if lists.is_empty() && only.len() <= most => only,
+            Some(last) => {
+                lists.push(last);
+                let mut all = lists.concat();
+                all.sort();
+                all.dedup();
+                all.truncate(most);
+                all.into()
+            }
+        };
         preferred.retain(|_, better| sorted.binary_search(better).is_ok());
         let alternatives = alternatives(&preferred);
         Self { sorted, preferred, alternatives }
+    }
+
+    /// The candidates that another order does not have.
+    pub(super) fn without(&self, other: &Self) -> Vec<Candidate> {
+        let mut others = other.iter().peekable();
+        let is_left = |candidate: &&Candidate| {
+            while others.next_if(|other| other < candidate).is_some() {}
+            others.peek() != Some(candidate)
+        };
+        self.iter().filter(is_left).cloned().collect()
     }
 
     /// The transports to the candidate's host that its source names, itself among them; none if

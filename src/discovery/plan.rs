@@ -1,6 +1,6 @@
 //! The selection, applied to one family: who takes a place, and where to look for more.
 
-use std::{collections::HashSet, ops::Range};
+use std::{collections::HashSet, ops::Range, sync::Arc};
 
 use libp2p_identity::PeerId;
 use web_time::Instant;
@@ -54,7 +54,20 @@ impl Plan {
 }
 
 impl Discovery {
-    pub(super) fn plan(&mut self, family: Family, now: Instant) -> Plan {
+    /// The plan of a family. Made anew only when something that it follows from has changed.
+    pub(super) fn plan(&mut self, family: Family, now: Instant) -> Arc<Plan> {
+        let version = self.table.version();
+        if let Some((of, plan)) = &self.walkers[&family].plan
+            && *of == version
+        {
+            return plan.clone();
+        }
+        let plan = Arc::new(self.make_plan(family, now));
+        self.walker(family).plan = Some((version, plan.clone()));
+        plan
+    }
+
+    fn make_plan(&mut self, family: Family, now: Instant) -> Plan {
         match self.effective_selection(family) {
             Selection::Fingers => self.plan_fingers(family, now),
             Selection::Lowest(n) => self.plan_lowest(family, n.get(), now),

@@ -14,6 +14,7 @@ use self::{hosts::Hosts, tally::Tally};
 use crate::{
     candidate::Candidate,
     config::Limits,
+    pool::Pool,
     record::{self, Dropped, Glue, Section, Why},
     resolver::{Answer, LookupError, Proof, Query},
     source::{Dnsaddr, Families, Host, Kind, Source, Srv, Tail},
@@ -30,7 +31,7 @@ mod tests;
 /// ```text
 /// while let Some((step, query)) = refresh.poll_query() { … start the look-up … }
 /// on a result: refresh.handle_result(step, result), then poll again
-/// once refresh.is_done(), or at a deadline: refresh.finish()
+/// once refresh.is_done(), or at a deadline: refresh.finish(pool)
 /// ```
 ///
 /// The outcome depends on what the answers say, not on the order of their records.
@@ -148,11 +149,12 @@ impl Refresh {
     }
 
     /// The outcome. Look-ups still waiting or under way count as timed out.
-    pub(crate) fn finish(mut self) -> Result<Resolution, LookupError> {
+    pub(crate) fn finish(mut self, pool: &Pool) -> Result<Resolution, LookupError> {
         if !self.is_done() {
             self.tally.fail(LookupError::TimedOut);
         }
-        let candidates = self.hosts.candidates(&mut self.tally, self.limits.records_per_answer);
+        let candidates =
+            self.hosts.candidates(&mut self.tally, self.limits.records_per_answer, pool);
         self.tally.resolution(candidates)
     }
 

@@ -14,6 +14,7 @@ use crate::{
     candidate::Candidate,
     config::{Config, Limits},
     filter::Rejection,
+    pool::Pool,
     resolver::{Answer, LookupError, Query},
     source::Source,
 };
@@ -37,8 +38,8 @@ const MAX_TOLD_REJECTED: usize = 16_384;
 #[derive(Debug)]
 pub(super) struct SourceState {
     pub(super) source: Source,
-    /// The candidates it named, those that lately went missing among them.
-    pub(super) members: BTreeMap<Candidate, Member>,
+    /// The candidates it named, those that lately went missing among them; in order.
+    pub(super) members: Vec<Member>,
     /// What it named and the filter did not let through.
     pub(super) rejected: BTreeMap<Candidate, Rejection>,
     told_rejected: BTreeSet<Candidate>,
@@ -61,6 +62,7 @@ pub(super) struct SourceState {
 
 #[derive(Debug)]
 pub(super) struct Member {
+    pub(super) candidate: Candidate,
     /// How many complete answers in a row have omitted it.
     omitted: u8,
     /// How many answers in a row, partial ones too, have not named it.
@@ -80,7 +82,7 @@ impl SourceState {
     pub(super) fn new(source: Source, now: Instant) -> Self {
         Self {
             source,
-            members: BTreeMap::new(),
+            members: Vec::new(),
             rejected: BTreeMap::new(),
             told_rejected: BTreeSet::new(),
             told: None,
@@ -123,13 +125,17 @@ impl SourceState {
     }
 
     /// Takes the refresh if it is complete, or out of time.
-    pub(super) fn finish(&mut self, now: Instant) -> Option<Result<Resolution, LookupError>> {
+    pub(super) fn finish(
+        &mut self,
+        pool: &Pool,
+        now: Instant,
+    ) -> Option<Result<Resolution, LookupError>> {
         let done = |r: &mut UnderWay| r.plan.is_done() || r.deadline <= now;
         let under_way = self.refresh.take_if(done)?;
         if under_way.again {
             self.next = Some(now);
         }
-        Some(under_way.plan.finish())
+        Some(under_way.plan.finish(pool))
     }
 
     /// Looks up at once, or right after the refresh that is under way.
@@ -192,26 +198,42 @@ impl SourceState {
         self.nothings = 0;
         self.failure = None;
         let complete = complete && !self.source.is_sampled();
-        for member in self.members.values_mut() {
+        for member in &mut self.members {
             member.omitted = member.omitted.saturating_add(u8::from(complete));
             member.unnamed = member.unnamed.saturating_add(1);
         }
-        for Named { candidate, preferred } in candidates {
-            self.members.insert(candidate, Member { omitted: 0, unnamed: 0, preferred });
-        }
-        self.members.retain(|candidate, member| {
+        self.name(candidates);
+        self.members.retain(|member| {
             let left = member.omitted >= OMISSIONS;
-            let lost = member.unnamed >= UNNAMED && fails(candidate);
-            !(left || lost) || lives(candidate)
+            let lost = member.unnamed >= UNNAMED && fails(&member.candidate);
+            !(left || lost) || lives(&member.candidate)
         });
-        while self.members.len() > most {
-            self.members.pop_last();
-        }
+        self.members.truncate(most);
+    }
+
+    /// Adds what an answer names, in place of what was known of it.
+    fn name(&mut self, candidates: Vec<Named>) {
+        let named = |Named { candidate, preferred }| Member {
+            candidate,
+            omitted: 0,
+            unnamed: 0,
+            preferred,
+        };
+        self.members.extend(candidates.into_iter().map(named));
+        // Two sorted runs: a stable sort merges them in one pass.
+        self.members.sort_by(|a, b| a.candidate.cmp(&b.candidate));
+        self.members.dedup_by(|new, old| {
+            let same = new.candidate == old.candidate;
+            if same {
+                mem::swap(new, old);
+            }
+            same
+        });
     }
 
     /// What to tell of the answer: the candidates, if they or their completeness changed.
     pub(super) fn tell(&mut self, complete: bool, recovered: bool) -> Option<Arc<[Candidate]>> {
-        let named = self.members.keys();
+        let named = self.members.iter().map(|member| &member.candidate);
         let same = self.told.as_ref().is_some_and(|told| told.iter().eq(named.clone()));
         if same && complete == self.told_complete && !recovered {
             return None;

@@ -1,5 +1,6 @@
 //! Where the node stands: computed from what is known, never stored as a wish.
 
+use libp2p_identity::PeerId;
 use web_time::Instant;
 
 use super::{Discovery, sources::SourceState};
@@ -91,10 +92,9 @@ impl Discovery {
     }
 
     fn has_live_peer(&self, now: Instant) -> bool {
-        let live = |e: &VerifiedPeer| {
-            self.connections.is_connected(&e.peer) && !self.is_disqualified(&e.peer, now)
-        };
-        self.table.iter().any(live)
+        let live =
+            |peer: &PeerId| self.table.count_of(peer) > 0 && !self.is_disqualified(peer, now);
+        self.connections.peers().any(live)
     }
 
     fn compute_listed(&self) -> Option<bool> {

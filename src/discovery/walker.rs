@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     ops::Range,
+    sync::Arc,
     time::Duration,
 };
 
@@ -37,6 +38,9 @@ pub(super) struct Walker {
     cursor: usize,
     /// Who holds which finger, so that a finger changes only when it must.
     pub(super) fingers: Vec<Option<Candidate>>,
+    /// The plan, and the version of the table that it was made from. Whatever else it follows from
+    /// has it dropped by [`Walker::replan`].
+    pub(super) plan: Option<(u64, Arc<Plan>)>,
     /// Where we are in the order, if it lists us; `None` if that is to be found out.
     pub(super) own_place: Option<Option<usize>>,
     /// Probes that may run beyond one for every free place, because others are slow.
@@ -73,6 +77,11 @@ impl Walker {
         self.cursor = 0;
     }
 
+    /// The candidates, the selection, or who may be selected have changed.
+    pub(super) fn replan(&mut self) {
+        self.plan = None;
+    }
+
     /// A refresh has ended, or time has passed: routes and hosts may be tried again.
     pub(super) fn renew(&mut self, now: Instant) {
         self.no_route = false;
@@ -103,7 +112,7 @@ impl Discovery {
             let plan = self.plan(family, now);
             self.abort_needless(family, &plan, now);
             self.start_probes(family, &plan, now);
-            selected.extend(plan.selected);
+            selected.extend(plan.selected.iter().cloned());
             let walker = self.walker(family);
             let renewal = walker.no_route || walker.host_full;
             let at = walker.renew_at(period, now);

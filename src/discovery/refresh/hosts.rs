@@ -1,18 +1,18 @@
 //! The hosts that a source names: what is known of their addresses, and what follows those.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    iter,
+    collections::{BTreeMap, BTreeSet, HashSet},
     net::IpAddr,
     num::NonZeroUsize,
 };
 
 use hickory_proto::rr::{Name, RecordType};
-use libp2p_core::{Multiaddr, multiaddr::Protocol};
+use libp2p_core::Multiaddr;
 
 use super::{Named, tally::Tally};
 use crate::{
     candidate::{Candidate, Family},
+    pool::{self, Pool},
     record::{Dropped, Why},
     source::Families,
 };
@@ -61,8 +61,8 @@ impl Hosts {
         self.add_use(name, Families::Both, suffixes);
     }
 
-    pub(super) fn add_ips(&mut self, name: Name, ips: BTreeSet<IpAddr>) {
-        self.by_name.entry(name).or_default().ips.extend(ips);
+    pub(super) fn add_ips(&mut self, name: Name, mut ips: BTreeSet<IpAddr>) {
+        self.by_name.entry(name).or_default().ips.append(&mut ips);
     }
 
     /// Whether addresses of the host are known.
@@ -83,7 +83,12 @@ impl Hosts {
     /// All candidates, sorted, without duplicates: of each family as many as an answer may carry
     /// records, for each transport. A few records could name one host with many ports and another
     /// with many addresses, and the product is not bounded by the size of any answer.
-    pub(super) fn candidates(self, tally: &mut Tally, records: NonZeroUsize) -> Vec<Named> {
+    pub(super) fn candidates(
+        self,
+        tally: &mut Tally,
+        records: NonZeroUsize,
+        pool: &Pool,
+    ) -> Vec<Named> {
         let uses = self.by_name.values().flat_map(|host| &host.uses);
         let transports = uses.map(|of| of.suffixes.len()).max().unwrap_or(1);
         let most = records.get().saturating_mul(transports);
@@ -93,10 +98,11 @@ impl Hosts {
             .iter()
             .map(|candidate| Named { candidate: candidate.clone(), preferred: None })
             .collect();
-        let (v4, v6): (Vec<_>, Vec<_>) =
-            self.by_address().into_iter().partition(|(ip, _)| ip.is_ipv4());
+        let mut pool = pool.open();
+        let by_address = self.by_address();
+        let (v4, v6) = by_address.split_at(by_address.partition_point(|at| at.ip.is_ipv4()));
         for family in [v4, v6] {
-            cut |= expand(family, most, &mut all);
+            cut |= expand(family, most, &mut pool, &mut all);
         }
         merge(&mut all);
         drop_unpinned(&mut all);
@@ -110,21 +116,29 @@ impl Hosts {
     }
 
     /// The hosts at each address, in the order of candidates.
-    fn by_address(&self) -> BTreeMap<IpAddr, Vec<(&Host, IpAddr)>> {
-        let mut by_address: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    fn by_address(&self) -> Vec<At<'_>> {
+        let mut all = Vec::new();
         for host in self.by_name.values() {
-            for &ip in &host.ips {
-                by_address.entry(ip.to_canonical()).or_default().push((host, ip));
-            }
+            all.extend(host.ips.iter().map(|&named| At { ip: named.to_canonical(), named, host }));
         }
-        for hosts in by_address.values_mut() {
-            // Else one endpoint would be two candidates, which differ by the name for TLS.
-            if hosts.iter().any(|(host, _)| !host.whole) {
-                hosts.retain(|(host, _)| !host.whole);
-            }
+        all.sort_by_key(|at| at.ip);
+        // Else one endpoint would be two candidates, which differ by the name for TLS.
+        if all.iter().any(|at| at.host.whole) {
+            let own_name: HashSet<_> =
+                all.iter().filter(|at| !at.host.whole).map(|at| at.ip).collect();
+            all.retain(|at| !(at.host.whole && own_name.contains(&at.ip)));
         }
-        by_address
+        all
     }
+}
+
+/// A host at one of its addresses.
+#[derive(Debug)]
+struct At<'a> {
+    ip: IpAddr,
+    /// As the record spells it.
+    named: IpAddr,
+    host: &'a Host,
 }
 
 impl Host {
@@ -136,18 +150,20 @@ impl Host {
 
 /// Appends the candidates of one family, and stops after the address with which they are enough.
 /// Returns whether addresses were left.
-fn expand(family: Vec<(IpAddr, Vec<(&Host, IpAddr)>)>, most: usize, all: &mut Vec<Named>) -> bool {
+fn expand(family: &[At<'_>], most: usize, pool: &mut pool::Open<'_>, all: &mut Vec<Named>) -> bool {
     let enough = all.len().saturating_add(most);
-    for (_, hosts) in family {
-        let mut named = hosts
-            .into_iter()
-            .flat_map(|(host, ip)| host.uses_for(ip).flat_map(move |of| of.at(ip)))
-            .peekable();
-        if all.len() >= enough && named.peek().is_some() {
+    let mut here = Vec::new();
+    for hosts in family.chunk_by(|a, b| a.ip == b.ip) {
+        let uses = |at: &At<'_>| at.host.uses_for(at.named).next().is_some();
+        if all.len() >= enough && hosts.iter().any(uses) {
             return true;
         }
+        for at in hosts {
+            for of in at.host.uses_for(at.named) {
+                of.add(at.named, pool, &mut here);
+            }
+        }
         // Several records may name one address: only what differs counts.
-        let mut here = named.collect();
         merge(&mut here);
         all.append(&mut here);
     }
@@ -155,14 +171,13 @@ fn expand(family: Vec<(IpAddr, Vec<(&Host, IpAddr)>)>, most: usize, all: &mut Ve
 }
 
 impl Use {
-    fn at(&self, ip: IpAddr) -> impl Iterator<Item = Named> {
+    fn add(&self, ip: IpAddr, pool: &mut pool::Open<'_>, to: &mut Vec<Named>) {
         let mut better = None;
-        self.suffixes.iter().map(move |suffix| {
-            let address = iter::once(Protocol::from(ip)).chain(suffix).collect();
-            let candidate = Candidate::new(&address);
+        for suffix in &self.suffixes {
+            let candidate = pool.get(ip, suffix);
             let preferred = better.replace(candidate.clone());
-            Named { candidate, preferred }
-        })
+            to.push(Named { candidate, preferred });
+        }
     }
 }
 
@@ -175,10 +190,8 @@ fn merge(all: &mut Vec<Named>) {
 /// Drops what is also there with a pin. In the order, an unpinned address stands right before the
 /// pinned ones.
 fn drop_unpinned(all: &mut Vec<Named>) {
-    let pinned_next: Vec<_> = all
-        .windows(2)
-        .map(|pair| pair[0].candidate.address() == pair[1].candidate.address())
-        .collect();
+    let pinned_next: Vec<_> =
+        all.windows(2).map(|pair| pair[0].candidate.is_at_address_of(&pair[1].candidate)).collect();
     let mut pinned_next = pinned_next.into_iter();
     all.retain(|named| {
         let pinned_next = pinned_next.next().unwrap_or(false);

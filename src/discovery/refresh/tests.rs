@@ -10,7 +10,10 @@ use hickory_proto::rr::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::resolver::{Nothing, NothingKind};
+use crate::{
+    pool::Pool,
+    resolver::{Nothing, NothingKind},
+};
 
 mod alias;
 mod dnsaddr;
@@ -85,7 +88,7 @@ fn run_with(
         asked.push(query);
     }
     assert_eq!(refresh.is_done(), asked.iter().all(|q| replies.iter().any(|(of, _)| of == q)));
-    (asked, refresh.finish())
+    (asked, refresh.finish(&Pool::default()))
 }
 
 fn run(source: &str, replies: &[(&str, Reply)]) -> Result<Resolution, LookupError> {
@@ -111,7 +114,7 @@ fn a_static_source_is_done_at_once() {
     let mut refresh = Refresh::new(&text.parse().unwrap(), &Limits::default());
     assert!(refresh.is_done());
     assert!(refresh.poll_query().is_none());
-    let resolution = refresh.finish().unwrap();
+    let resolution = refresh.finish(&Pool::default()).unwrap();
     assert_eq!(texts(&resolution), [text]);
     assert!(resolution.complete);
     assert_eq!((resolution.ttl, resolution.records), (None, 0));
@@ -160,7 +163,7 @@ proptest! {
                 refresh.handle_result(step, Ok(answer));
             }
             assert!(refresh.is_done());
-            let outcome = refresh.finish().map(|r| {
+            let outcome = refresh.finish(&Pool::default()).map(|r| {
                 (r.candidates, r.complete, r.ttl, r.dropped, r.dropped_total)
             });
             (asked, outcome.map_err(|error| error.to_string()))
