@@ -1,7 +1,8 @@
-//! What DNS tells each node: all of it, a view, a sample, a cut, or nothing.
+//! What DNS tells each node: all of it, a view, a sample, a cut, what was true a while ago, or
+//! nothing.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, VecDeque},
     time::Duration,
 };
 
@@ -24,6 +25,8 @@ pub enum View {
     Sample(usize),
     /// This many, chosen anew for every answer, which says that it was cut.
     Cut(usize),
+    /// Those that this says, of a node and a member.
+    Split(fn(usize, usize) -> bool),
 }
 
 /// How DNS fails.
@@ -38,7 +41,18 @@ pub enum Fault {
     Empty,
     /// One answer in so many is NXDOMAIN.
     NxDomainOneIn(u64),
+    /// One answer in so many is SERVFAIL.
+    ServerFailedOneIn(u64),
+    /// One answer in so many is NXDOMAIN, and as many are SERVFAIL.
+    FlakyOneIn(u64),
 }
+
+/// How long NXDOMAIN may be believed.
+const NEGATIVE_TTL: Duration = Duration::from_secs(5);
+/// How far back views may lag.
+const HISTORY: Duration = Duration::from_secs(600);
+
+type Reply = Result<Answer, LookupError>;
 
 /// The name service.
 #[derive(Debug)]
@@ -48,11 +62,25 @@ pub struct Dns {
     pub view: View,
     pub fault: Fault,
     pub ttl: u32,
+    /// How many neighbours share a caching resolver; without one, every look-up is answered afresh.
+    pub share_cache: Option<usize>,
+    /// By how many seconds the server of a node lags behind the members.
+    pub lag: fn(usize) -> u64,
     /// Look-ups in each second since the first.
     pub load: HashMap<u64, usize>,
+    caches: HashMap<usize, Cached>,
+    /// The members since each instant, the latest last.
+    history: VecDeque<(Instant, BTreeSet<usize>)>,
     first: Option<Instant>,
     seed: u64,
     rng: fastrand::Rng,
+}
+
+/// What a caching resolver holds, and until when.
+#[derive(Debug)]
+struct Cached {
+    reply: Reply,
+    until: Instant,
 }
 
 impl Dns {
@@ -62,7 +90,11 @@ impl Dns {
             view: View::All,
             fault: Fault::None,
             ttl: 30,
+            share_cache: None,
+            lag: |_| 0,
             load: HashMap::new(),
+            caches: HashMap::new(),
+            history: VecDeque::new(),
             first: None,
             seed,
             rng: fastrand::Rng::with_seed(seed ^ 0xd15),
@@ -70,21 +102,51 @@ impl Dns {
     }
 
     /// The answer to a node, or `None` if there never is one.
-    pub fn answer(&mut self, node: usize, now: Instant) -> Option<Result<Answer, LookupError>> {
+    pub fn answer(&mut self, node: usize, now: Instant) -> Option<Reply> {
+        let Some(neighbours) = self.share_cache else { return self.ask_server(node, now) };
+        let cache = node / neighbours;
+        if let Some(cached) = self.caches.get(&cache).filter(|cached| cached.until > now) {
+            return Some(cached.after(now));
+        }
+        let reply = self.ask_server(node, now)?;
+        let ttl = match &reply {
+            Ok(_) => Duration::from_secs(self.ttl.into()),
+            Err(LookupError::Nothing(_)) => NEGATIVE_TTL,
+            Err(_) => Duration::ZERO,
+        };
+        self.caches.insert(cache, Cached { reply: reply.clone(), until: now + ttl });
+        Some(reply)
+    }
+
+    fn ask_server(&mut self, node: usize, now: Instant) -> Option<Reply> {
         let second = (now - *self.first.get_or_insert(now)).as_secs();
         *self.load.entry(second).or_default() += 1;
-        let nothing = || Err(LookupError::nx_domain(Some(Duration::from_secs(5))));
-        match self.fault {
-            Fault::Silent => return None,
-            Fault::ServerFailed => {
-                return Some(Err(LookupError::ServerFailed("SERVFAIL".into())));
-            }
-            Fault::Empty => return Some(nothing()),
-            Fault::NxDomainOneIn(n) if self.rng.u64(..n) == 0 => return Some(nothing()),
-            Fault::NxDomainOneIn(_) | Fault::None => {}
+        match self.fails() {
+            Some(Fault::Silent) => None,
+            Some(Fault::ServerFailed) => Some(Err(LookupError::ServerFailed("SERVFAIL".into()))),
+            Some(_) => Some(nothing()),
+            None => Some(self.fresh(node, now)),
         }
+    }
+
+    /// How the server fails this time, if it does.
+    fn fails(&mut self) -> Option<Fault> {
+        let mut one_in = |n: u64| self.rng.u64(..n) == 0;
+        match self.fault {
+            Fault::None => None,
+            fault @ (Fault::Silent | Fault::ServerFailed | Fault::Empty) => Some(fault),
+            Fault::NxDomainOneIn(n) => one_in(n).then_some(Fault::Empty),
+            Fault::ServerFailedOneIn(n) => one_in(n).then_some(Fault::ServerFailed),
+            Fault::FlakyOneIn(n) if one_in(n) => Some(Fault::Empty),
+            Fault::FlakyOneIn(n) => one_in(n).then_some(Fault::ServerFailed),
+        }
+    }
+
+    /// What a node's server says now.
+    fn fresh(&mut self, node: usize, now: Instant) -> Reply {
+        let members = self.members_for(node, now);
         let mut seen: Vec<usize> =
-            self.members.iter().copied().filter(|m| self.sees(node, *m)).collect();
+            members.iter().copied().filter(|m| self.sees(node, *m)).collect();
         self.rng.shuffle(&mut seen);
         let complete = match self.view {
             View::Cut(n) => {
@@ -96,16 +158,16 @@ impl Dns {
                 seen.truncate(n);
                 true
             }
-            View::All | View::Percent(_) => true,
+            View::All | View::Percent(_) | View::Split(_) => true,
         };
         if seen.is_empty() {
-            return Some(nothing());
+            return nothing();
         }
         let name = Name::from_ascii("peers.test.").expect("a name");
         let record =
             |m: &usize| Record::from_rdata(name.clone(), self.ttl, RData::A(ip(*m).into()));
         let records = seen.iter().map(record).collect();
-        Some(Ok(Answer::new(name.clone(), records).with_complete(complete)))
+        Ok(Answer::new(name.clone(), records).with_complete(complete))
     }
 
     fn sees(&self, node: usize, member: usize) -> bool {
@@ -116,7 +178,46 @@ impl Dns {
                     .u8(..100)
                     < percent
             }
+            View::Split(sees) => sees(node, member),
             _ => true,
         }
     }
+
+    /// The members as a node's server knows them.
+    fn members_for(&self, node: usize, now: Instant) -> &BTreeSet<usize> {
+        let lag = Duration::from_secs((self.lag)(node));
+        if lag.is_zero() {
+            return &self.members;
+        }
+        let known = self.history.iter().rev().find(|(since, _)| *since + lag <= now);
+        known.or(self.history.front()).map_or(&self.members, |(_, members)| members)
+    }
+
+    /// Takes note of a change of the members, for those servers that lag behind.
+    pub(crate) fn note_members(&mut self, now: Instant) {
+        if self.history.back().is_some_and(|(_, members)| *members == self.members) {
+            return;
+        }
+        self.history.push_back((now, self.members.clone()));
+        // The one before the last that is too old still holds until that one.
+        while self.history.get(1).is_some_and(|(since, _)| *since + HISTORY < now) {
+            self.history.pop_front();
+        }
+    }
+}
+
+impl Cached {
+    /// The reply as it is served later: what is left of its TTL is a whole number of seconds.
+    fn after(&self, now: Instant) -> Reply {
+        let mut answer = self.reply.clone()?;
+        let left = u32::try_from((self.until - now).as_secs()).unwrap_or(u32::MAX);
+        for record in &mut answer.records {
+            record.ttl = left;
+        }
+        Ok(answer)
+    }
+}
+
+fn nothing() -> Reply {
+    Err(LookupError::nx_domain(Some(NEGATIVE_TTL)))
 }

@@ -1,15 +1,19 @@
 //! What holds for a whole cluster, in a deterministic simulation of many cores. Each property is
 //! tried with several seeds; a failing case names its seed, and replays with it:
-//! `SIMULATION_SEED=7 cargo test --test simulation NAME`.
+//! `SIMULATION_SEED=7 cargo test --test simulation NAME`. `SIMULATION_SEEDS=100` tries so many.
 
 mod dns;
+mod graph;
+mod life;
+mod network;
 mod world;
 
 use std::{num::NonZeroUsize, time::Duration};
 
 use dns::{Fault, View};
 use libp2p_dns_discovery::{Config, Selection, Status};
-use world::{Host, World};
+use network::Host;
+use world::World;
 
 fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
@@ -24,12 +28,14 @@ fn with(selection: Selection) -> Config {
     Config::new().with_selection(selection)
 }
 
-/// Runs a property with several seeds, or with the one that the environment names.
+/// Runs a property with `n` seeds, with as many as the environment asks for, or with the one that it
+/// names.
 fn with_seeds(n: u64, property: impl Fn(u64)) {
-    if let Some(seed) = std::env::var("SIMULATION_SEED").ok().and_then(|s| s.parse().ok()) {
+    let variable = |name| std::env::var(name).ok().and_then(|s| s.parse::<u64>().ok());
+    if let Some(seed) = variable("SIMULATION_SEED") {
         return property(seed);
     }
-    for seed in 0..n {
+    for seed in 0..variable("SIMULATION_SEEDS").map_or(n, |seeds| seeds.max(n)) {
         let run = std::panic::AssertUnwindSafe(|| property(seed));
         if let Err(panic) = std::panic::catch_unwind(run) {
             eprintln!("failed with SIMULATION_SEED={seed}");

@@ -1,0 +1,113 @@
+//! What can be asked of a world: who selected whom, what hangs together, what is out of date.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use libp2p::PeerId;
+use libp2p_dns_discovery::Status;
+use web_time::Instant;
+
+use crate::world::World;
+
+impl World {
+    /// The nodes that are up.
+    pub fn living(&self) -> impl Iterator<Item = usize> {
+        (0..self.nodes.len()).filter(|index| self.nodes[*index].up)
+    }
+
+    /// The nodes that are up and stay so.
+    pub fn steady(&self) -> impl Iterator<Item = usize> {
+        self.living().filter(|node| !self.crashing.contains_key(node))
+    }
+
+    /// The nodes that a node has selected, living ones only.
+    pub fn selected(&self, node: usize) -> Vec<usize> {
+        let core = &self.nodes[node].core;
+        let peers = core.selected().filter_map(|c| core.peer_at(c.address())).map(|e| e.peer);
+        let nodes = peers.filter_map(|peer| {
+            let index = *self.owner.get(&peer)?;
+            (self.nodes[index].up && self.nodes[index].peer == peer).then_some(index)
+        });
+        nodes.collect()
+    }
+
+    /// Components of the graph of selections.
+    pub fn components_by_selection(&self) -> usize {
+        let edges = self.living().flat_map(|n| self.selected(n).into_iter().map(move |m| (n, m)));
+        self.components(edges.collect())
+    }
+
+    /// Components of the graph of connections made since `since`.
+    pub fn components_by_connections(&self, since: Instant) -> usize {
+        let recent = self.met.iter().filter(|(_, at)| **at >= since);
+        self.components(recent.map(|(edge, _)| *edge).collect())
+    }
+
+    fn components(&self, edges: Vec<(usize, usize)>) -> usize {
+        let mut root: Vec<usize> = (0..self.nodes.len()).collect();
+        fn find(root: &mut [usize], mut n: usize) -> usize {
+            while root[n] != n {
+                root[n] = root[root[n]];
+                n = root[n];
+            }
+            n
+        }
+        for (a, b) in edges {
+            let (a, b) = (find(&mut root, a), find(&mut root, b));
+            root[a] = b;
+        }
+        self.living().map(|n| find(&mut root, n)).collect::<HashSet<_>>().len()
+    }
+
+    /// How many selections name each node, the most.
+    pub fn most_selected(&self) -> usize {
+        let mut count = HashMap::<usize, usize>::new();
+        for node in self.living() {
+            for selected in self.selected(node) {
+                *count.entry(selected).or_default() += 1;
+            }
+        }
+        count.into_values().max().unwrap_or(0)
+    }
+
+    pub fn all_joined(&self) -> bool {
+        self.living().all(|n| self.nodes[n].core.status() == Status::Joined)
+    }
+
+    /// How many places of living nodes are taken by an identity that is no more.
+    pub fn stale_selections(&self) -> usize {
+        let stale = |n: usize| self.nodes[n].core.selected().count() - self.selected(n).len();
+        self.living().map(stale).sum()
+    }
+
+    /// How many entries of living nodes name an identity that is no more.
+    pub fn stale_entries(&self) -> usize {
+        self.stale().count()
+    }
+
+    /// For how long, at most, an entry has named an identity that is no more, counted from the end of
+    /// the node's last connection to it. Those that never were connected do not count.
+    pub fn longest_stale(&self) -> Duration {
+        let parted = self.stale().filter_map(|key| self.parted.get(&key));
+        parted.map(|at| self.now - *at).max().unwrap_or_default()
+    }
+
+    fn stale(&self) -> impl Iterator<Item = (usize, PeerId)> {
+        let current: HashSet<PeerId> = self.living().map(|n| self.nodes[n].peer).collect();
+        let entries =
+            self.living().flat_map(|n| self.nodes[n].core.peers().map(move |e| (n, e.peer)));
+        entries.filter(move |(_, peer)| !current.contains(peer))
+    }
+
+    /// Dials of all nodes in their present lives.
+    pub fn dials(&self) -> usize {
+        self.nodes.iter().map(|n| n.dials).sum()
+    }
+
+    /// Look-ups of all nodes in their present lives.
+    pub fn queries(&self) -> usize {
+        self.nodes.iter().map(|n| n.queries).sum()
+    }
+}
