@@ -42,6 +42,7 @@ mod order;
 mod own;
 mod plan;
 pub(crate) mod refresh;
+mod sampling;
 mod sources;
 mod status;
 mod track;

@@ -36,6 +36,15 @@ pub enum Event {
         /// The weakest DNSSEC proof among the answers; `None` if one of them came without.
         proof: Option<Proof>,
     },
+    /// A source is recognised as [sampled](Source::sampled): its answers claim to be complete, have
+    /// always the same size, and name others each time, while those that they leave out still
+    /// answer. From now on, to be left out is no reason to leave. Or this no longer holds.
+    Sampled {
+        /// The source.
+        source: Source,
+        /// Whether its answers are taken as samples from now on.
+        sampled: bool,
+    },
     /// A source could not be looked up. What was known of it before is kept.
     LookupFailed {
         /// The source that was looked up.

@@ -10,7 +10,7 @@ use super::{
     dials::{Expect, Purpose, Room},
     order::Order,
     refresh::{Named, Resolution},
-    sources::{Schedule, SourceState},
+    sources::{Schedule, SourceState, Standing},
 };
 use crate::{
     candidate::Candidate,
@@ -19,8 +19,8 @@ use crate::{
     resolver::LookupError,
 };
 
-/// How often in a row a candidate that partial answers no longer name must have failed to leave.
-const LOST_AFTER: u32 = 3;
+/// How many of the entries that an answer leaves out are asked at once whether they still answer.
+const SUSPECTS: usize = 3;
 /// How much more rarely an entry is verified that is not selected.
 const UNSELECTED: u32 = 10;
 /// How many random candidates are looked at before all of them are.
@@ -147,13 +147,25 @@ impl Discovery {
         };
         let recovered = source.failures > 0;
         let (table, connections, tracks) = (&self.table, &self.connections, &self.tracks);
-        let lives = |candidate: &Candidate| {
-            table.get(candidate).is_some_and(|e| connections.is_live_at(&e.peer, candidate))
+        let standing = |candidate: &Candidate| {
+            let entry = table.get(candidate);
+            Standing {
+                lives: entry.is_some_and(|e| connections.is_live_at(&e.peer, candidate)),
+                failures: tracks.get(candidate).map_or(0, |t| t.failures),
+                verified: entry.map(|e| e.last_verified),
+            }
         };
-        let fails =
-            |candidate: &Candidate| tracks.get(candidate).is_some_and(|t| t.failures >= LOST_AFTER);
         let most = self.config.limits.candidates.get();
-        source.apply(passed, resolution.complete, most, lives, fails);
+        let turned = source.apply(passed, resolution.complete, most, standing, now);
+        let entries = source.suspects().filter(|c| self.table.get(c).is_some());
+        for candidate in entries.take(SUSPECTS).cloned().collect::<Vec<_>>() {
+            self.table.check_at(&candidate, now);
+        }
+        if turned {
+            let (source, sampled) = (source.source.clone(), source.is_sampled());
+            tracing::info!(%source, sampled, "answers are samples, or no longer");
+            self.outputs.push_back(Output::Event(Event::Sampled { source, sampled }));
+        }
         let next = resolution.ttl.map(|ttl| {
             now + Schedule::after_answer(&self.config, ttl, resolution.records, &mut self.rng)
         });

@@ -9,7 +9,10 @@ use std::{
 
 use web_time::Instant;
 
-use super::refresh::{Named, Refresh, Resolution};
+use super::{
+    refresh::{Named, Refresh, Resolution},
+    sampling::{Look, Sampling},
+};
 use crate::{
     candidate::Candidate,
     config::{Config, Limits},
@@ -28,6 +31,10 @@ const OMISSIONS: u8 = 2;
 /// How many answers in a row, where all are partial, must leave out a candidate that cannot be reached
 /// before it leaves.
 const UNNAMED: u8 = 16;
+/// The same for a candidate that nobody is verified at: there may be too many to try them all.
+const FORGOTTEN: u8 = u8::MAX;
+/// How often in a row a candidate that partial answers no longer name must have failed to leave.
+const LOST_AFTER: u32 = 3;
 /// How often in a row a name must be said not to exist before we believe to be the first.
 const NOTHINGS: u32 = 3;
 
@@ -43,6 +50,9 @@ pub(super) struct SourceState {
     /// What it named and the filter did not let through.
     pub(super) rejected: BTreeMap<Candidate, Rejection>,
     told_rejected: BTreeSet<Candidate>,
+    /// When the last answer was taken that claimed to be complete, and what these give away.
+    last_complete: Option<Instant>,
+    sampling: Sampling,
     /// What was last told of it.
     pub(super) told: Option<Arc<[Candidate]>>,
     told_complete: bool,
@@ -70,6 +80,17 @@ pub(super) struct Member {
     pub(super) preferred: Option<Candidate>,
 }
 
+/// What is known of a candidate that an answer leaves out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    /// Whether a live connection leads there.
+    pub(super) lives: bool,
+    /// How often in a row it could not be reached, if it has no entry.
+    pub(super) failures: u32,
+    /// When the peer of its entry was last verified there; `None` without an entry.
+    pub(super) verified: Option<Instant>,
+}
+
 #[derive(Debug)]
 struct UnderWay {
     plan: Refresh,
@@ -85,6 +106,8 @@ impl SourceState {
             members: Vec::new(),
             rejected: BTreeMap::new(),
             told_rejected: BTreeSet::new(),
+            last_complete: None,
+            sampling: Sampling::default(),
             told: None,
             told_complete: false,
             refresh: None,
@@ -183,36 +206,79 @@ impl SourceState {
         other || self.failures.is_power_of_two()
     }
 
-    /// Merges an answer into the members. What complete answers omit twice in a row leaves, unless
-    /// `lives` says that a live connection contradicts; what partial answers have not named for long
-    /// leaves if it `fails` as well. Past `most` members, the lowest are kept.
+    /// Merges an answer into the members. What complete answers omit twice in a row leaves, unless a
+    /// live connection contradicts; what partial answers have not named for long leaves if it fails
+    /// as well, or if nobody is verified there for longer still. Past `most` members, the lowest are kept. Says whether the source was recognised as
+    /// sampled, or no longer.
     pub(super) fn apply(
         &mut self,
         candidates: Vec<Named>,
         complete: bool,
         most: usize,
-        lives: impl Fn(&Candidate) -> bool,
-        fails: impl Fn(&Candidate) -> bool,
-    ) {
+        standing: impl Fn(&Candidate) -> Standing,
+        now: Instant,
+    ) -> bool {
         self.failures = 0;
         self.nothings = 0;
         self.failure = None;
-        let complete = complete && !self.source.is_sampled();
+        let size = candidates.len();
+        let omitted_answers = self.omitted_answers(&standing);
+        let before = self.members.iter().filter(|m| m.omitted == 0).count();
         for member in &mut self.members {
             member.omitted = member.omitted.saturating_add(u8::from(complete));
             member.unnamed = member.unnamed.saturating_add(1);
         }
-        self.name(candidates);
+        let newcomers = self.name(candidates);
+        let turned = complete && {
+            // As many as before, nobody new and nobody back: the same.
+            let changed = newcomers > 0 || size != before;
+            self.last_complete = Some(now);
+            !self.source.is_sampled() && self.sampling.note(Look { size, changed, omitted_answers })
+        };
+        let sampled = self.is_sampled();
         self.members.retain(|member| {
-            let left = member.omitted >= OMISSIONS;
-            let lost = member.unnamed >= UNNAMED && fails(&member.candidate);
-            !(left || lost) || lives(&member.candidate)
+            let left = !sampled && member.omitted >= OMISSIONS;
+            let overdue = member.unnamed >= UNNAMED;
+            if !left && !overdue {
+                return true;
+            }
+            let standing = standing(&member.candidate);
+            let forgotten = member.unnamed >= FORGOTTEN && standing.verified.is_none();
+            standing.lives || !(left || forgotten || standing.failures >= LOST_AFTER)
         });
         self.members.truncate(most);
+        turned
     }
 
-    /// Adds what an answer names, in place of what was known of it.
-    fn name(&mut self, candidates: Vec<Named>) {
+    /// Whether answers of the source are samples: by what the operator said, or by what they give
+    /// away.
+    pub(super) fn is_sampled(&self) -> bool {
+        self.source.is_sampled() || self.sampling.is_recognised()
+    }
+
+    /// Whether a member that the last complete answer left out has answered since; `None` if that
+    /// was not tried.
+    fn omitted_answers(&self, standing: impl Fn(&Candidate) -> Standing) -> Option<bool> {
+        let last = self.last_complete?;
+        let omitted = self.members.iter().filter(|m| m.omitted > 0).map(|m| standing(&m.candidate));
+        let answers = |s: Standing| match s.verified {
+            Some(at) => Some(s.lives || at > last),
+            None => (s.failures > 0).then_some(false),
+        };
+        omitted.filter_map(answers).max()
+    }
+
+    /// The members that the last answer left out for the first time, if that is suspect.
+    pub(super) fn suspects(&self) -> impl Iterator<Item = &Candidate> {
+        let suspect = self.sampling.is_suspect() && !self.source.is_sampled();
+        let newly_omitted = self.members.iter().filter(|m| m.omitted == 1);
+        newly_omitted.filter(move |_| suspect).map(|member| &member.candidate)
+    }
+
+    /// Adds what an answer names, in place of what was known of it. Says how many the last complete
+    /// answer did not name.
+    fn name(&mut self, candidates: Vec<Named>) -> usize {
+        let mut newcomers = candidates.len();
         let named = |Named { candidate, preferred }| Member {
             candidate,
             omitted: 0,
@@ -226,9 +292,11 @@ impl SourceState {
             let same = new.candidate == old.candidate;
             if same {
                 mem::swap(new, old);
+                newcomers -= usize::from(new.omitted <= 1);
             }
             same
         });
+        newcomers
     }
 
     /// What to tell of the answer: the candidates, if they or their completeness changed.

@@ -1,0 +1,135 @@
+//! Sources that answer with a few members chosen at random, and say that these are all.
+
+/// How many answers must speak for a sample before it is believed.
+const EVIDENCE: u32 = 3;
+/// How many answers in a row must name the same before the source is taken at its word again.
+const STEADY: u32 = 3;
+
+/// What the answers of a source that claim to be complete give away.
+///
+/// A sample always has the same size, names others each time, and those that it leaves out still
+/// answer. For a while, a rolling restart looks the same, as long as the old answer while they shut
+/// down; then it is over, and answers repeat each other. A mistake costs no more than that: what has
+/// left is dropped a few answers later.
+#[derive(Debug, Default)]
+pub(super) struct Sampling {
+    /// How many candidates the last answer named.
+    size: usize,
+    evidence: u32,
+    /// How many answers in a row have named the same.
+    steady: u32,
+    recognised: bool,
+    /// The last answer could be a sample.
+    suspect: bool,
+}
+
+/// What one answer looks like beside the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Look {
+    /// How many candidates it names.
+    pub(super) size: usize,
+    /// Whether it names others.
+    pub(super) changed: bool,
+    /// Whether one that the last answer left out has answered since; `None` if none was asked.
+    pub(super) omitted_answers: Option<bool>,
+}
+
+impl Sampling {
+    pub(super) fn is_recognised(&self) -> bool {
+        self.recognised
+    }
+
+    /// Whether to find out if those that the last answer left out still answer.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.suspect && !self.recognised
+    }
+
+    /// Takes an answer into account; says whether the verdict changed.
+    pub(super) fn note(&mut self, look: Look) -> bool {
+        let before = self.recognised;
+        if std::mem::replace(&mut self.size, look.size) != look.size {
+            // A sample is as large as ever. If there are fewer, these are all.
+            *self = Self { size: look.size, ..Self::default() };
+        } else if look.changed {
+            self.suspect = true;
+            self.steady = 0;
+            self.evidence = match look.omitted_answers {
+                Some(true) => self.evidence.saturating_add(1),
+                Some(false) => 0,
+                None => self.evidence,
+            };
+            self.recognised |= self.evidence >= EVIDENCE;
+        } else {
+            self.suspect = false;
+            self.steady = self.steady.saturating_add(1);
+            if self.steady >= STEADY {
+                *self = Self { size: look.size, steady: self.steady, ..Self::default() };
+            }
+        }
+        self.recognised != before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(omitted_answers: Option<bool>) -> Look {
+        Look { size: 8, changed: true, omitted_answers }
+    }
+
+    const SAME: Look = Look { size: 8, changed: false, omitted_answers: None };
+
+    fn recognised() -> Sampling {
+        let mut sampling = Sampling::default();
+        sampling.note(sample(None));
+        for _ in 0..EVIDENCE {
+            assert!(!sampling.is_recognised());
+            sampling.note(sample(Some(true)));
+        }
+        sampling
+    }
+
+    #[test]
+    fn answers_of_one_size_that_leave_out_the_living_are_samples() {
+        assert!(recognised().is_recognised());
+    }
+
+    #[test]
+    fn one_that_left_and_does_not_answer_clears_the_suspicion() {
+        let mut sampling = Sampling::default();
+        for _ in 0..10 {
+            sampling.note(sample(Some(true)));
+            sampling.note(sample(Some(true)));
+            assert!(!sampling.note(sample(Some(false))));
+        }
+    }
+
+    #[test]
+    fn changes_of_size_are_no_samples() {
+        let mut sampling = Sampling::default();
+        for size in 1..20 {
+            assert!(!sampling.note(Look { size, changed: true, omitted_answers: Some(true) }));
+        }
+    }
+
+    #[test]
+    fn a_source_is_taken_at_its_word_again_when_answers_repeat_or_differ_in_size() {
+        let mut sampling = recognised();
+        assert!(!sampling.note(SAME) && !sampling.note(SAME) && sampling.note(SAME));
+        assert!(!sampling.is_recognised());
+        let mut sampling = recognised();
+        assert!(sampling.note(Look { size: 7, changed: true, omitted_answers: Some(true) }));
+        assert!(!sampling.is_recognised());
+    }
+
+    #[test]
+    fn a_repeated_answer_now_and_then_changes_nothing() {
+        let mut sampling = recognised();
+        for _ in 0..10 {
+            assert!(!sampling.note(SAME) && !sampling.note(SAME));
+            assert!(!sampling.note(sample(None)));
+        }
+        assert!(sampling.is_recognised());
+    }
+}
