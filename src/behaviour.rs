@@ -34,7 +34,7 @@ use crate::{
     discovery::{
         CandidateState, DialFailure, DialId, Direction, Discovery, Expect, LookupId, Output,
     },
-    event::{Event, Failure, Status},
+    event::{Event, Failure, Isolation, Status},
     handler::{Handler, KeepAlive},
     peers::VerifiedPeer,
     resolver::{Answer, LookupError, Resolver},
@@ -188,9 +188,31 @@ impl<R: Resolver> Behaviour<R> {
         self.core.candidates_of(source)
     }
 
-    /// Where the node stands; what a readiness probe asks. See [`Status::is_ready`].
+    /// Where the node stands. This is what a readiness probe asks: a node is ready when it is
+    /// [`Joined`](Status::Joined), or [`Alone`](Status::Alone), or else the first node of a
+    /// deployment, whose DNS entry waits for its readiness, would never be.
+    ///
+    /// ```
+    /// # use libp2p_dns_discovery::{Behaviour, Config, resolver::zone::Zone};
+    /// # let zone = Zone::default();
+    /// # let peer_id = libp2p_identity::PeerId::random();
+    /// # let discovery = Behaviour::new(zone, Config::new(), peer_id);
+    /// let code = if discovery.status().is_ready() { 200 } else { 503 };
+    /// assert_eq!(code, 503, "nothing is known yet");
+    /// if let Some(isolation) = discovery.isolation() {
+    ///     for (candidate, reason) in isolation.reasons.iter() {
+    ///         println!("{candidate}: {reason}");
+    ///     }
+    /// }
+    /// ```
     pub fn status(&self) -> Status {
         self.core.status()
+    }
+
+    /// Since when the node is isolated, and why, with all reasons as they are now; `None` unless it
+    /// is. Looks at every candidate.
+    pub fn isolation(&self) -> Option<Isolation> {
+        self.core.isolation()
     }
 
     /// Whether the last answers name one of our own addresses; `None` before the first answer.

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
+use web_time::Instant;
 
 use crate::{
     candidate::Candidate,
@@ -138,6 +139,25 @@ pub enum Event {
         /// Whether the last answers name one of our own addresses; `None` before the first answer.
         listed: Option<bool>,
     },
+    /// Others are named and none of them can be reached: since when, and why. Told once, right after
+    /// the [`Status`](Self::Status) that says [`Isolated`](Status::Isolated), with the first 64
+    /// reasons; all of them, as they are now, are those of
+    /// [`Behaviour::isolation`](crate::Behaviour::isolation). The next status takes it back.
+    Isolated(Isolation),
+}
+
+/// Since when a node is isolated, and why.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Isolation {
+    /// Since when others are named and none of them is verified.
+    pub since: Instant,
+    /// The candidates that could not be verified, in order, each with what went wrong the last time.
+    pub reasons: Arc<[(Candidate, Failure)]>,
+    /// How many could not be verified in all: an event holds no more than 64 reasons.
+    pub failed: usize,
+    /// How many others are named. Those that have not failed were not tried to the end yet.
+    pub others: usize,
 }
 
 /// Where the node stands with respect to the others.

@@ -14,7 +14,7 @@ pub use crate::{
     candidate::{Candidate, Family},
     config::{Config, Identify},
     discovery::CandidateState,
-    event::{Event, Failure, Proved, Status},
+    event::{Event, Failure, Isolation, Proved, Status},
     filter::{Filter, Rejection, TransportKind},
     handler::{Handler, KeepAlive},
     peers::VerifiedPeer,

@@ -1,7 +1,7 @@
 //! What the node tells.
 
 use libp2p::{Swarm, swarm::SwarmEvent};
-use libp2p_dns_discovery::{Event as Discovered, Failure, Status};
+use libp2p_dns_discovery::{Event as Discovered, Failure, Isolation, Status};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -26,7 +26,25 @@ enum Event {
     Departed { peer: String, address: String },
     Unreachable { address: String, reason: String },
     Status { status: String },
+    Isolated(Isolated),
     Kad { peers: usize },
+}
+
+/// Since when, in seconds since the start, and why nobody can be reached.
+#[derive(Debug, Serialize)]
+struct Isolated {
+    since: f64,
+    /// How many of the others cannot be reached; the reasons are those of the first of them.
+    failed: usize,
+    others: usize,
+    reasons: Vec<Reason>,
+}
+
+/// Why an address is of no use.
+#[derive(Debug, Serialize)]
+struct Reason {
+    address: String,
+    reason: String,
 }
 
 /// An event and when it happened.
@@ -83,6 +101,9 @@ impl Events {
         if let Discovered::Status { status, .. } = event {
             return self.tell_status(*status);
         }
+        if let Discovered::Isolated(isolation) = event {
+            return self.tell_isolation(isolation);
+        }
         if let Discovered::LookupFailed { source, error, failures: 1, .. } = event {
             note(NAME, &words::unresolved(source, error));
         }
@@ -99,6 +120,20 @@ impl Events {
         }
         let status = status.to_string();
         self.print(Event::Status { status })
+    }
+
+    fn tell_isolation(&self, isolation: &Isolation) -> Result<(), Stop> {
+        let since = isolation.since.saturating_duration_since(self.started.into_std());
+        let reasons = isolation.reasons.iter().map(|(candidate, reason)| Reason {
+            address: candidate.to_string(),
+            reason: reason.to_string(),
+        });
+        self.print(Event::Isolated(Isolated {
+            since: since.as_secs_f64(),
+            failed: isolation.failed,
+            others: isolation.others,
+            reasons: reasons.collect(),
+        }))
     }
 
     fn print(&self, event: Event) -> Result<(), Stop> {
@@ -161,9 +196,21 @@ impl Line for Stamped {
             Event::Departed { peer, address } => format!("{peer} has left {address}"),
             Event::Unreachable { address, reason } => format!("{address} is out: {reason}"),
             Event::Status { status } => format!("status: {status}"),
+            Event::Isolated(isolated) => isolated.text(),
             Event::Kad { peers } => format!("{peers} peers in the routing table"),
         };
         let seconds = self.ms as f64 / 1000.0;
         Some(format!("{seconds:9.3} s  {what}"))
+    }
+}
+
+impl Isolated {
+    /// Each address was told when it was found to be out, so that one is enough here.
+    fn text(&self) -> String {
+        let text = format!("isolated: {} of {} others cannot be reached", self.failed, self.others);
+        match self.reasons.first() {
+            Some(Reason { address, reason }) => format!("{text}, such as {address}: {reason}"),
+            None => text,
+        }
     }
 }

@@ -118,6 +118,10 @@ impl Discovery {
     fn note_failed_refresh(&mut self, id: u64, error: LookupError, now: Instant) {
         let Some(source) = self.sources.get_mut(&id) else { return };
         let worth_telling = source.note_failure(&error);
+        // Nothing was ever there: perhaps we are the first. That is no failure, and once it is
+        // believed, there is nothing to tell: a lone node is quiet.
+        let first_of_all = source.told.is_none() && matches!(error, LookupError::Nothing(_));
+        let believed = first_of_all && source.is_settled();
         let (failures, rng) = (source.failures, &mut self.rng);
         let retry_in = match &error {
             LookupError::Nothing(nothing) => {
@@ -128,8 +132,12 @@ impl Discovery {
         source.plan_next(Some(now + retry_in));
         let source = source.source.clone();
         self.renew_walkers(now);
-        if worth_telling {
-            tracing::warn!(%source, %error, failures, "look-up failed; what is known is kept");
+        if worth_telling && !believed {
+            if first_of_all {
+                tracing::debug!(%source, %error, failures, "there is nothing yet");
+            } else {
+                tracing::warn!(%source, %error, failures, "look-up failed; what is known is kept");
+            }
             self.tell(Event::LookupFailed { source, error, failures, retry_in });
         }
     }

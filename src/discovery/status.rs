@@ -3,13 +3,40 @@
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
-use super::{Discovery, sources::SourceState};
+use super::{CandidateState, Discovery, sources::SourceState};
 use crate::{
-    event::{Event, Status},
+    candidate::Candidate,
+    event::{Event, Failure, Isolation, Status},
     peers::VerifiedPeer,
 };
 
+/// How many reasons [`Event::Isolated`] holds: enough to see what is wrong, where DNS may name
+/// thousands.
+const REASONS: usize = 64;
+
 impl Discovery {
+    /// Since when the node is isolated, and why, with all reasons; `None` unless it is. Looks at
+    /// every candidate.
+    pub fn isolation(&self) -> Option<Isolation> {
+        self.isolation_with(usize::MAX)
+    }
+
+    fn isolation_with(&self, most: usize) -> Option<Isolation> {
+        let since = self.deserted.filter(|_| self.status == Status::Isolated)?;
+        let others = self.order.iter().filter(|c| !self.is_own(c)).count();
+        let failed = self.failed_candidates().count();
+        let reasons = self.failed_candidates().take(most);
+        let reasons = reasons.map(|(c, reason)| (c.clone(), reason)).collect();
+        Some(Isolation { since, reasons, failed, others })
+    }
+
+    fn failed_candidates(&self) -> impl Iterator<Item = (&Candidate, Failure)> {
+        self.order.iter().filter_map(|candidate| match self.state_of(candidate) {
+            CandidateState::Unreachable(reason) => Some((candidate, reason)),
+            _ => None,
+        })
+    }
+
     pub(super) fn update_status(&mut self, now: Instant) {
         let live = self.has_live_peer(now);
         let joined_until = if live { None } else { self.joined_until() };
@@ -29,10 +56,27 @@ impl Discovery {
         let listed = self.listed_now;
         if status != self.status || listed != self.listed {
             tracing::debug!(%status, ?listed, "status");
+            let changed = status != self.status;
             self.status = status;
             self.listed = listed;
             self.tell(Event::Status { status, listed });
+            if changed {
+                self.tell_isolation();
+            }
         }
+    }
+
+    /// Says why, if the node is isolated. Once: the reasons may change at every retry.
+    fn tell_isolation(&mut self) {
+        let Some(isolation) = self.isolation_with(REASONS) else { return };
+        let (failed, others) = (isolation.failed, isolation.others);
+        match isolation.reasons.first() {
+            Some((candidate, reason)) => {
+                tracing::warn!(failed, others, first = %candidate, %reason, "isolated");
+            }
+            None => tracing::warn!(failed, others, "isolated"),
+        }
+        self.tell(Event::Isolated(isolation));
     }
 
     /// Others are named and none of them is known to live: from then on, they are tried again more
