@@ -77,11 +77,15 @@ pub struct World {
 
 impl World {
     pub fn new(config: Config) -> Self {
+        Self::seeded(config, 1)
+    }
+
+    pub fn seeded(config: Config, seed: u64) -> Self {
         let local = PeerId::random();
         #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
         let now = Instant::now();
         Self {
-            core: Discovery::new(config, local, 1, now),
+            core: Discovery::new(config, local, seed, now),
             local,
             now,
             start: now,
@@ -162,7 +166,8 @@ impl World {
         );
     }
 
-    fn run_until(&mut self, end: Instant, done: impl Fn(&Self) -> bool) -> bool {
+    /// Lets time pass until `end`, or until `done`, which is asked whenever the outputs are drained.
+    pub fn run_until(&mut self, end: Instant, done: impl Fn(&Self) -> bool) -> bool {
         loop {
             self.drain();
             if done(self) {
