@@ -1,0 +1,186 @@
+//! No state waits without a deadline.
+
+mod support;
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use libp2p::PeerId;
+use libp2p_dns_discovery::{CandidateState, Config, LookupError, Selection, Source, Status};
+use support::{Host, World, at, ip, secs};
+
+/// The addresses that are played with.
+const HOSTS: u8 = 12;
+const DNS: &str = "/dns4/peers.example./tcp/4001";
+/// A look-up follows another by this at the latest: the longest interval, by default.
+const MAX_REFRESH: Duration = Duration::from_secs(300);
+/// Where there are no look-ups, the longest pause is that of an entry outside the selection, or of one
+/// whose peer is connected by another address: ten intervals of 60 s, and a quarter more by jitter.
+const MAX_CHECK: Duration = Duration::from_secs(750);
+/// An address that led to ourselves is looked at again after ten minutes, which is longer than the
+/// longest back-off; before that, a look-up may have to time out, and wait for its own back-off.
+const MAX_RETURN: Duration = Duration::from_secs(600 + 20 + 60 + 10);
+fn nz(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).expect("not zero")
+}
+
+fn selection(rng: &mut fastrand::Rng) -> Selection {
+    match rng.u8(..4) {
+        0 => Selection::All,
+        1 => Selection::Auto,
+        2 => Selection::Fingers,
+        _ => Selection::Lowest(nz(rng.usize(1..5))),
+    }
+}
+
+/// Asserts what holds whenever all outputs are drained:
+///
+/// - the next wake-up lies ahead: nothing spins;
+/// - with a source that is looked up, it is not further away than the longest interval;
+/// - with static sources alone, it is not further away than the longest pause between two checks;
+///   and there is one, unless each candidate is ours, or that of a connected peer.
+fn assert_alive(world: &World, seed: u64) {
+    let wake = world.core.poll_timeout();
+    assert!(wake.is_none_or(|wake| wake > world.now), "seed {seed}: it spins");
+    let ahead = wake.map(|wake| wake - world.now);
+    if world.core.sources().any(|source| source.to_string().starts_with("/dns")) {
+        let soon = ahead.is_some_and(|ahead| ahead <= MAX_REFRESH);
+        assert!(soon, "seed {seed}: next wake {ahead:?}");
+    }
+    let done = |(_, state): (_, CandidateState)| match state {
+        CandidateState::Itself | CandidateState::Rejected(_) => true,
+        CandidateState::Verified { peer, .. } => world.is_connected(&peer),
+        _ => false,
+    };
+    let soon = ahead.map_or_else(|| world.core.candidates().all(done), |ahead| ahead <= MAX_CHECK);
+    assert!(soon, "seed {seed}: next wake {ahead:?}");
+}
+
+/// Lets something happen.
+fn disturb(world: &mut World, rng: &mut fastrand::Rng) {
+    match rng.u8(..4) {
+        0 => disturb_dns(world, rng),
+        1 => disturb_host(world, rng),
+        2 => disturb_connections(world, rng),
+        _ => disturb_node(world, rng),
+    }
+}
+
+fn disturb_dns(world: &mut World, rng: &mut fastrand::Rng) {
+    match rng.u8(..7) {
+        0 => world.fail(LookupError::TimedOut),
+        1 => world.fail(LookupError::ServerFailed("SERVFAIL".into())),
+        2 => world.fail(LookupError::nx_domain(rng.bool().then_some(secs(3_600)))),
+        3 => world.deaf = rng.bool(),
+        4 => world.partial = rng.bool(),
+        _ => {
+            let mut ips: Vec<_> = (1..=HOSTS).map(ip).collect();
+            ips.retain(|_| rng.bool());
+            world.name(&ips);
+        }
+    }
+}
+
+fn disturb_host(world: &mut World, rng: &mut fastrand::Rng) {
+    let n = rng.u8(1..=HOSTS);
+    let host = match rng.u8(..9) {
+        0 => Host::Refuses,
+        1 => Host::Silent,
+        2 => Host::NoRoute,
+        3 => Host::Denied,
+        4 => Host::Lives(world.local),
+        5 => Host::Slow(PeerId::random(), Duration::from_millis(rng.u64(..12_000))),
+        // Such an address is believed slowly later on, which is not what is measured at the lowest.
+        6 if n > 1 => Host::Alternates(vec![PeerId::random(), PeerId::random()]),
+        _ => Host::Lives(PeerId::random()),
+    };
+    world.set(ip(n), host);
+}
+
+fn disturb_connections(world: &mut World, rng: &mut fastrand::Rng) {
+    let connected = rng.choice(&world.connections).cloned();
+    let known = rng.choice(world.core.peers().collect::<Vec<_>>()).map(|entry| entry.peer);
+    let address = format!("/ip4/10.{}.0.{}/tcp/5555", rng.u8(..2), rng.u8(1..=HOSTS));
+    match (rng.u8(..5), connected, known) {
+        (0, Some((id, peer, _)), _) => world.close(id, peer, false),
+        (1, Some((id, peer, _)), _) => world.close(id, peer, true),
+        (2, Some((_, peer, _)), _) => world.lose(peer),
+        (3, _, Some(peer)) => drop(world.accept(peer, &address)),
+        (4, ..) => drop(world.accept(PeerId::random(), &address)),
+        _ => world.idle = rng.bool().then_some(secs(10)),
+    }
+}
+
+fn disturb_node(world: &mut World, rng: &mut fastrand::Rng) {
+    let host = at(ip(rng.u8(1..=HOSTS)));
+    let sources: Vec<Source> = world.core.sources().cloned().collect();
+    let known = rng.choice(world.core.peers().collect::<Vec<_>>()).map(|entry| entry.peer);
+    match (rng.u8(..8), rng.choice(sources), known) {
+        (0, ..) => drop(world.source(DNS)),
+        (1, ..) => drop(world.source(&host.to_string())),
+        (2, Some(source), _) => drop(world.core.remove_source(&source)),
+        (3, _, Some(peer)) => {
+            world.core.disqualify(peer, world.now + secs(rng.u64(1..200)));
+        }
+        (4, ..) => world.core.handle_listen_address(&host, world.now),
+        (5, ..) => world.core.handle_listen_address_expired(&host),
+        (6, ..) => world.core.refresh(world.now),
+        _ => world.core.set_selection(selection(rng)),
+    }
+}
+
+/// A world to which much has happened, and how it is called.
+fn disturbed(seed: u64) -> (World, fastrand::Rng) {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    let mut world = World::seeded(Config::new().with_selection(selection(&mut rng)), seed);
+    world.name(&(1..=HOSTS).map(ip).collect::<Vec<_>>());
+    world.source(if rng.bool() { DNS } else { "/ip4/10.0.0.1/tcp/4001" });
+    for _ in 0..rng.u32(1..60) {
+        disturb(&mut world, &mut rng);
+        let pause = Duration::from_millis(1 << rng.u32(..18));
+        watched(&mut world, pause, seed);
+    }
+    (world, rng)
+}
+
+/// Lets time pass, and watches.
+fn watched(world: &mut World, duration: Duration, seed: u64) {
+    let wakes = world.wakes;
+    world.run_until(world.now + duration, |world| {
+        assert_alive(world, seed);
+        false
+    });
+    let most = 1_000 + 20 * usize::try_from(duration.as_secs()).expect("small");
+    assert!(world.wakes - wakes < most, "seed {seed}: {} wakes", world.wakes - wakes);
+}
+
+/// Fails without any one of the calls of `wake_at` in `advance`, `check_entries`, `repair`,
+/// `walk_families` and `first_retry`.
+#[test]
+fn whatever_happened_there_is_a_next_wake_up_and_it_is_near() {
+    for seed in 0..400 {
+        let (mut world, _) = disturbed(seed);
+        watched(&mut world, secs(3_600), seed);
+    }
+}
+
+/// With nothing but time, and answers to what is asked, the lowest candidate that can be reached is
+/// verified.
+#[test]
+fn whatever_happened_one_that_can_be_reached_is_verified_in_the_end() {
+    for seed in 0..400 {
+        let (mut world, _) = disturbed(seed);
+        world.core.set_selection(Selection::Lowest(nz(2)));
+        for (id, peer, _) in world.connections.clone() {
+            world.close(id, peer, true);
+        }
+        for _ in 0..60 {
+            world.core.handle_listen_address_expired(&at(ip(1)));
+        }
+        (world.deaf, world.partial) = (false, false);
+        world.name(&[1, 2, 3].map(ip));
+        world.source(DNS);
+        let peer = world.live(ip(1));
+        world.until(MAX_RETURN, &format!("seed {seed}"), |w| w.selected().first() == Some(&peer));
+        assert_eq!(world.core.status(), Status::Joined);
+    }
+}
