@@ -336,8 +336,8 @@ impl Discovery {
                 self.dirty |= self.table.count_of(peer) > 0 || self.lingering.contains(peer);
                 self.note_disconnected(peer, &connection, lost, now);
             }
-            Some((connection, false)) if lost => self.note_broken(peer, &connection, now),
-            Some(_) | None => {}
+            Some((connection, false)) => self.note_closed(peer, &connection, lost, now),
+            None => {}
         }
     }
 

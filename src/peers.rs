@@ -22,14 +22,15 @@ pub struct VerifiedPeer {
     pub how: Proved,
     /// When it first proved it.
     pub first_verified: Instant,
-    /// When it last proved it, or was last seen connected there.
+    /// When it last proved it, or was last seen connected there. A connection that stays open is
+    /// seen when it is opened, and when it closes.
     pub last_verified: Instant,
     /// When its peer was last connected, by whatever address.
     pub(crate) last_connected: Option<Instant>,
     /// Failed verifications since; two withdraw the entry.
     pub(crate) failures: u32,
-    /// When it is to be verified next.
-    pub(crate) check_at: Instant,
+    /// When it is to be verified next; `None` while a connection does so.
+    pub(crate) check_at: Option<Instant>,
 }
 
 impl VerifiedPeer {
@@ -107,7 +108,7 @@ impl PeerTable {
             last_verified: now,
             last_connected: None,
             failures: 0,
-            check_at,
+            check_at: Some(check_at),
         };
         self.entries.insert(candidate.clone(), entry);
     }
@@ -116,7 +117,9 @@ impl PeerTable {
     pub(crate) fn remove(&mut self, candidate: &Candidate) -> Option<VerifiedPeer> {
         let entry = self.entries.remove(candidate)?;
         self.version += 1;
-        self.checks.remove(&(entry.check_at, candidate.clone()));
+        if let Some(at) = entry.check_at {
+            self.checks.remove(&(at, candidate.clone()));
+        }
         if let Some(candidates) = self.by_peer.get_mut(&entry.peer) {
             candidates.remove(candidate);
             if candidates.is_empty() {
@@ -151,9 +154,20 @@ impl PeerTable {
 
     /// Moves the next check of an entry.
     pub(crate) fn check_at(&mut self, candidate: &Candidate, at: Instant) {
-        if let Some(entry) = self.entries.get_mut(candidate) {
-            self.checks.remove(&(entry.check_at, candidate.clone()));
-            entry.check_at = at;
+        self.plan_check(candidate, Some(at));
+    }
+
+    /// Plans no check of an entry, until [`check_at`](Self::check_at) does.
+    pub(crate) fn rest(&mut self, candidate: &Candidate) {
+        self.plan_check(candidate, None);
+    }
+
+    fn plan_check(&mut self, candidate: &Candidate, at: Option<Instant>) {
+        let Some(entry) = self.entries.get_mut(candidate) else { return };
+        if let Some(old) = std::mem::replace(&mut entry.check_at, at) {
+            self.checks.remove(&(old, candidate.clone()));
+        }
+        if let Some(at) = at {
             self.checks.insert((at, candidate.clone()));
         }
     }

@@ -1,11 +1,11 @@
-//! No state waits without a deadline.
+//! No state waits without a deadline, and an idle network makes no work between refreshes.
 
 mod support;
 
 use std::{num::NonZeroUsize, time::Duration};
 
 use libp2p::PeerId;
-use libp2p_dns_discovery::{CandidateState, Config, LookupError, Selection, Source, Status};
+use libp2p_dns_discovery::{CandidateState, Config, Event, LookupError, Selection, Source, Status};
 use support::{Host, World, at, ip, secs};
 
 /// The addresses that are played with.
@@ -19,6 +19,9 @@ const MAX_CHECK: Duration = Duration::from_secs(750);
 /// An address that led to ourselves is looked at again after ten minutes, which is longer than the
 /// longest back-off; before that, a look-up may have to time out, and wait for its own back-off.
 const MAX_RETURN: Duration = Duration::from_secs(600 + 20 + 60 + 10);
+/// The least time from one check of an entry, or from one repair, to the next.
+const LEAST_INTERVAL: Duration = Duration::from_secs(45);
+
 fn nz(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).expect("not zero")
 }
@@ -126,6 +129,117 @@ fn disturb_node(world: &mut World, rng: &mut fastrand::Rng) {
         (6, ..) => world.core.refresh(world.now),
         _ => world.core.set_selection(selection(rng)),
     }
+}
+
+/// How often a node wakes and asks, in an hour.
+struct Hour {
+    wakes: usize,
+    refreshes: usize,
+    dials: usize,
+}
+
+fn hour(world: &mut World) -> Hour {
+    let before = (world.wakes, world.queries.len(), world.dials.len(), world.events.len());
+    world.run(secs(3_600));
+    assert_eq!(world.events.len(), before.3, "a steady state is silent");
+    Hour {
+        wakes: world.wakes - before.0,
+        refreshes: world.queries.len() - before.1,
+        dials: world.dials.len() - before.2,
+    }
+}
+
+/// How often at most something happens in an hour that happens at an interval.
+fn per_hour(least: Duration) -> usize {
+    usize::try_from(secs(3_600).as_secs() / least.as_secs()).expect("small") + 1
+}
+
+/// A live connection is verification, and its close is told: nothing is due before. Fails without
+/// the call of `rest` in `check_entry`.
+#[test]
+fn peers_that_stay_connected_cost_no_wake_up() {
+    for (n, selection) in [
+        (1, Selection::Lowest(nz(1))),
+        (3, Selection::Lowest(nz(3))),
+        (40, Selection::All),
+        (1, Selection::Fingers),
+    ] {
+        let config = Config::new().with_selection(selection);
+        let (mut world, peers) = World::with_peers(config, n);
+        world.idle = None;
+        world.until(secs(60), "all connected", |w| peers.iter().all(|p| w.is_connected(p)));
+        // One last look at each, which finds it connected.
+        world.run(secs(120));
+        let Hour { wakes, refreshes, dials } = hour(&mut world);
+        assert_eq!(wakes, refreshes, "{n} peers, {selection:?}");
+        assert!(refreshes <= per_hour(secs(30)), "{refreshes} refreshes at a TTL of 30 s");
+        assert_eq!(dials, 0, "{n} peers, {selection:?}");
+    }
+}
+
+/// Where others are named that are not selected, one of them is met a minute.
+#[test]
+fn a_connected_node_with_others_outside_its_selection_wakes_to_meet_them() {
+    let (mut world, peers) =
+        World::with_peers(Config::new().with_selection(Selection::Lowest(nz(3))), 5);
+    world.idle = None;
+    // All are connected in the end: even then somebody new might be named.
+    world.until(secs(1_800), "all met", |w| peers.iter().all(|p| w.is_connected(p)));
+    world.run(secs(120));
+    let Hour { wakes, refreshes, dials } = hour(&mut world);
+    let repairs = per_hour(LEAST_INTERVAL);
+    assert!(wakes <= refreshes + repairs, "{wakes} wakes, {refreshes} refreshes");
+    assert_eq!(dials, 0);
+}
+
+/// Whose connections close when idle is verified at the interval, and costs a wake-up each time.
+#[test]
+fn peers_whose_connections_close_cost_a_wake_up_for_each_check() {
+    for n in [1, 3, 10] {
+        let config = Config::new().with_selection(Selection::All);
+        let (mut world, _) = World::with_peers(config, n);
+        world.run(secs(120));
+        let Hour { wakes, refreshes, dials } = hour(&mut world);
+        // Connected for 10 s, and checked an interval after that.
+        let checks = usize::from(n) * per_hour(LEAST_INTERVAL + secs(10));
+        assert!(wakes <= refreshes + checks, "{wakes} wakes, {refreshes} refreshes");
+        assert!(dials <= checks, "{dials} dials for {n} peers");
+        assert!(dials >= checks / 2, "{dials} dials for {n} peers");
+    }
+}
+
+/// An entry that rests is looked at again when the connection to its address closes, though its
+/// peer stays connected by another one. Fails without `note_closed` planning the next check.
+#[test]
+fn an_entry_whose_peer_stays_connected_elsewhere_is_verified_again() {
+    let config = Config::new().with_selection(Selection::Lowest(nz(1)));
+    let (mut world, peers) = World::with_peers(config, 1);
+    world.idle = None;
+    world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
+    world.run(secs(600));
+    let (id, dials) = (world.connections[0].0, world.dials.len());
+    world.accept(peers[0], "/ip4/172.16.0.1/tcp/5");
+    world.run(secs(600));
+    assert_eq!(world.dials.len(), dials, "connected there");
+    world.close(id, peers[0], false);
+    let new = world.live(ip(1));
+    world.until(MAX_CHECK, "replaced", |w| w.selected() == [new]);
+}
+
+/// What contradicts a connection is looked into when the connection would have noticed, even if it
+/// was not looked at for long. Fails without `contradicted` in `check_entry`.
+#[test]
+fn an_entry_that_rests_is_looked_at_when_another_identity_answers() {
+    let config = Config::new().with_selection(Selection::Lowest(nz(1)));
+    let (mut world, peers) = World::with_peers(config, 1);
+    world.idle = None;
+    world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
+    world.run(secs(1_200));
+    let other = world.live(ip(1));
+    world.core.handle_observed(&at(ip(1)), other, world.now);
+    let shared = |w: &World| w.count(|e| matches!(e, Event::SharedAddress { .. })) == 1;
+    world.until(secs(60), "two live there", shared);
+    assert!(world.is_connected(&peers[0]));
 }
 
 /// A world to which much has happened, and how it is called.

@@ -285,11 +285,15 @@ impl Discovery {
 
     fn check_entry(&mut self, candidate: &Candidate, now: Instant) -> Room {
         let Some(peer) = self.table.get(candidate).map(|e| e.peer) else { return Room::Free };
-        let next = self.next_check(candidate, now);
         let contradicted = self.tracks.get(candidate).is_some_and(|t| t.contradicted.is_some());
         if self.connections.is_live_at(&peer, candidate) && !contradicted {
+            // Its connection is its verification; the close of it plans the next check.
             self.table.touch(candidate, now);
-        } else if self.dials.of(candidate).is_none() && !self.is_disqualified(&peer, now) {
+            self.table.rest(candidate);
+            return Room::Free;
+        }
+        let next = self.next_check(candidate, now);
+        if self.dials.of(candidate).is_none() && !self.is_disqualified(&peer, now) {
             let Some(expect) = self.expect_again(candidate, peer) else {
                 self.table.check_at(candidate, next);
                 return Room::Free;

@@ -385,14 +385,25 @@ impl Discovery {
         }
     }
 
-    /// One of several connections to a peer broke: whether it still lives where that one led is to be
-    /// found out.
-    pub(super) fn note_broken(&mut self, peer: &PeerId, connection: &Connection, now: Instant) {
+    /// One of several connections to a peer closed. Where that one led, the peer is verified by a
+    /// dial from now on: at once if the connection broke.
+    pub(super) fn note_closed(
+        &mut self,
+        peer: &PeerId,
+        connection: &Connection,
+        lost: bool,
+        now: Instant,
+    ) {
         let led_to = |c: &&Candidate| connection.is_at(c) && !self.connections.is_live_at(peer, c);
         let candidates: Vec<_> = self.table.candidates_of(peer).filter(led_to).cloned().collect();
         for candidate in candidates {
-            let soon = now + self.jitter(self.config.retry_base);
-            self.table.check_at(&candidate, soon);
+            let at = if lost {
+                now + self.jitter(self.config.retry_base)
+            } else {
+                self.table.touch(&candidate, now);
+                self.next_check(&candidate, now)
+            };
+            self.table.check_at(&candidate, at);
             self.dirty = true;
         }
     }
