@@ -16,6 +16,7 @@ use crate::{
     candidate::Candidate,
     config::Identify,
     event::{Event, Failure, Status},
+    peers::VerifiedPeer,
     resolver::LookupError,
 };
 
@@ -364,9 +365,13 @@ impl Discovery {
         }
     }
 
-    /// From time to time, meets one random candidate outside the selection.
+    /// From time to time, meets one random candidate outside the selection. A connection that closes
+    /// brings us back here.
     fn repair(&mut self, now: Instant) {
-        let outside = self.order.iter().any(|c| !self.selected.contains(c) && !self.is_own(c));
+        let met = |e: &VerifiedPeer| self.connections.is_connected(&e.peer);
+        let outside = self.order.iter().any(|c| {
+            !self.selected.contains(c) && !self.is_own(c) && !self.table.get(c).is_some_and(met)
+        });
         if !outside || self.status != Status::Joined {
             self.repair_at = None;
             return;
