@@ -94,14 +94,18 @@ fn each_silent_one_at_the_start_costs_a_stagger_at_most() {
     assert!(rows[10].median + STAGGER <= rows[10].slowest, "random ones are tried meanwhile");
 }
 
-/// Fails without the hedge in `has_slot`.
+/// The further ones start one after the other, as answers come in: up to 100 ms a probe (a round trip
+/// of 50 ms by TCP), that is done in two staggers, and in three however slow the others are. Fails
+/// without the hedge in `has_slot`.
 #[test]
-fn three_silent_ones_at_the_start_cost_less_than_two_staggers() {
-    for latency in [1, 20, 50, 100].map(Duration::from_millis) {
+fn three_silent_ones_at_the_start_cost_two_staggers_and_three_in_a_slow_network() {
+    for (latency, staggers) in [(1, 2), (20, 2), (50, 2), (100, 2), (200, 3), (400, 3), (900, 3)] {
+        let latency = Duration::from_millis(latency);
         for seed in 0..20 {
             let [[_, healthy], [_, took]] =
                 [0, 3].map(|silent| time_to_one_and_three(silent, latency, seed));
-            assert!(took <= healthy + STAGGER * 2, "{took:?} against {healthy:?} at {latency:?}");
+            let bound = healthy + STAGGER * staggers;
+            assert!(took <= bound, "{took:?} against {healthy:?} at {latency:?}");
         }
     }
 }

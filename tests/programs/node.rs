@@ -47,6 +47,21 @@ fn a_node_ends_cleanly_when_told_to() {
 }
 
 #[test]
+fn an_isolated_node_says_since_when_and_why() {
+    let dns = Dns::start();
+    let port = closed_port();
+    dns.name([port]);
+    let mut node = Node::start(&dns, &[]);
+    let isolated = node.process.wait_for(|line| line["event"] == "isolated");
+    assert!(isolated["since"].is_f64(), "{isolated}");
+    assert_eq!((&isolated["failed"], &isolated["others"]), (&json!(1), &json!(1)));
+    let reasons = isolated["reasons"].as_array().expect("a list");
+    assert_eq!(reasons.len(), 1, "{isolated}");
+    assert_eq!(reasons[0]["address"], format!("/ip4/127.0.0.1/tcp/{port}"));
+    assert!(reasons[0]["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{isolated}");
+}
+
+#[test]
 fn a_node_that_cannot_listen_says_so() {
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     let port = taken.local_addr().expect("it has an address").port();
