@@ -46,7 +46,9 @@ pub enum Event {
         /// Whether its answers are taken as samples from now on.
         sampled: bool,
     },
-    /// A source could not be looked up. What was known of it before is kept.
+    /// A source could not be looked up. What was known of it before is kept. Told at the first failure
+    /// of a kind, and with every doubling of their number; but not that there is nothing, once that
+    /// makes the node [`Alone`](Status::Alone).
     LookupFailed {
         /// The source that was looked up.
         source: Source,
@@ -142,7 +144,8 @@ pub enum Event {
     /// Others are named and none of them can be reached: since when, and why. Told once, right after
     /// the [`Status`](Self::Status) that says [`Isolated`](Status::Isolated), with the first 64
     /// reasons; all of them, as they are now, are those of
-    /// [`Behaviour::isolation`](crate::Behaviour::isolation). The next status takes it back.
+    /// [`Behaviour::isolation`](crate::Behaviour::isolation). The first status that says
+    /// otherwise takes it back.
     Isolated(Isolation),
 }
 

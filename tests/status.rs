@@ -243,13 +243,24 @@ fn without_an_answer_nobody_is_ready_however_long_it_takes() {
     }
 }
 
-/// A peer that was passed over is no reason to be told as unreachable.
+/// A peer that the application passes over makes nobody joined, connected or not, however often it
+/// is verified meanwhile; but it has not failed. Fails without `is_disqualified` in `joined_until`.
 #[test]
-fn a_peer_that_is_passed_over_has_not_failed() {
-    let (mut world, peers) = World::with_peers(lowest(1), 1);
-    world.until(secs(5), "joined", is(Status::Joined));
-    world.core.disqualify(peers[0], world.now + secs(3_600));
-    world.until(secs(400), "isolated", is(Status::Isolated));
-    let isolation = world.core.isolation().expect("isolated");
-    assert_eq!((isolation.failed, isolation.others), (0, 1));
+fn who_has_only_a_peer_that_is_passed_over_is_isolated_all_the_while() {
+    for idle in [None, Some(secs(10))] {
+        let (mut world, peers) = World::with_peers(lowest(1), 1);
+        world.idle = idle;
+        world.until(secs(5), "joined", is(Status::Joined));
+        world.run(secs(600));
+        world.core.disqualify(peers[0], world.now + secs(7_200));
+        world.until(secs(200), "isolated", is(Status::Isolated));
+        let isolation = world.core.isolation().expect("isolated");
+        assert_eq!((isolation.failed, isolation.others), (0, 1));
+        world.run(secs(3_600));
+        world.lose(peers[0]);
+        world.run(secs(3_300));
+        assert_eq!(world.statuses(), [Status::Starting, Status::Joined, Status::Isolated]);
+        assert_eq!(told(&world).len(), 1);
+        world.until(secs(700), "joined again", is(Status::Joined));
+    }
 }

@@ -39,7 +39,7 @@ impl Discovery {
 
     pub(super) fn update_status(&mut self, now: Instant) {
         let live = self.has_live_peer(now);
-        let joined_until = if live { None } else { self.joined_until() };
+        let joined_until = if live { None } else { self.joined_until(now) };
         let joined = live || joined_until.is_some_and(|until| until > now);
         let others = self.order.iter().any(|c| !self.is_own(c));
         self.note_deserted(others && !joined, now);
@@ -129,9 +129,10 @@ impl Discovery {
     }
 
     /// Until when what is known lets us count as joined, with nobody connected.
-    fn joined_until(&self) -> Option<Instant> {
+    fn joined_until(&self, now: Instant) -> Option<Instant> {
         let last = |e: &VerifiedPeer| e.last_connected.max(Some(e.last_verified));
-        let latest = self.table.iter().filter_map(last).max()?;
+        let counts = |e: &&VerifiedPeer| !self.is_disqualified(&e.peer, now);
+        let latest = self.table.iter().filter(counts).filter_map(last).max()?;
         Some(latest + self.reverify_interval() * 2)
     }
 
