@@ -13,8 +13,9 @@ const HOSTS: u8 = 12;
 const DNS: &str = "/dns4/peers.example./tcp/4001";
 /// A look-up follows another by this at the latest: the longest interval, by default.
 const MAX_REFRESH: Duration = Duration::from_secs(300);
-/// Where there are no look-ups, the longest pause is that of an entry outside the selection, or of one
-/// whose peer is connected by another address: ten intervals of 60 s, and a quarter more by jitter.
+/// Where there are no look-ups, the longest pause is that of an entry outside the selection, or of
+/// one whose peer is connected by another address: ten intervals of 60 s, and a quarter more by
+/// jitter.
 const MAX_CHECK: Duration = Duration::from_secs(750);
 /// An address that led to ourselves is looked at again after ten minutes, which is longer than the
 /// longest back-off; before that, a look-up may have to time out, and wait for its own back-off.
@@ -177,8 +178,8 @@ fn peers_that_stay_connected_cost_no_wake_up() {
     }
 }
 
-/// Where others are named that are not selected, one of them is met a minute, as long as there is one
-/// to meet. Fails without `met` in `repair`.
+/// Where others are named that are not selected, one of them is met a minute, as long as there is
+/// one to meet. Fails without `met` in `repair`.
 #[test]
 fn a_node_that_is_connected_to_everybody_wakes_to_meet_nobody() {
     let (mut world, peers) =
@@ -270,8 +271,8 @@ fn watched(world: &mut World, duration: Duration, seed: u64) {
     assert!(world.wakes - wakes < most, "seed {seed}: {} wakes", world.wakes - wakes);
 }
 
-/// Fails without any one of the calls of `wake_at` in `advance`, `check_entries`, `repair`,
-/// `walk_families` and `first_retry`.
+/// Fails without any one of the calls of `wake_at` for dials and sources in `advance`, and of those
+/// in `check_entries`, `repair`, `walk_families` and `first_retry`.
 #[test]
 fn whatever_happened_there_is_a_next_wake_up_and_it_is_near() {
     for seed in 0..400 {

@@ -94,9 +94,9 @@ fn each_silent_one_at_the_start_costs_a_stagger_at_most() {
     assert!(rows[10].median + STAGGER <= rows[10].slowest, "random ones are tried meanwhile");
 }
 
-/// The further ones start one after the other, as answers come in: up to 100 ms a probe (a round trip
-/// of 50 ms by TCP), that is done in two staggers, and in three however slow the others are. Fails
-/// without the hedge in `has_slot`.
+/// The further ones start one after the other, as answers come in: up to 100 ms a probe (a round
+/// trip of 50 ms by TCP), that is done in two staggers, and in three however slow the others are.
+/// Fails without the hedge in `has_slot`.
 #[test]
 fn three_silent_ones_at_the_start_cost_two_staggers_and_three_in_a_slow_network() {
     for (latency, staggers) in [(1, 2), (20, 2), (50, 2), (100, 2), (200, 3), (400, 3), (900, 3)] {

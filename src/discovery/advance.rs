@@ -365,8 +365,8 @@ impl Discovery {
         }
     }
 
-    /// From time to time, meets one random candidate outside the selection. A connection that closes
-    /// brings us back here.
+    /// From time to time, meets one random candidate outside the selection. A connection that
+    /// closes brings us back here.
     fn repair(&mut self, now: Instant) {
         let met = |e: &VerifiedPeer| self.connections.is_connected(&e.peer);
         let outside = self.order.iter().any(|c| {
