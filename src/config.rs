@@ -172,8 +172,8 @@ impl Config {
         self
     }
 
-    /// How long to wait for running probes before one more is started beside them. Default: 250 ms,
-    /// the Connection Attempt Delay of [RFC 8305 section 5].
+    /// How long to wait for running probes before more are started beside them: one for each place
+    /// that is free. Default: 250 ms, the Connection Attempt Delay of [RFC 8305 section 5].
     ///
     /// [RFC 8305 section 5]: https://www.rfc-editor.org/rfc/rfc8305#section-5
     #[must_use]

@@ -43,8 +43,6 @@ pub(super) struct Walker {
     pub(super) plan: Option<(u64, Arc<Plan>)>,
     /// Where we are in the order, if it lists us; `None` if that is to be found out.
     pub(super) own_place: Option<Option<usize>>,
-    /// Probes that may run beyond one for every free place, because others are slow.
-    hedges: usize,
     /// Probes started since a place is free.
     started: usize,
     /// This machine has no route to the family: until the renewal, it is left alone.
@@ -142,24 +140,17 @@ impl Discovery {
         }
     }
 
-    /// Starts probes: one for every free place, and a further one with every stagger that passes
-    /// while they run (RFC 8305 section 5). With all places taken, what is still to be tried is
-    /// lower than one of those who took them, and is tried one by one.
+    /// Starts probes: one for every free place, and one more for each of them with every stagger
+    /// that passes while they run (RFC 8305 section 5). With all places taken, what is still to be
+    /// tried is lower than one of those who took them, and is tried one by one.
     fn start_probes(&mut self, family: Family, plan: &Plan, now: Instant) {
-        if self.running(family).next().is_none() {
-            self.walker(family).hedges = 0;
-        }
         if !plan.is_free {
             self.walker(family).started = 0;
         }
-        while let Some(hedge) = self.has_slot(family, plan, now) {
+        while self.has_slot(family, plan, now) {
             let Some(candidate) = self.next_to_try(family, plan, now) else { break };
             match self.start_probe(&candidate, Purpose::Place, now) {
-                Room::Free => {
-                    let walker = self.walker(family);
-                    walker.started += 1;
-                    walker.hedges += usize::from(hedge);
-                }
+                Room::Free => self.walker(family).started += 1,
                 Room::Full if plan.is_free && self.give_up_slowest(family, now) => {}
                 Room::Full => return,
                 Room::Until(at) => return self.wake_at(Some(at)),
@@ -168,17 +159,11 @@ impl Discovery {
         self.plan_hedge(family, now);
     }
 
-    /// Whether one more probe may start; and if so, whether it is one that the slowness of the
-    /// others allows.
-    fn has_slot(&mut self, family: Family, plan: &Plan, now: Instant) -> Option<bool> {
-        let running = self.running(family).count();
-        let walker = self.walker(family);
-        let at_once = if walker.doubtful { 1 } else { plan.at_once };
-        if running < at_once.saturating_add(walker.hedges) {
-            return Some(false);
-        }
-        let latest = self.running(family).map(|dial| dial.started).max()?;
-        (latest + self.config.stagger <= now).then_some(true)
+    /// Whether one more probe may start: one that has been silent for a stagger holds up nobody.
+    fn has_slot(&self, family: Family, plan: &Plan, now: Instant) -> bool {
+        let at_once = if self.walkers[&family].doubtful { 1 } else { plan.at_once };
+        let recent = |dial: &&Dial| dial.started + self.config.stagger > now;
+        self.running(family).filter(recent).count() < at_once
     }
 
     /// With all slots taken and more candidates to try, gives up the probe that has waited longest,
