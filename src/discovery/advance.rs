@@ -176,7 +176,7 @@ impl Discovery {
             self.outputs.push_back(Output::Event(Event::Sampled { source, sampled }));
         }
         let next = resolution.ttl.map(|ttl| {
-            now + Schedule::after_answer(&self.config, ttl, resolution.records, &mut self.rng)
+            now + Schedule::after_answer(&self.config, ttl, resolution.records, source.jitter)
         });
         source.plan_next(next);
         if let Some(candidates) = source.tell(resolution.complete, recovered) {

@@ -66,8 +66,10 @@ pub(super) struct SourceState {
     nothings: u32,
     /// The kind of the last failure.
     failure: Option<Discriminant<LookupError>>,
-    /// How much later than its earliest instant a hastened refresh comes.
-    haste: f64,
+    /// How much later than its earliest instant the next refresh comes, between 0 and 1. One for the
+    /// planned and for a hastened refresh: of two, the earlier would count, and most nodes would be
+    /// early.
+    pub(super) jitter: f64,
 }
 
 #[derive(Debug)]
@@ -116,7 +118,7 @@ impl SourceState {
             failures: 0,
             nothings: 0,
             failure: None,
-            haste: 0.0,
+            jitter: 0.0,
         }
     }
 
@@ -133,7 +135,7 @@ impl SourceState {
             self.refresh = Some(UnderWay { plan, deadline: now + timeout, again: false });
             self.next = None;
             self.last_started = Some(now);
-            self.haste = rng.f64() * 0.2;
+            self.jitter = rng.f64();
         }
     }
 
@@ -172,7 +174,7 @@ impl SourceState {
     /// Looks up earlier than planned, but not earlier than `pause` after the last time, and not
     /// while the source fails: back-off goes before haste.
     pub(super) fn hasten(&mut self, pause: Duration) {
-        let pause = pause.mul_f64(1.0 + self.haste);
+        let pause = pause.mul_f64(1.0 + self.jitter * 0.2);
         if self.failures > 0 {
             return;
         }
@@ -356,10 +358,10 @@ impl Schedule {
         config: &Config,
         ttl: Duration,
         records: usize,
-        rng: &mut fastrand::Rng,
+        jitter: f64,
     ) -> Duration {
         let least = ttl.max(Self::least(config, records)).min(config.max_refresh);
-        let jitter = rng.f64() * 0.2;
+        let jitter = jitter * 0.2;
         if least.mul_f64(1.2) <= config.max_refresh {
             least.mul_f64(1.0 + jitter)
         } else {
@@ -376,7 +378,7 @@ impl Schedule {
         failures: u32,
         rng: &mut fastrand::Rng,
     ) -> Duration {
-        let by_ttl = Self::after_answer(config, ttl.unwrap_or_default(), 0, rng);
+        let by_ttl = Self::after_answer(config, ttl.unwrap_or_default(), 0, rng.f64());
         let doublings = failures.saturating_sub(NOTHINGS).saturating_add(1);
         by_ttl.max(back_off(config.min_refresh, config.max_refresh / 5, doublings, rng))
     }
