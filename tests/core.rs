@@ -572,3 +572,25 @@ fn a_resolver_that_never_answers_is_given_up_and_asked_again() {
     world.name(&[ip(1)]);
     world.until(secs(120), "joined", |w| w.selected() == [peer]);
 }
+
+/// Nobody says so when a peer dies whose connection had closed before. That DNS leaves it out is a
+/// reason to look at once, and not when its next verification is due.
+#[test]
+fn a_selected_peer_that_dns_leaves_out_is_looked_at_at_once() {
+    let mut config = lowest(3);
+    config = config.with_reverify_interval(secs(3_600)).with_repair_interval(secs(86_400));
+    let (mut world, peers) = World::with_peers(config, 6);
+    world.run(secs(120));
+    assert_eq!(world.selected(), peers[..3]);
+    assert!(world.connections.is_empty());
+    for gone in [1, 2, 3] {
+        world.set(ip(gone), Host::Refuses);
+    }
+    let dials = world.dials.len();
+    world.name(&[4, 5, 6].map(ip));
+    // One refresh, and what a second look takes.
+    world.until(secs(36 + 3), "the next three", |w| w.selected() == peers[3..]);
+    // Two looks at each that is gone, a probe and a connection for each of the others.
+    assert!(world.dials.len() - dials <= 2 * 3 + 2 * 3, "{}", world.dials.len() - dials);
+    assert_eq!(world.count(|event| matches!(event, Event::Unreachable { gone: true, .. })), 3);
+}

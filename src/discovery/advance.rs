@@ -20,7 +20,8 @@ use crate::{
     resolver::LookupError,
 };
 
-/// How many of the entries that an answer leaves out are asked at once whether they still answer.
+/// How many of the entries that a suspect answer leaves out, and that are not selected, are asked at
+/// once whether they still answer.
 const SUSPECTS: usize = 3;
 /// How much more rarely an entry is verified that is not selected.
 const UNSELECTED: u32 = 10;
@@ -166,8 +167,12 @@ impl Discovery {
         };
         let most = self.config.limits.candidates.get();
         let turned = source.apply(passed, resolution.complete, most, standing, now);
-        let entries = source.suspects().filter(|c| self.table.get(c).is_some());
-        for candidate in entries.take(SUSPECTS).cloned().collect::<Vec<_>>() {
+        let asks = source.is_suspect();
+        let omitted = source.newly_omitted().filter(|c| self.table.get(c).is_some()).cloned();
+        let (selected, others): (Vec<_>, Vec<_>) = omitted.partition(|c| self.selected.contains(c));
+        // Those who take a place have probably left; of others it tells whether this is a sample.
+        let others = others.into_iter().take(if asks { SUSPECTS } else { 0 });
+        for candidate in selected.into_iter().chain(others) {
             self.table.check_at(&candidate, now);
         }
         if turned {

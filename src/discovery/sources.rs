@@ -270,11 +270,17 @@ impl SourceState {
         omitted.filter_map(answers).max()
     }
 
-    /// The members that the last answer left out for the first time, if that is suspect.
-    pub(super) fn suspects(&self) -> impl Iterator<Item = &Candidate> {
-        let suspect = self.sampling.is_suspect() && !self.source.is_sampled();
-        let newly_omitted = self.members.iter().filter(|m| m.omitted == 1);
-        newly_omitted.filter(move |_| suspect).map(|member| &member.candidate)
+    /// Whether the last answer could be a sample that claims to be complete.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.sampling.is_suspect() && !self.source.is_sampled()
+    }
+
+    /// The members that the last answer left out for the first time, although it claims to be
+    /// complete; none if it is known for a sample.
+    pub(super) fn newly_omitted(&self) -> impl Iterator<Item = &Candidate> {
+        let sampled = self.is_sampled();
+        let newly = self.members.iter().filter(move |m| m.omitted == 1 && !sampled);
+        newly.map(|member| &member.candidate)
     }
 
     /// Adds what an answer names, in place of what was known of it. Says how many the last complete
