@@ -5,56 +5,61 @@ use std::{
     time::Duration,
 };
 
-use libp2p::PeerId;
+use libp2p::{Multiaddr, PeerId};
 use libp2p_dns_discovery::Selection;
 
-use crate::{lines::NodeJoined, nodes::Sample};
-
-/// How many peers a bucket of Kademlia holds.
-const BUCKET: usize = 20;
-
-/// Up to how many candidates `auto` is `lowest:3`: the crate's default.
-const AUTO_LIMIT: usize = 64;
+use crate::{args::Counts, lines::NodeJoined, node::Sample, wanted};
 
 /// All nodes at one moment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Picture {
-    samples: Vec<Sample>,
-    pub(crate) nodes: usize,
+    /// Those of the living, in the order in which they were started.
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) counts: Counts,
     /// Nodes whose status is `Joined`.
     pub(crate) joined: usize,
     /// Components of the graph of connections and routing tables together.
     pub(crate) components: usize,
+    /// How many addresses the node knows of that knows the fewest.
+    pub(crate) candidates_min: usize,
     /// Entries of the smallest verified peer table.
     pub(crate) verified_min: usize,
     /// Peers in the smallest routing table.
     pub(crate) kad_peers_min: usize,
     /// Ids in any routing table that belong to no node.
     pub(crate) kad_stale: usize,
-    /// How many others each node is told to verify.
+    /// Ids in any routing table or verified peer table that belong to no node.
+    pub(crate) stale: usize,
+    /// How many others each node is to verify.
     verified_wanted: usize,
 }
 
 impl Picture {
-    pub(crate) fn new(samples: Vec<Sample>, peers: &HashSet<PeerId>, selection: Selection) -> Self {
-        let tables = samples.iter().flat_map(|s| &s.routing_table);
-        let stale: BTreeSet<_> = tables.filter(|peer| !peers.contains(peer)).collect();
+    pub(crate) fn new(samples: Vec<Sample>, counts: Counts, selection: Selection) -> Self {
+        let peers: HashSet<_> = samples.iter().map(|s| s.peer).collect();
+        let is_stale = |peer: &&PeerId| !peers.contains(*peer);
+        let tables = || samples.iter().flat_map(|s| &s.routing_table);
+        let verified = samples.iter().flat_map(|s| &s.verified);
+        let kad_stale: BTreeSet<_> = tables().filter(is_stale).collect();
+        let stale: BTreeSet<_> = tables().chain(verified).filter(is_stale).collect();
         let min = |of: fn(&Sample) -> usize| samples.iter().map(of).min().unwrap_or(0);
         Self {
-            nodes: samples.len(),
+            counts,
             joined: samples.iter().filter(|s| s.joined).count(),
             components: components(&samples),
-            verified_min: min(|s| s.verified),
+            candidates_min: min(|s| s.candidates),
+            verified_min: min(|s| s.verified.len()),
             kad_peers_min: min(|s| s.routing_table.len()),
-            kad_stale: stale.len(),
-            verified_wanted: places(samples.len(), selection),
+            kad_stale: kad_stale.len(),
+            stale: stale.len(),
+            verified_wanted: wanted::selected(counts, selection),
             samples,
         }
     }
 
     /// All have joined, in one component.
     pub(crate) fn is_united(&self) -> bool {
-        self.joined == self.nodes && self.components == 1
+        self.joined == self.counts.living && self.components == 1
     }
 
     /// United, with everybody verified who is to be, and enough peers in every routing table.
@@ -65,7 +70,25 @@ impl Picture {
     }
 
     pub(crate) fn kad_peers_wanted(&self) -> usize {
-        kad_peers_wanted(self.nodes)
+        wanted::kad_peers(self.counts.living)
+    }
+
+    /// How many nodes have selected whoever lives at an address.
+    pub(crate) fn selected_by(&self, address: &Multiaddr) -> usize {
+        self.samples.iter().filter(|sample| sample.selected.contains(address)).count()
+    }
+
+    /// The nodes that are not joined, or have lost a peer since an earlier picture.
+    pub(crate) fn left_since<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = usize> {
+        let both = self.samples.iter().zip(&before.samples).enumerate();
+        both.filter(|(_, (now, before))| !now.joined || now.losses > before.losses)
+            .map(|(number, _)| number)
+    }
+
+    /// How many nodes told since an earlier picture that DNS gives no answer.
+    pub(crate) fn noticed_since(&self, before: &Self) -> usize {
+        let both = self.samples.iter().zip(&before.samples);
+        both.filter(|(now, before)| now.failed_lookups > before.failed_lookups).count()
     }
 
     /// The nodes that joined between the other picture and this one.
@@ -102,26 +125,6 @@ impl Picture {
         let wanted = self.kad_peers_wanted();
         format!("components: {components}, smallest routing table: {least} of {wanted}")
     }
-}
-
-/// How many peers a routing table should hold: half of what fits into a bucket, or of the others.
-pub(crate) fn kad_peers_wanted(nodes: usize) -> usize {
-    nodes.saturating_sub(1).min(BUCKET).div_ceil(2)
-}
-
-/// How many peers a node selects in a cluster in which everybody is up.
-pub(crate) fn places(nodes: usize, selection: Selection) -> usize {
-    let others = nodes.saturating_sub(1);
-    // The successors at distance 1, 2, 4, …
-    let fingers = others.checked_ilog2().map_or(0, |log| log as usize + 1);
-    let places = match selection {
-        Selection::Lowest(n) => n.get(),
-        Selection::Fingers => fingers,
-        Selection::Auto if nodes > AUTO_LIMIT => fingers,
-        Selection::Auto => 3,
-        _ => others,
-    };
-    others.min(places)
 }
 
 fn components(samples: &[Sample]) -> usize {

@@ -10,7 +10,7 @@ use libp2p::{
         upgrade::Version,
     },
     identity::Keypair,
-    noise,
+    noise, quic,
     swarm::NetworkBehaviour,
     tcp, tls, websocket, yamux,
 };
@@ -47,6 +47,14 @@ pub(crate) fn full<B: NetworkBehaviour>(
 /// A swarm over TCP alone, with Noise.
 pub(crate) fn tcp<B: NetworkBehaviour>(key: Keypair, behaviour: B) -> Result<Swarm<B>, Stop> {
     over(key, behaviour, |key| upgraded(tcp::tokio::Transport::default(), key))
+}
+
+/// A swarm over QUIC alone.
+pub(crate) fn quic<B: NetworkBehaviour>(key: Keypair, behaviour: B) -> Result<Swarm<B>, Stop> {
+    over(key, behaviour, |key| {
+        let quic = quic::tokio::Transport::new(quic::Config::new(key));
+        Ok(quic.map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer))).boxed())
+    })
 }
 
 /// A swarm over this process's memory, with Noise.
