@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use libp2p_dns_discovery::Selection;
@@ -64,6 +64,10 @@ pub(crate) struct Args {
     /// 2 s, and verify each other as with `--restart`
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) dns_outage: Option<Duration>,
+
+    /// Draw at the end who has selected whom
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 
     /// Which records name the nodes [default: a; with the memory transport: dnsaddr]
     #[arg(long, value_enum)]

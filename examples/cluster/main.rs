@@ -21,6 +21,7 @@ use crate::{
         run::{Stop, run},
     },
     dns_server::DnsServer,
+    drawing::Drawing,
     graph::Graph,
     lines::Line,
     nodes::Nodes,
@@ -37,6 +38,7 @@ mod args;
 mod common;
 #[path = "../common/dns_server.rs"]
 mod dns_server;
+mod drawing;
 mod graph;
 mod lines;
 mod node;
@@ -46,6 +48,7 @@ mod picture;
 mod place;
 mod plan;
 mod summary;
+mod svg;
 mod trials;
 mod wanted;
 mod watch;
@@ -62,6 +65,7 @@ async fn cluster(args: Args) -> Result<u8, Stop> {
     let output = Output::new(args.json);
     let seed = args.seed.unwrap_or_else(random_seed);
     let counts = args.counts()?;
+    let drawing = args.svg.as_deref().map(Drawing::open).transpose()?;
     // Before anything is bound.
     open_files::make_room(counts, args.transport, args.select)?;
     let plan = Plan::new(&args, counts, seed)?;
@@ -82,6 +86,9 @@ async fn cluster(args: Args) -> Result<u8, Stop> {
         trials = stand.run(&mut watch).await?;
     }
     let graph = Graph::new(&plan, watch.picture());
+    if let Some(drawing) = drawing {
+        drawing.write(&svg::draw(&graph, args.select))?;
+    }
     let summary = Summary::new(watch.picture(), &graph, &trials, &args, &server, watch.elapsed());
     let passed = summary.passed();
     watch.print(&Line::Summary(summary))?;

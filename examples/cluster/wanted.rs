@@ -62,6 +62,15 @@ pub(crate) fn lowest_selected_by(counts: Counts, selection: Selection) -> usize 
     }
 }
 
+/// The selection, and what `auto` amounts to.
+pub(crate) fn selection_in_force(named: usize, selection: Selection) -> String {
+    match (selection, effective(named, selection)) {
+        (Selection::Auto, Selection::Auto) => "auto (lowest:3)".to_owned(),
+        (Selection::Auto, effective) => format!("auto ({effective})"),
+        (selection, _) => selection.to_string(),
+    }
+}
+
 fn effective(named: usize, selection: Selection) -> Selection {
     match selection {
         Selection::Auto if named > AUTO_LIMIT => Selection::Fingers,
