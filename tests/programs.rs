@@ -7,11 +7,15 @@ mod dns_server;
 mod process;
 #[path = "programs/setup.rs"]
 mod setup;
+#[path = "programs/xml.rs"]
+mod xml;
 
 #[path = "programs/cluster.rs"]
 mod cluster;
 #[path = "programs/node.rs"]
 mod node;
+#[path = "programs/trials.rs"]
+mod trials;
 #[path = "programs/usage.rs"]
 mod usage;
 #[path = "programs/whois.rs"]

@@ -10,6 +10,7 @@ fn a_cluster_forms() {
         &[][..],
         &["--records", "srv", "--one-address", "--identify", "dial"],
         &["--records", "dnsaddr", "--select", "all"],
+        &["--transport", "quic"],
         &["--transport", "memory"],
     ] {
         let mut args = vec!["--nodes", "8", "--seed", "1", "--json"];

@@ -19,6 +19,10 @@ fn bad_use_is_told_in_one_sentence() {
         ("cluster", &["--nodes", "1"], "--nodes"),
         ("cluster", &["--records", "mx"], "srv"),
         ("cluster", &["--transport", "memory", "--records", "a"], "dnsaddr"),
+        ("cluster", &["--transport", "quick"], "quic"),
+        ("cluster", &["--nodes", "6", "--silent", "3", "--dead", "2"], "`--nodes 7`"),
+        ("cluster", &["--dns-outage", "0"], "above zero"),
+        ("cluster", &["--svg", "/nowhere/at/all.svg"], "`--svg /nowhere/at/all.svg`"),
         ("cluster", &["surplus"], "surplus"),
     ];
     for (name, args, told) in cases {
@@ -35,6 +39,7 @@ fn help_is_complete() {
         ("whois", &["--dns", "--timeout", "--allow-loopback", "--json"][..]),
         ("node", &["--source", "--listen", "--dns", "--key", "--select", "--identify"]),
         ("cluster", &["--nodes", "--records", "--select", "--identify", "--transport", "--seed"]),
+        ("cluster", &["--silent", "--dead", "--restart", "--dns-outage", "--svg"]),
     ] {
         let help = run(name, &["--help"]);
         assert_eq!(help.code, Some(0), "{help:?}");
