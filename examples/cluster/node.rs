@@ -56,7 +56,7 @@ pub(crate) struct Sample {
     pub(crate) probes: u64,
     /// All other dials, those of Kademlia among them.
     pub(crate) dials: u64,
-    /// How often it told that DNS gives no answer.
+    /// How often it told that DNS gives no answer, or not all of it.
     pub(crate) failed_lookups: u64,
     /// How many entries of the verified peer table it lost.
     pub(crate) losses: u64,
@@ -185,9 +185,11 @@ impl Node {
                     }
                 });
             }
-            Event::Resolved { candidates, .. } => {
-                self.sample.send_modify(|sample| sample.candidates = candidates.len());
-            }
+            Event::Resolved { candidates, missing, .. } => self.sample.send_modify(|sample| {
+                sample.candidates = candidates.len();
+                // DNS fell silent in the middle of a refresh.
+                sample.failed_lookups += u64::from(missing.is_some());
+            }),
             Event::LookupFailed { .. } => self.sample.send_modify(|s| s.failed_lookups += 1),
             Event::Departed { .. } | Event::Unreachable { peer: Some(_), .. } => {
                 self.sample.send_modify(|sample| sample.losses += 1);
