@@ -60,8 +60,8 @@ pub(crate) struct Args {
     pub(crate) restart: bool,
 
     /// Once the cluster has formed, let the DNS server say nothing for so long; then name one more
-    /// node, the lowest of the living. For this, nodes ask DNS every second or so and give up after
-    /// 2 s, and verify each other as with `--restart`
+    /// node, the lowest of the living. For this, nodes ask DNS every second or so (in a large cluster, every
+    /// 25 ms for each node) and give up after 2 s, and verify each other as with `--restart`
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) dns_outage: Option<Duration>,
 

@@ -98,7 +98,7 @@ async fn cluster(args: Args) -> Result<u8, Stop> {
 /// What DNS says at first.
 fn zone(plan: &Plan, args: &Args) -> Zone {
     let zone = Zone::new();
-    if args.is_trial() {
+    if args.dns_outage.is_some() {
         zone.set_ttl(SHORT_TTL);
     }
     plan.publish(&zone, false);

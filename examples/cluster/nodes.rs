@@ -36,7 +36,7 @@ impl Nodes {
         let counts = plan.counts();
         let setup = Arc::new(Setup {
             dns,
-            dns_timeout: args.is_trial().then_some(Pace::DNS_TIMEOUT),
+            dns_timeout: args.dns_outage.map(|_| Pace::DNS_TIMEOUT),
             source: plan.source()?,
             config: config(plan, args),
             peers: plan.peers(),
@@ -105,12 +105,13 @@ fn config(plan: &Plan, args: &Args) -> Config {
         .with_identify(args.identify.into())
         .with_filter(filter);
     let named = plan.counts().named();
+    let pace = Pace::new(named);
     if args.is_trial() {
-        let pace = Pace::new(named);
-        config = config
-            .with_reverify_interval(pace.reverify)
-            .with_min_refresh(pace.refresh)
-            .with_max_refresh(pace.longest_refresh);
+        config = config.with_reverify_interval(pace.reverify);
+    }
+    // Only where it is needed: the DNS server is part of this process too.
+    if args.dns_outage.is_some() {
+        config = config.with_min_refresh(pace.refresh).with_max_refresh(pace.longest_refresh);
     }
     match NonZeroUsize::new(named + 1) {
         // The bound is meant for hosts that are somebody's, not for one that is everybody's.

@@ -102,13 +102,14 @@ impl Pace {
 
     pub(crate) fn new(named: usize) -> Self {
         let named = u32::try_from(named).unwrap_or(u32::MAX);
-        let refresh = Duration::from_secs(1);
+        // At most so often that all together ask 40 times a second: this is one process, and answers
+        // that name many have to be fetched over TCP.
+        let refresh = Duration::from_secs(1).max(Duration::from_millis(25) * named);
         Self {
             // The crate's own least pace for so many: 50 ms each.
             reverify: Duration::from_secs(2).max(Duration::from_millis(50) * named),
             refresh,
-            // Twice the crate's own least pace for so many records: 10 ms each.
-            longest_refresh: (refresh * 5).max(Duration::from_millis(20) * named),
+            longest_refresh: refresh * 5,
         }
     }
 
