@@ -87,11 +87,23 @@ impl World {
         self.stale().count()
     }
 
-    /// For how long, at most, an entry has named an identity that is no more, counted from the end of
-    /// the node's last connection to it. Those that never were connected do not count.
-    pub fn longest_stale(&self) -> Duration {
-        let parted = self.stale().filter_map(|key| self.parted.get(&key));
-        parted.map(|at| self.now - *at).max().unwrap_or_default()
+    /// For how long, at most, an entry has named an identity to which the connection broke.
+    pub fn longest_lost(&self) -> Duration {
+        let lost = self.stale().filter_map(|key| self.lost.get(&key));
+        lost.map(|at| self.now - *at).max().unwrap_or_default()
+    }
+
+    /// For how long, at most, a place has been taken by an identity that died.
+    pub fn longest_misplaced(&self) -> Duration {
+        let stale = self.stale().filter(|(n, peer)| self.nodes[*n].core.is_selected(peer));
+        let died = stale.filter_map(|(_, peer)| self.died.get(&peer));
+        died.map(|at| self.now - *at).max().unwrap_or_default()
+    }
+
+    /// How many living nodes still believe that one of these lives anywhere.
+    pub fn believers(&self, peers: &[PeerId]) -> usize {
+        let knows = |n: &usize, peer| self.nodes[*n].core.addresses_of(peer).next().is_some();
+        self.living().filter(|n| peers.iter().any(|peer| knows(n, peer))).count()
     }
 
     fn stale(&self) -> impl Iterator<Item = (usize, PeerId)> {

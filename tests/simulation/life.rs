@@ -65,8 +65,8 @@ impl World {
         }
     }
 
-    /// The node dies, and its address passes to another application, which speaks libp2p on the same
-    /// port and knows nothing of the discovery.
+    /// The node dies, and its address passes to another application, which speaks libp2p on the
+    /// same port and knows nothing of the discovery.
     pub fn give_away(&mut self, index: usize) {
         self.stop(index);
         self.hosts[index] = Host::Stranger;
@@ -79,8 +79,12 @@ impl World {
     }
 
     fn die(&mut self, index: usize) {
+        if !self.nodes[index].up {
+            return;
+        }
         self.end_isolation(index);
         self.nodes[index].up = false;
+        self.died.insert(self.nodes[index].peer, self.now);
     }
 
     pub(crate) fn crash(&mut self, index: usize) {

@@ -186,8 +186,8 @@ impl World {
             return;
         }
         self.nodes[node].core.handle_disconnected(id, peer, lost, now);
-        if !self.nodes[node].is_connected(peer) {
-            self.parted.insert((node, *peer), now);
+        if lost && !self.nodes[node].is_connected(peer) {
+            self.lost.insert((node, *peer), now);
         }
         self.drain(node);
     }

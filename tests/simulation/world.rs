@@ -94,8 +94,10 @@ pub struct World {
     pub(crate) turns: HashMap<usize, usize>,
     /// Every connection that was ever made, and when last.
     pub met: BTreeMap<(usize, usize), Instant>,
-    /// When a node's last connection to a peer ended.
-    pub parted: HashMap<(usize, PeerId), Instant>,
+    /// When each identity that is no more died.
+    pub died: HashMap<PeerId, Instant>,
+    /// When a node's last connection to a peer broke, if none was made since.
+    pub lost: HashMap<(usize, PeerId), Instant>,
     /// The longest that any node was isolated at a stretch, in any of its lives.
     pub longest_isolation: Duration,
     /// Handshakes that each address took part in, failed ones included, by second.
@@ -132,7 +134,8 @@ impl World {
             owner: HashMap::new(),
             turns: HashMap::new(),
             met: BTreeMap::new(),
-            parted: HashMap::new(),
+            died: HashMap::new(),
+            lost: HashMap::new(),
             longest_isolation: Duration::ZERO,
             handshakes: HashMap::new(),
         }
