@@ -34,6 +34,8 @@ fn auto_is_one_component_while_clusters_grow_and_shrink() {
 
 /// `Fingers`: nobody is everyone's bootstrap peer. In-degree at most 2·log2(n) with one view and
 /// 3·log2(n) with views of 40 in a hundred; one component with 30 in a hundred dead; no churn.
+///
+/// Fails if who held a finger is forgotten at every look (`Walker::fingers`).
 #[test]
 fn fingers_spread_the_load() {
     let n = 600;
