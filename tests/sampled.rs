@@ -59,7 +59,7 @@ fn the_dead_leave_a_sampled_source_in_the_end() {
     for ip in &dead {
         world.set(*ip, Host::Refuses);
     }
-    // 255 answers, each after 36 s at the most.
+    // 250 answers, each after 36 s at the most.
     sample(&mut world, &all[20..], 255 * 36, &mut rng);
     let left = world.core.candidates().filter(|(c, _)| c.ip().is_some_and(|ip| dead.contains(&ip)));
     let left = left.count();

@@ -32,7 +32,7 @@ const OMISSIONS: u8 = 2;
 /// before it leaves.
 const UNNAMED: u8 = 16;
 /// The same for a candidate that nobody is verified at: there may be too many to try them all.
-const FORGOTTEN: u8 = u8::MAX;
+const FORGOTTEN: u8 = 250;
 /// How often in a row a candidate that partial answers no longer name must have failed to leave.
 const LOST_AFTER: u32 = 3;
 /// How often in a row a name must be said not to exist before we believe to be the first.

@@ -7,18 +7,18 @@ use crate::{lowest, network::Host, secs, world::World};
 /// How long it may take to find the first that answers behind `k` that do not.
 ///
 /// All are up within a second, and have an answer at once. A silent one is waited for with others
-/// beside it: three start together, and a further one with every stagger, four a second; twelve of
-/// the sixteen slots are for places, and a silent one keeps its slot for two seconds, so that the
-/// slots would allow six a second. One that refuses frees its slot at once. Of the 600 dials of a
+/// beside it: three start together, and three more with every stagger, until twelve of the sixteen
+/// slots are taken, which is what there is for places; a silent one keeps its slot for two seconds, so
+/// that six a second are walked past. One that refuses frees its slot at once. Of the 600 dials of a
 /// minute, a hundred may start at once, of which a quarter is kept for verifications, and the other
 /// 500 flow in evenly.
 fn bound(k: usize, host: Host) -> Duration {
     let by_budget = k.saturating_sub(75) as f64 * 60.0 / 500.0;
     let walk = match host {
         Host::Silent => {
-            let by_stagger = k.saturating_sub(3) as f64 / 4.0;
+            let by_stagger = k.min(12) as f64 / 12.0;
             let by_slots = k.saturating_sub(12) as f64 * 2.0 / 12.0;
-            by_stagger.max(by_slots).max(by_budget)
+            (by_stagger + by_slots).max(by_budget)
         }
         _ => by_budget,
     };

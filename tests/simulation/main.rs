@@ -12,7 +12,7 @@ mod life;
 mod network;
 mod outages;
 mod restarts;
-mod spread;
+mod scale;
 mod world;
 
 use std::{num::NonZeroUsize, time::Duration};
