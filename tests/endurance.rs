@@ -679,3 +679,29 @@ fn the_loss_of_one_connection_of_several_is_looked_into() {
     world.close(id, peers[0], true);
     world.until(secs(10), "replaced", |w| w.selected() == [new]);
 }
+
+/// How often a node changes its mind about who lives at an address.
+fn changes_of_mind(world: &World, ip: std::net::IpAddr) -> usize {
+    let here = at(ip);
+    world.count(|event| match event {
+        Event::Verified { address, .. } | Event::Replaced { address, .. } => *address == here,
+        _ => false,
+    })
+}
+
+/// Behind a balancer, a node meets itself now and then. That is one more identity that alternates.
+#[test]
+fn a_node_behind_a_balancer_does_not_flap() {
+    for others in 1..4 {
+        let (mut world, _) = World::with_peers(lowest(3), 6);
+        let mut behind: Vec<_> = (0..others).map(|_| PeerId::random()).collect();
+        behind.push(world.local);
+        world.set(ip(1), Host::Alternates(behind));
+        world.run(secs(24 * 3_600));
+        let changes = changes_of_mind(&world, ip(1));
+        assert!(changes <= 8, "{changes} with {others} others");
+        let told = world.count(|event| matches!(event, Event::SharedAddress { .. }));
+        assert_eq!(told, 1, "with {others} others");
+        assert_eq!(world.core.status(), Status::Joined);
+    }
+}

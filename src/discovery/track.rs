@@ -14,9 +14,10 @@ use crate::{candidate::Candidate, event::Failure};
 const SEEN: usize = 4;
 /// How recently an identity must have been seen before for its return to count as alternation. A
 /// pod that comes back later than this on its old address is a pod that came back.
-const ALTERNATION: Duration = Duration::from_secs(600);
+const ALTERNATION: Duration = Duration::from_secs(1_800);
 /// How often an identity must return for the address to count as shared. One return is two pods
-/// that swapped their addresses; a second one is a load balancer.
+/// that swapped their addresses; a second one is a load balancer, and so is the first where one was
+/// found before.
 const RETURNS: u32 = 2;
 /// How often in a row one identity must answer at a shared address before it is believed again; and
 /// twice as often after each time that it was believed in vain.
@@ -82,8 +83,9 @@ impl Track {
 
     fn settle(&mut self, same: bool) {
         let doublings = self.times_shared.saturating_sub(1).min(MAX_DOUBLINGS);
+        let returns = if self.times_shared > 0 { 1 } else { RETURNS };
         match self.shared {
-            None if self.returns >= RETURNS => self.share(),
+            None if self.returns >= returns => self.share(),
             None => {}
             Some(_) if !same => self.shared = Some(0),
             Some(in_row) if in_row + 1 < SETTLED << doublings => self.shared = Some(in_row + 1),

@@ -137,8 +137,15 @@ impl Discovery {
     /// A handshake proved who lives at a candidate.
     fn identify(&mut self, candidate: &Candidate, peer: PeerId, how: Proved, now: Instant) {
         // Of an address that became ours while the dial was under way, too.
-        if peer == self.local || self.is_own_address(candidate) {
+        if self.is_own_address(candidate) {
             return self.find_itself(candidate, now);
+        }
+        if peer == self.local {
+            // Behind a balancer, we are one of those who alternate.
+            return match self.tracks.of(candidate).see(peer, now) {
+                true => self.share(candidate, now),
+                false => self.find_itself(candidate, now),
+            };
         }
         if candidate.pinned().is_some_and(|pinned| *pinned != peer) {
             return self.mismatch(candidate, peer, now);
@@ -266,7 +273,11 @@ impl Discovery {
         let track = self.tracks.of(candidate);
         track.reported = true;
         track.contradicted = None;
+        let was_ours = track.itself.take().is_some();
         let told = std::mem::replace(&mut track.reported_shared, true);
+        if was_ours {
+            self.note_own_changed();
+        }
         if told && entry.is_none() {
             return;
         }
