@@ -17,7 +17,8 @@ fn a_load_balancer_is_nobodys_address() {
         for _ in 0..40 {
             world.add_node();
         }
-        world.until(secs(360), "agreement", all_agree);
+        // It takes two who return, of one who is met each minute.
+        world.until(secs(900), "agreement", all_agree);
         world.run(secs(3_600));
         let early: Vec<_> = world.nodes.iter().map(|node| node.told).collect();
         let mut misled = 0;
