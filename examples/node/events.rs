@@ -21,6 +21,7 @@ use crate::{
 enum Event {
     Listening { peer: String, address: String },
     Resolved { source: String, candidates: Vec<String> },
+    Sampled { source: String, sampled: bool },
     Verified { peer: String, address: String },
     Replaced { address: String, old: String, new: String },
     Departed { peer: String, address: String },
@@ -149,6 +150,9 @@ fn translate(event: &Discovered) -> Option<Event> {
             source: source.to_string(),
             candidates: candidates.iter().map(ToString::to_string).collect(),
         },
+        Discovered::Sampled { source, sampled } => {
+            Event::Sampled { source: source.to_string(), sampled: *sampled }
+        }
         Discovered::Verified { peer, address, .. } => {
             Event::Verified { peer: peer.to_string(), address: address.to_string() }
         }
@@ -189,6 +193,10 @@ impl Line for Stamped {
             Event::Resolved { source, candidates } => {
                 format!("{source} names {}", candidates.join(", "))
             }
+            Event::Sampled { source, sampled: true } => {
+                format!("{source} names a few at random, and not all")
+            }
+            Event::Sampled { source, sampled: false } => format!("{source} names all again"),
             Event::Verified { peer, address } => format!("{peer} lives at {address}"),
             Event::Replaced { address, old, new } => {
                 format!("{new} now lives at {address}, in place of {old}")
