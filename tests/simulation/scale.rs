@@ -6,7 +6,7 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use libp2p_dns_discovery::Selection;
 
-use crate::{dns::View, secs, with, world::World};
+use crate::{dns::View, secs, with, with_seeds, world::World};
 
 /// How many A records an answer over TCP carries, as CoreDNS writes it.
 const RECORDS: usize = 4_091;
@@ -69,87 +69,96 @@ fn traffic(world: &mut World, during: Duration) -> Traffic {
 /// and without the pace by size in `Schedule::least`.
 #[test]
 fn thousands_behind_an_answer_that_cannot_carry_them_are_one_component() {
-    let n = size(5_000, 10_000);
-    let mut world = cluster(n, Selection::Auto, View::Cut(RECORDS), 1);
-    let start = traffic(&mut world, secs(2));
-    let joined = world.until(secs(8), "joined", World::all_joined) + secs(2);
-    assert_eq!(world.components_by_selection(), 1);
-    let round = traffic(&mut world, secs(50));
-    let in_degree = world.most_selected();
-    assert_eq!(world.components_by_selection(), 1);
-    row(
-        "Auto, answers of 4,091",
-        n,
-        &[
-            ("joined after seconds", joined.as_secs_f64()),
-            ("in-degree", in_degree as f64),
-            ("handshakes at the busiest node: in a second of the start", start.busiest as f64),
-            ("later", round.busiest as f64),
-            ("look-ups in the busiest second after the first round", round.most_asked as f64),
-        ],
-    );
-    assert!(start.most_asked <= n, "{start:?}");
-    // Once in 41 to 49 s.
-    assert!(round.most_asked <= n / 7, "{round:?}");
-    assert!(start.busiest as f64 <= 8.0 * log2(n), "{start:?}");
-    assert!(round.busiest as f64 <= 3.0 * log2(n), "{round:?}");
-    assert!(in_degree as f64 <= 3.0 * log2(n), "in-degree {in_degree}");
+    with_seeds(1, |seed| {
+        let n = size(5_000, 10_000);
+        let mut world = cluster(n, Selection::Auto, View::Cut(RECORDS), seed);
+        let start = traffic(&mut world, secs(2));
+        let joined = world.until(secs(8), "joined", World::all_joined) + secs(2);
+        assert_eq!(world.components_by_selection(), 1);
+        let round = traffic(&mut world, secs(50));
+        let in_degree = world.most_selected();
+        assert_eq!(world.components_by_selection(), 1);
+        row(
+            "Auto, answers of 4,091",
+            n,
+            &[
+                ("joined after seconds", joined.as_secs_f64()),
+                ("in-degree", in_degree as f64),
+                ("handshakes at the busiest node: in a second of the start", start.busiest as f64),
+                ("later", round.busiest as f64),
+                ("look-ups in the busiest second of the next round", round.most_asked as f64),
+            ],
+        );
+        assert!(start.most_asked <= n, "{start:?}");
+        // Once in 41 to 49 s.
+        assert!(round.most_asked <= n / 7, "{round:?}");
+        assert!(start.busiest as f64 <= 8.0 * log2(n), "{start:?}");
+        assert!(round.busiest as f64 <= 3.0 * log2(n), "{round:?}");
+        assert!(in_degree as f64 <= 3.0 * log2(n), "in-degree {in_degree}");
+    });
 }
 
 /// `Fingers`: nobody is everyone's bootstrap peer. Fails with `Lowest`.
 #[test]
 fn the_in_degree_of_fingers_is_logarithmic() {
-    let n = size(2_000, 10_000);
-    for (what, view, factor) in
-        [("Fingers, one view", View::All, 2.0), ("Fingers, views of 40 %", View::Percent(40), 3.0)]
-    {
-        let mut world = cluster(n, Selection::Fingers, view, 3);
-        world.until(secs(60), "joined", World::all_joined);
-        world.run(secs(60));
-        let most = world.most_selected();
-        let selected: usize = world.living().map(|node| world.selected(node).len()).sum();
-        row(
-            what,
-            n,
-            &[
-                ("components", world.components_by_selection() as f64),
-                ("in-degree, most", most as f64),
-                ("on average", selected as f64 / n as f64),
-            ],
-        );
-        assert!(most as f64 <= factor * log2(n), "in-degree {most} with {what}");
-        assert_eq!(world.components_by_selection(), 1, "{what}");
-    }
+    with_seeds(2, |seed| {
+        let n = size(2_000, 10_000);
+        for (what, view, factor) in [
+            ("Fingers, one view", View::All, 2.0),
+            ("Fingers, views of 40 %", View::Percent(40), 3.0),
+        ] {
+            let mut world = cluster(n, Selection::Fingers, view, seed);
+            world.until(secs(60), "joined", World::all_joined);
+            world.run(secs(60));
+            let most = world.most_selected();
+            let selected: usize = world.living().map(|node| world.selected(node).len()).sum();
+            row(
+                what,
+                n,
+                &[
+                    ("components", world.components_by_selection() as f64),
+                    ("in-degree, most", most as f64),
+                    ("on average", selected as f64 / n as f64),
+                ],
+            );
+            assert!(most as f64 <= factor * log2(n), "in-degree {most} with {what}");
+            assert_eq!(world.components_by_selection(), 1, "{what}");
+        }
+    });
 }
 
 /// Selections do not change when nothing but the shuffle does. Fails if fingers are not held on to
 /// (`Ring::is_near`).
 #[test]
 fn fingers_do_not_churn() {
-    let n = size(600, 2_000);
-    let mut world = cluster(n, Selection::Fingers, View::All, 3);
-    world.until(secs(60), "joined", World::all_joined);
-    world.run(secs(60));
-    let selections =
-        |world: &World| -> Vec<_> { world.living().map(|node| world.selected(node)).collect() };
-    let before = selections(&world);
-    world.run(secs(300));
-    assert!(before == selections(&world), "nothing but the shuffle changed");
+    with_seeds(2, |seed| {
+        let n = size(600, 2_000);
+        let mut world = cluster(n, Selection::Fingers, View::All, seed);
+        world.until(secs(60), "joined", World::all_joined);
+        world.run(secs(60));
+        let selections =
+            |world: &World| -> Vec<_> { world.living().map(|node| world.selected(node)).collect() };
+        let before = selections(&world);
+        world.run(secs(300));
+        assert!(before == selections(&world), "nothing but the shuffle changed");
+    });
 }
 
 /// With 30 in a hundred silent, the others are one component. Fails if a finger whose target is
 /// silent is not looked for further on (`Plan::beyond`).
 #[test]
 fn fingers_walk_past_the_dead() {
-    let n = size(2_000, 10_000);
-    let mut world = cluster(n, Selection::Fingers, View::All, 4);
-    for node in (0..n).filter(|node| node % 10 < 3) {
-        world.silence(node);
-    }
-    let took = world.until(secs(120), "one component of the living", |w| {
-        w.all_joined() && w.components_by_selection() == 1
+    with_seeds(4, |seed| {
+        let n = size(2_000, 10_000);
+        let mut world = cluster(n, Selection::Fingers, View::All, seed);
+        for node in (0..n).filter(|node| node % 10 < 3) {
+            world.silence(node);
+        }
+        let took = world.until(secs(120), "one component of the living", |w| {
+            w.all_joined() && w.components_by_selection() == 1
+        });
+        row("Fingers, 30 % silent", n, &[("one component after seconds", took.as_secs_f64())]);
     });
-    row("Fingers, 30 % silent", n, &[("one component after seconds", took.as_secs_f64())]);
 }
 
 /// What an idle, healthy cluster costs. `Lowest` has everybody at the lowest; the interval that grows
@@ -212,30 +221,34 @@ fn apart(world: &mut World, during: u64) -> (u64, u64) {
 /// the dead.
 #[test]
 fn auto_is_one_component_while_clusters_grow_and_shrink() {
-    const REFRESH: u64 = 36;
-    let most = size(1_500, 5_000);
-    // Of three that see two others in three, one may see nobody, and be seen by nobody.
-    for (view, least) in [(View::All, 3), (View::Percent(60), 10)] {
-        let mut world = cluster(0, Selection::Auto, view, 5);
-        let sizes = [3, 10, 40, 64, 70, 120, 300, most, 300, 120, 70, 64, 40, 10, 3];
-        for n in sizes.into_iter().filter(|n| *n >= least) {
-            let living: Vec<_> = world.living().collect();
-            for _ in living.len()..n {
-                world.add_node();
+    with_seeds(1, |seed| {
+        const REFRESH: u64 = 36;
+        let most = size(1_500, 5_000);
+        // Of three that see two others in three, one may see nobody, and be seen by nobody.
+        for (view, least) in [(View::All, 3), (View::Percent(60), 10)] {
+            let mut world = cluster(0, Selection::Auto, view, seed);
+            let sizes = [3, 10, 40, 64, 70, 120, 300, most, 300, 120, 70, 64, 40, 10, 3];
+            for n in sizes.into_iter().filter(|n| *n >= least) {
+                let living: Vec<_> = world.living().collect();
+                for _ in living.len()..n {
+                    world.add_node();
+                }
+                let leaving = living.len().saturating_sub(n);
+                for node in world.rng.choose_multiple(living, leaving) {
+                    world.stop(node);
+                    world.dns.members.remove(&node);
+                }
+                let (apart, together) = apart(&mut world, 3 * REFRESH);
+                let what = format!(
+                    "Auto, {} to it, {view:?}",
+                    if leaving > 0 { "shrunk" } else { "grown" }
+                );
+                row(&what, n, &[("seconds apart", apart as f64)]);
+                assert!(apart <= REFRESH, "{n} {what}: apart for {apart} s");
+                assert!(together >= 2 * REFRESH, "{n} {what}: together for {together} s");
             }
-            let leaving = living.len().saturating_sub(n);
-            for node in world.rng.choose_multiple(living, leaving) {
-                world.stop(node);
-                world.dns.members.remove(&node);
-            }
-            let (apart, together) = apart(&mut world, 3 * REFRESH);
-            let what =
-                format!("Auto, {} to it, {view:?}", if leaving > 0 { "shrunk" } else { "grown" });
-            row(&what, n, &[("seconds apart", apart as f64)]);
-            assert!(apart <= REFRESH, "{n} {what}: apart for {apart} s");
-            assert!(together >= 2 * REFRESH, "{n} {what}: together for {together} s");
         }
-    }
+    });
 }
 
 /// Thousands restart one after the other on their addresses, ten in a second, with new keys: two
@@ -244,26 +257,28 @@ fn auto_is_one_component_while_clusters_grow_and_shrink() {
 /// a refresh. Fails if `identify` does not replace entries.
 #[test]
 fn a_rolling_restart_of_thousands_leaves_no_stale_identity() {
-    let n = size(1_000, 2_000);
-    let mut world = cluster(n, Selection::Auto, View::All, 6);
-    world.until(secs(60), "formed", World::all_joined);
-    for node in 0..n {
-        world.restart(node);
-        world.run(Duration::from_millis(100));
-    }
-    world.run(secs(150));
-    assert_eq!(world.stale_selections(), 0);
-    assert!(world.longest_lost() <= secs(150), "{:?}", world.longest_lost());
-    assert!(world.all_joined());
-    assert_eq!(world.components_by_selection(), 1);
-    let isolated = world.longest_isolation;
-    row(
-        "Auto, rolling restart",
-        n,
-        &[
-            ("entries of old identities", world.stale_entries() as f64),
-            ("longest isolation in seconds", isolated.as_secs_f64()),
-        ],
-    );
-    assert!(isolated <= secs(36), "isolated for {isolated:?}");
+    with_seeds(1, |seed| {
+        let n = size(1_000, 2_000);
+        let mut world = cluster(n, Selection::Auto, View::All, seed);
+        world.until(secs(60), "formed", World::all_joined);
+        for node in 0..n {
+            world.restart(node);
+            world.run(Duration::from_millis(100));
+        }
+        world.run(secs(150));
+        assert_eq!(world.stale_selections(), 0);
+        assert!(world.longest_lost() <= secs(150), "{:?}", world.longest_lost());
+        assert!(world.all_joined());
+        assert_eq!(world.components_by_selection(), 1);
+        let isolated = world.longest_isolation;
+        row(
+            "Auto, rolling restart",
+            n,
+            &[
+                ("entries of old identities", world.stale_entries() as f64),
+                ("longest isolation in seconds", isolated.as_secs_f64()),
+            ],
+        );
+        assert!(isolated <= secs(36), "isolated for {isolated:?}");
+    });
 }
