@@ -2,7 +2,7 @@
 
 /// How many answers must speak for a sample before it is believed.
 const EVIDENCE: u32 = 3;
-/// How many answers in a row must name the same before the source is taken at its word again.
+/// How many answers in a row must look like none before the source is taken at its word again.
 const STEADY: u32 = 3;
 
 /// What the answers of a source that claim to be complete give away.
@@ -13,10 +13,10 @@ const STEADY: u32 = 3;
 /// left is dropped a few answers later.
 #[derive(Debug, Default)]
 pub(super) struct Sampling {
-    /// How many candidates the last answer named.
+    /// How many candidates the last answer named; once recognised, those of a sample.
     size: usize,
     evidence: u32,
-    /// How many answers in a row have named the same.
+    /// How many answers in a row have looked like no sample.
     steady: u32,
     recognised: bool,
     /// The last answer could be a sample.
@@ -47,11 +47,8 @@ impl Sampling {
     /// Takes an answer into account; says whether the verdict changed.
     pub(super) fn note(&mut self, look: Look) -> bool {
         let before = self.recognised;
-        if std::mem::replace(&mut self.size, look.size) != look.size {
-            // A sample is as large as ever. If there are fewer, these are all.
-            *self = Self { size: look.size, ..Self::default() };
-        } else if look.changed {
-            self.suspect = true;
+        self.suspect = look.changed && look.size == self.size;
+        if self.suspect {
             self.steady = 0;
             self.evidence = match look.omitted_answers {
                 Some(true) => self.evidence.saturating_add(1),
@@ -60,10 +57,10 @@ impl Sampling {
             };
             self.recognised |= self.evidence >= EVIDENCE;
         } else {
-            self.suspect = false;
+            // It names the same as before, or fewer than a sample would: these may be all.
             self.steady = self.steady.saturating_add(1);
-            if self.steady >= STEADY {
-                *self = Self { size: look.size, steady: self.steady, ..Self::default() };
+            if self.steady >= STEADY || !self.recognised && look.size != self.size {
+                *self = Self { size: look.size, ..Self::default() };
             }
         }
         self.recognised != before
@@ -115,19 +112,20 @@ mod tests {
 
     #[test]
     fn a_source_is_taken_at_its_word_again_when_answers_repeat_or_differ_in_size() {
-        let mut sampling = recognised();
-        assert!(!sampling.note(SAME) && !sampling.note(SAME) && sampling.note(SAME));
-        assert!(!sampling.is_recognised());
-        let mut sampling = recognised();
-        assert!(sampling.note(Look { size: 7, changed: true, omitted_answers: Some(true) }));
-        assert!(!sampling.is_recognised());
+        let fewer = Look { size: 7, changed: true, omitted_answers: Some(true) };
+        for other in [SAME, fewer] {
+            let mut sampling = recognised();
+            assert!(!sampling.note(other) && !sampling.note(other) && sampling.note(other));
+            assert!(!sampling.is_recognised());
+        }
     }
 
     #[test]
-    fn a_repeated_answer_now_and_then_changes_nothing() {
+    fn a_repeated_or_smaller_answer_now_and_then_changes_nothing() {
+        let fewer = Look { size: 7, changed: true, omitted_answers: Some(true) };
         let mut sampling = recognised();
         for _ in 0..10 {
-            assert!(!sampling.note(SAME) && !sampling.note(SAME));
+            assert!(!sampling.note(SAME) && !sampling.note(fewer));
             assert!(!sampling.note(sample(None)));
         }
         assert!(sampling.is_recognised());
