@@ -23,26 +23,33 @@ use self::{
 pub use self::{
     dials::{DialId, Expect},
     order::CandidateState,
+    output::{DialFailure, Direction, Output},
     sources::LookupId,
 };
 use crate::{
     candidate::{Candidate, Family},
     config::Config,
-    event::{Event, Failure, Status},
+    event::{Event, Status},
     peers::{PeerTable, VerifiedPeer},
-    resolver::{Answer, LookupError, Query},
+    resolver::{Answer, LookupError},
     selection::Selection,
     source::Source,
 };
 
 mod advance;
+mod checks;
 mod connections;
 mod dials;
+mod eligible;
+mod hints;
 mod order;
+mod output;
 mod own;
 mod plan;
 pub(crate) mod refresh;
+mod repair;
 mod sampling;
+mod schedule;
 mod sources;
 mod status;
 mod track;
@@ -105,74 +112,6 @@ pub struct Discovery {
     /// Whether the members of a source changed since the order was last made.
     stale_order: bool,
     wake: Option<Instant>,
-}
-
-/// What the core wants done.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Output {
-    /// Make a look-up, and hand its result to [`Discovery::handle_lookup`].
-    Lookup {
-        /// The id to hand back.
-        id: LookupId,
-        /// What to ask.
-        query: Query,
-    },
-    /// Stop a look-up. Its result will be ignored.
-    CancelLookup {
-        /// The look-up.
-        id: LookupId,
-    },
-    /// Dial one address, and hand the outcome to [`Discovery::handle_connected`] or
-    /// [`Discovery::handle_dial_failure`].
-    Dial {
-        /// The id to hand back.
-        id: DialId,
-        /// The address, without `/p2p`.
-        address: Multiaddr,
-        /// Whom the dial expects there.
-        expect: Expect,
-    },
-    /// Abort a probe. Its outcome will be ignored.
-    Abort {
-        /// The probe.
-        id: DialId,
-    },
-    /// Tell the other behaviours that a verified peer lives at an address.
-    Announce {
-        /// The peer.
-        peer: PeerId,
-        /// The address, without `/p2p`.
-        address: Multiaddr,
-    },
-    /// Tell the application.
-    Event(Event),
-}
-
-/// How a dial ended that did not end in a connection.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum DialFailure {
-    /// The handshake proved this identity, which is not the expected one.
-    Identity(PeerId),
-    /// The address is one that we listen on; nothing was sent.
-    OwnAddress,
-    /// The expected peer is connected or being dialled already; nothing was sent.
-    Busy,
-    /// A behaviour does not allow it. Says nothing about the address.
-    Denied(Arc<str>),
-    /// The address could not be reached, or the handshake failed.
-    Failed(Failure),
-}
-
-/// Who opened a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Direction {
-    /// We dialled; the dial's id, if it was one of the core's.
-    Dialled(Option<DialId>),
-    /// The remote dialled us.
-    Accepted,
 }
 
 impl Discovery {
@@ -366,56 +305,6 @@ impl Discovery {
             || address.ip().is_some_and(|ip| !self.order.at_host(ip).is_empty())
     }
 
-    /// Takes note that we listen on an address.
-    pub fn handle_listen_address(&mut self, address: &Multiaddr, now: Instant) {
-        self.own.listen(Candidate::new(address));
-        self.note_own_address(&Candidate::new(address), now);
-    }
-
-    /// Takes note that we no longer listen on an address.
-    pub fn handle_listen_address_expired(&mut self, address: &Multiaddr) {
-        self.own.listen_expired(&Candidate::new(address));
-        self.note_expired_address();
-    }
-
-    /// Takes note that an address was confirmed as an external one of ours.
-    pub fn handle_external_address(&mut self, address: &Multiaddr, now: Instant) {
-        self.own.external(Candidate::new(address));
-        self.note_own_address(&Candidate::new(address), now);
-    }
-
-    /// Takes note that an address is no longer an external one of ours.
-    pub fn handle_external_address_expired(&mut self, address: &Multiaddr) {
-        self.own.external_expired(&Candidate::new(address));
-        self.note_expired_address();
-    }
-
-    fn note_expired_address(&mut self) {
-        for walker in self.walkers.values_mut() {
-            walker.start_over();
-        }
-        self.note_own_changed();
-        self.dirty = true;
-    }
-
-    /// The candidates changed, or which of them are ours.
-    fn note_own_changed(&mut self) {
-        self.stale_listed = true;
-        for walker in self.walkers.values_mut() {
-            walker.own_place = None;
-            walker.replan();
-        }
-    }
-
-    fn note_own_address(&mut self, address: &Candidate, now: Instant) {
-        let held = self.order.at_address(address).filter(|c| self.table.get(c).is_some());
-        for candidate in held.cloned().collect::<Vec<_>>() {
-            self.find_itself(&candidate, now);
-        }
-        self.note_own_changed();
-        self.dirty = true;
-    }
-
     /// Takes note that the instant that [`poll_timeout`](Self::poll_timeout) named has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.wake.is_some_and(|wake| wake <= now) {
@@ -503,23 +392,6 @@ impl Discovery {
     /// `around` a duration: between three and five quarters of it.
     fn jitter(&mut self, around: Duration) -> Duration {
         around.mul_f64(0.75 + self.rng.f64() * 0.5)
-    }
-
-    /// Whether an address is known to be ours, by what the swarm or the operator said.
-    fn is_own_address(&self, candidate: &Candidate) -> bool {
-        self.own.contains(candidate) || candidate.pinned() == Some(&self.local)
-    }
-
-    /// Whether a candidate leads to ourselves, as far as we know: by itself, or because another
-    /// transport to the same host does.
-    fn is_own(&self, candidate: &Candidate) -> bool {
-        self.is_found_own(candidate)
-            || self.order.alternatives(candidate).iter().any(|c| self.is_found_own(c))
-    }
-
-    fn is_found_own(&self, candidate: &Candidate) -> bool {
-        self.is_own_address(candidate)
-            || self.tracks.get(candidate).is_some_and(|t| t.itself.is_some())
     }
 
     /// All candidates in order with what is known of each; those that the filter rejected last.

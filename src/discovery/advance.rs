@@ -7,26 +7,21 @@ use web_time::Instant;
 
 use super::{
     DialFailure, DialId, Discovery, Output,
-    dials::{Expect, Purpose, Room},
+    dials::Expect,
     order::Order,
     refresh::{Named, Resolution},
-    sources::{Schedule, SourceState, Standing},
+    schedule::Schedule,
+    sources::{SourceState, Standing},
 };
 use crate::{
     candidate::Candidate,
-    config::Identify,
-    event::{Event, Failure, Status},
-    peers::VerifiedPeer,
+    event::{Event, Failure},
     resolver::LookupError,
 };
 
 /// How many of the entries that a suspect answer leaves out, and that are not selected, are asked at
 /// once whether they still answer.
 const SUSPECTS: usize = 3;
-/// How much more rarely an entry is verified that is not selected.
-const UNSELECTED: u32 = 10;
-/// How many random candidates are looked at before all of them are.
-const RANDOM_TRIES: usize = 8;
 
 impl Discovery {
     /// Does all that is due.
@@ -273,166 +268,8 @@ impl Discovery {
         }
     }
 
-    /// Verifies the entries that are due.
-    fn check_entries(&mut self, now: Instant) {
-        while let Some((at, candidate)) = self.table.next_check() {
-            if at > now {
-                return self.wake_at(Some(at));
-            }
-            let candidate = candidate.clone();
-            match self.check_entry(&candidate, now) {
-                Room::Free => {}
-                // The end of one of the dials under way wakes us.
-                Room::Full => return,
-                Room::Until(at) => return self.wake_at(Some(at)),
-            }
-        }
-    }
-
-    fn check_entry(&mut self, candidate: &Candidate, now: Instant) -> Room {
-        let Some(peer) = self.table.get(candidate).map(|e| e.peer) else { return Room::Free };
-        let contradicted = self.tracks.get(candidate).is_some_and(|t| t.contradicted.is_some());
-        if self.connections.is_live_at(&peer, candidate) && !contradicted {
-            // Its connection is its verification; the close of it plans the next check.
-            self.table.touch(candidate, now);
-            self.table.rest(candidate);
-            return Room::Free;
-        }
-        let next = self.next_check(candidate, now);
-        if self.dials.of(candidate).is_none() && !self.is_disqualified(&peer, now) {
-            let Some(expect) = self.expect_again(candidate, peer) else {
-                self.table.check_at(candidate, next);
-                return Room::Free;
-            };
-            let room = self.dials.room(Purpose::Check, now);
-            if room != Room::Free {
-                return room;
-            }
-            self.start_dial(candidate, expect, Purpose::Check, now);
-        }
-        self.table.check_at(candidate, next);
-        Room::Free
-    }
-
-    /// What a dial expects that verifies an entry. One that is selected is connected to. Of others
-    /// it is enough to know who lives there; and a dial to a peer that is connected elsewhere would
-    /// be refused, so that it is probed, or left alone where probes are not wanted.
-    fn expect_again(&self, candidate: &Candidate, peer: PeerId) -> Option<Expect> {
-        let connected = self.connections.is_connected(&peer);
-        let connect = self.selected.contains(candidate);
-        let probe = self.config.identify == Identify::Probe && !candidate.is_relayed();
-        match (connected, probe) {
-            (true, true) => Some(Expect::Probe),
-            (true, false) => None,
-            (false, true) if !connect => Some(Expect::Probe),
-            (false, _) => Some(Expect::Peer(peer)),
-        }
-    }
-
     pub(super) fn is_disqualified(&self, peer: &PeerId, now: Instant) -> bool {
         self.disqualified.get(peer).is_some_and(|until| *until > now)
-    }
-
-    /// When an entry is to be verified next: selected ones every interval, others far more rarely,
-    /// and so those whose peer is connected, if not by this address.
-    pub(super) fn next_check(&mut self, candidate: &Candidate, now: Instant) -> Instant {
-        let connected_elsewhere = self.table.get(candidate).is_some_and(|e| {
-            self.connections.is_connected(&e.peer)
-                && !self.connections.is_live_at(&e.peer, candidate)
-        });
-        let interval = self.reverify_interval();
-        let interval = if self.selected.contains(candidate) && !connected_elsewhere {
-            interval
-        } else {
-            interval * UNSELECTED
-        };
-        now + self.jitter(interval)
-    }
-
-    /// Looks where connected peers seem to live, with what room is left.
-    fn follow_hints(&mut self, now: Instant) {
-        while let Some(candidate) = self.hints.pop_first() {
-            let known = self.table.get(&candidate).is_some() || !self.order.contains(&candidate);
-            let room = self.host_has_room(&candidate);
-            if known || !room || self.dials.of(&candidate).is_some() {
-                continue;
-            }
-            match self.start_probe(&candidate, Purpose::Hint, now) {
-                Room::Free => {}
-                room => {
-                    self.hints.insert(candidate);
-                    if let Room::Until(at) = room {
-                        self.wake_at(Some(at));
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    /// From time to time, meets one random candidate outside the selection. A connection that
-    /// closes brings us back here.
-    fn repair(&mut self, now: Instant) {
-        let met = |e: &VerifiedPeer| self.connections.is_connected(&e.peer);
-        let outside = self.order.iter().any(|c| {
-            !self.selected.contains(c) && !self.is_own(c) && !self.table.get(c).is_some_and(met)
-        });
-        if !outside || self.status != Status::Joined {
-            self.repair_at = None;
-            return;
-        }
-        if self.repair_at.is_some_and(|at| at <= now) {
-            self.repair_at = None;
-            self.repair_with_random(now);
-        }
-        if self.repair_at.is_none() {
-            let pause = self.jitter(self.config.repair_interval);
-            self.repair_at = Some(now + pause);
-        }
-        self.wake_at(self.repair_at);
-    }
-
-    fn repair_with_random(&mut self, now: Instant) {
-        let Some(candidate) = self.random_outside(now) else { return };
-        match self.table.get(&candidate) {
-            Some(_) => self.meet(&candidate, now),
-            None => {
-                self.start_probe(&candidate, Purpose::Repair, now);
-            }
-        }
-    }
-
-    fn random_outside(&mut self, now: Instant) -> Option<Candidate> {
-        // Nearly always, nearly all candidates will do: all are looked at only if none of a few does.
-        for _ in 0..RANDOM_TRIES {
-            let candidate = self.rng.choice(self.order.iter())?;
-            if self.is_repair(candidate, now) {
-                return Some(candidate.clone());
-            }
-        }
-        let outside = self.order.iter().filter(|c| self.is_repair(c, now));
-        let outside: Vec<&Candidate> = outside.collect();
-        self.rng.choice(outside).cloned()
-    }
-
-    /// Whether to meet a candidate would tell something: it is outside the selection, not
-    /// connected, not waiting for its back-off, and there is a way to it.
-    fn is_repair(&self, candidate: &Candidate, now: Instant) -> bool {
-        let of_no_use =
-            |peer: &PeerId| self.connections.is_connected(peer) || self.is_disqualified(peer, now);
-        let waits = |c| {
-            let failed = self.tracks.get(c).and_then(|t| t.failed.as_ref());
-            failed.is_some_and(|failed| failed.retry_at > now)
-        };
-        !self.selected.contains(candidate)
-            && !self.is_own(candidate)
-            && self.has_turn(candidate, now)
-            && !candidate.pinned().is_some_and(|pinned| self.holds_place(pinned, candidate))
-            && self.walkers[&candidate.family()].has_route()
-            && self.host_has_room(candidate)
-            && self.dials.of(candidate).is_none()
-            && !self.table.get(candidate).is_some_and(|e| of_no_use(&e.peer))
-            && !waits(candidate)
     }
 
     /// Looks up earlier than planned, because a selected peer was lost or nobody is verified.

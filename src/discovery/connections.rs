@@ -1,12 +1,17 @@
 //! The swarm's connections, as far as they say who lives where.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use libp2p_identity::PeerId;
 use libp2p_swarm::ConnectionId;
 use web_time::Instant;
 
-use crate::candidate::Candidate;
+use super::Discovery;
+use crate::{candidate::Candidate, event::Event};
+
+/// A connection that breaks sooner than this earns no early verification, or a peer that closes
+/// every connection at once would be dialled without end.
+const SHORT_LIVED: Duration = Duration::from_secs(10);
 
 /// A connection of the swarm, whoever opened it.
 #[derive(Debug, Clone)]
@@ -59,5 +64,81 @@ impl Connections {
 
     pub(super) fn is_live_at(&self, peer: &PeerId, candidate: &Candidate) -> bool {
         self.0.get(peer).is_some_and(|of_peer| of_peer.values().any(|c| c.is_at(candidate)))
+    }
+}
+
+impl Discovery {
+    /// A new connection: the peer's entries that it proves are fresh.
+    pub(super) fn touch_live(&mut self, peer: &PeerId, now: Instant) {
+        let live: Vec<_> = self
+            .table
+            .candidates_of(peer)
+            .filter(|c| self.connections.is_live_at(peer, c))
+            .cloned()
+            .collect();
+        for candidate in live {
+            self.table.touch(&candidate, now);
+            self.walker(candidate.family()).note_route();
+        }
+    }
+
+    /// One of several connections to a peer closed. Where that one led, the peer is verified by a
+    /// dial from now on: at once if the connection broke.
+    pub(super) fn note_closed(
+        &mut self,
+        peer: &PeerId,
+        connection: &Connection,
+        lost: bool,
+        now: Instant,
+    ) {
+        let led_to = |c: &&Candidate| connection.is_at(c) && !self.connections.is_live_at(peer, c);
+        let candidates: Vec<_> = self.table.candidates_of(peer).filter(led_to).cloned().collect();
+        for candidate in candidates {
+            let at = if lost {
+                now + self.jitter(self.config.retry_base)
+            } else {
+                self.table.touch(&candidate, now);
+                self.next_check(&candidate, now)
+            };
+            self.table.check_at(&candidate, at);
+            self.dirty = true;
+        }
+    }
+
+    /// The last connection to a peer closed.
+    pub(super) fn note_disconnected(
+        &mut self,
+        peer: &PeerId,
+        connection: &Connection,
+        lost: bool,
+        now: Instant,
+    ) {
+        if self.lingering.remove(peer) {
+            self.tell(Event::Gone { peer: *peer });
+        }
+        let long_lived = now.saturating_duration_since(connection.since) >= SHORT_LIVED;
+        let candidates: Vec<_> = self.table.candidates_of(peer).cloned().collect();
+        for candidate in candidates {
+            if connection.is_at(&candidate) && !lost {
+                self.table.touch(&candidate, now);
+            }
+            self.table.note_connected(&candidate, now);
+            let at = self.check_after_close(&candidate, lost && long_lived, now);
+            self.table.check_at(&candidate, at);
+            if lost && self.selected.contains(&candidate) {
+                self.hasten();
+            }
+        }
+    }
+
+    /// When to verify an entry whose peer is no longer connected: at once if its connection broke,
+    /// and within an interval otherwise, so that no identity is believed in for long that is no more.
+    fn check_after_close(&mut self, candidate: &Candidate, broke: bool, now: Instant) -> Instant {
+        let contradicted = self.tracks.get(candidate).is_some_and(|t| t.contradicted.is_some());
+        let pause = match broke || contradicted {
+            true => self.config.retry_base,
+            false => self.reverify_interval(),
+        };
+        now + self.jitter(pause)
     }
 }

@@ -7,9 +7,8 @@ use web_time::Instant;
 
 use super::{
     DialFailure, Discovery, Output,
-    connections::Connection,
     dials::{Dial, Expect, Purpose, Room},
-    sources::back_off,
+    schedule::back_off,
 };
 use crate::{
     candidate::Candidate,
@@ -18,13 +17,6 @@ use crate::{
 
 /// How many verifications of an entry must fail before it is withdrawn.
 const FAILURES: u32 = 2;
-/// A connection that breaks sooner than this earns no early verification, or a peer that closes
-/// every connection at once would be dialled without end.
-const SHORT_LIVED: Duration = Duration::from_secs(10);
-/// How many entries the table may have for hints to add to it. Peers that connected to us are worth
-/// knowing, for Kademlia above all, whose table holds no more; but in a large cluster everybody
-/// connects to the lowest.
-const HINTED: usize = 256;
 /// When an address that led to ourselves is looked at again.
 const SELF_RECHECK: Duration = Duration::from_secs(600);
 /// How long a connection may outlive its remote: QUIC notices after 10 s of silence, and ping after
@@ -78,59 +70,6 @@ impl Discovery {
             if self.dials.of(&candidate).is_none() {
                 self.identify(&candidate, peer, Proved::Observed, now);
             }
-        }
-    }
-
-    /// Somebody connected from an address. Its host is that of a candidate, perhaps: then there is
-    /// reason to look there now, but not to believe anything yet.
-    pub(super) fn hint_host(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
-        let at_host = match address.ip() {
-            Some(ip) => self.order.at_host(ip).to_vec(),
-            None => return,
-        };
-        if at_host.iter().any(|c| self.table.get(c).is_some_and(|e| e.peer == peer)) {
-            return;
-        }
-        for candidate in at_host.iter().take(self.config.limits.probes_per_host.get()) {
-            self.hint(candidate, now);
-        }
-    }
-
-    /// A connected peer is said to live at an address.
-    pub(super) fn hint_address(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
-        let claimed: Vec<_> = self.order.at_address(address).cloned().collect();
-        for candidate in claimed {
-            if self.table.get(&candidate).is_none_or(|e| e.peer != peer) {
-                self.hint(&candidate, now);
-            }
-        }
-    }
-
-    fn hint(&mut self, candidate: &Candidate, now: Instant) {
-        if self.is_own(candidate) || self.dials.of(candidate).is_some() {
-            return;
-        }
-        match self.table.get(candidate).map(|e| e.peer) {
-            Some(old) if !self.connections.is_live_at(&old, candidate) => {
-                self.hint_entry(candidate, now);
-            }
-            Some(_) => {}
-            None => {
-                self.tracks.retry_by(candidate, now);
-                if self.table.len() + self.hints.len() < HINTED {
-                    self.hints.insert(candidate.clone());
-                }
-            }
-        }
-    }
-
-    /// Has an entry verified now, but not again and again at the bidding of whoever connects.
-    fn hint_entry(&mut self, candidate: &Candidate, now: Instant) {
-        let pause = self.config.reverify_interval;
-        let track = self.tracks.of(candidate);
-        if track.hinted.is_none_or(|at| at + pause <= now) {
-            track.hinted = Some(now);
-            self.table.check_at(candidate, now);
         }
     }
 
@@ -380,79 +319,5 @@ impl Discovery {
             None => self.config.retry_cap,
         };
         back_off(self.config.retry_base, cap, failures, &mut self.rng)
-    }
-
-    /// A new connection: the peer's entries that it proves are fresh.
-    pub(super) fn touch_live(&mut self, peer: &PeerId, now: Instant) {
-        let live: Vec<_> = self
-            .table
-            .candidates_of(peer)
-            .filter(|c| self.connections.is_live_at(peer, c))
-            .cloned()
-            .collect();
-        for candidate in live {
-            self.table.touch(&candidate, now);
-            self.walker(candidate.family()).note_route();
-        }
-    }
-
-    /// One of several connections to a peer closed. Where that one led, the peer is verified by a
-    /// dial from now on: at once if the connection broke.
-    pub(super) fn note_closed(
-        &mut self,
-        peer: &PeerId,
-        connection: &Connection,
-        lost: bool,
-        now: Instant,
-    ) {
-        let led_to = |c: &&Candidate| connection.is_at(c) && !self.connections.is_live_at(peer, c);
-        let candidates: Vec<_> = self.table.candidates_of(peer).filter(led_to).cloned().collect();
-        for candidate in candidates {
-            let at = if lost {
-                now + self.jitter(self.config.retry_base)
-            } else {
-                self.table.touch(&candidate, now);
-                self.next_check(&candidate, now)
-            };
-            self.table.check_at(&candidate, at);
-            self.dirty = true;
-        }
-    }
-
-    /// The last connection to a peer closed.
-    pub(super) fn note_disconnected(
-        &mut self,
-        peer: &PeerId,
-        connection: &Connection,
-        lost: bool,
-        now: Instant,
-    ) {
-        if self.lingering.remove(peer) {
-            self.tell(Event::Gone { peer: *peer });
-        }
-        let long_lived = now.saturating_duration_since(connection.since) >= SHORT_LIVED;
-        let candidates: Vec<_> = self.table.candidates_of(peer).cloned().collect();
-        for candidate in candidates {
-            if connection.is_at(&candidate) && !lost {
-                self.table.touch(&candidate, now);
-            }
-            self.table.note_connected(&candidate, now);
-            let at = self.check_after_close(&candidate, lost && long_lived, now);
-            self.table.check_at(&candidate, at);
-            if lost && self.selected.contains(&candidate) {
-                self.hasten();
-            }
-        }
-    }
-
-    /// When to verify an entry whose peer is no longer connected: at once if its connection broke,
-    /// and within an interval otherwise, so that no identity is believed in for long that is no more.
-    fn check_after_close(&mut self, candidate: &Candidate, broke: bool, now: Instant) -> Instant {
-        let contradicted = self.tracks.get(candidate).is_some_and(|t| t.contradicted.is_some());
-        let pause = match broke || contradicted {
-            true => self.config.retry_base,
-            false => self.reverify_interval(),
-        };
-        now + self.jitter(pause)
     }
 }

@@ -1,0 +1,91 @@
+//! Hints: where a connected peer seems to live is looked at, and not believed.
+
+use libp2p_identity::PeerId;
+use web_time::Instant;
+
+use super::{
+    Discovery,
+    dials::{Purpose, Room},
+};
+use crate::candidate::Candidate;
+
+/// How many entries the table may have for hints to add to it. Peers that connected to us are worth
+/// knowing, for Kademlia above all, whose table holds no more; but in a large cluster everybody
+/// connects to the lowest.
+const HINTED: usize = 256;
+
+impl Discovery {
+    /// Somebody connected from an address. Its host is that of a candidate, perhaps: then there is
+    /// reason to look there now, but not to believe anything yet.
+    pub(super) fn hint_host(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
+        let at_host = match address.ip() {
+            Some(ip) => self.order.at_host(ip).to_vec(),
+            None => return,
+        };
+        if at_host.iter().any(|c| self.table.get(c).is_some_and(|e| e.peer == peer)) {
+            return;
+        }
+        for candidate in at_host.iter().take(self.config.limits.probes_per_host.get()) {
+            self.hint(candidate, now);
+        }
+    }
+
+    /// A connected peer is said to live at an address.
+    pub(super) fn hint_address(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
+        let claimed: Vec<_> = self.order.at_address(address).cloned().collect();
+        for candidate in claimed {
+            if self.table.get(&candidate).is_none_or(|e| e.peer != peer) {
+                self.hint(&candidate, now);
+            }
+        }
+    }
+
+    fn hint(&mut self, candidate: &Candidate, now: Instant) {
+        if self.is_own(candidate) || self.dials.of(candidate).is_some() {
+            return;
+        }
+        match self.table.get(candidate).map(|e| e.peer) {
+            Some(old) if !self.connections.is_live_at(&old, candidate) => {
+                self.hint_entry(candidate, now);
+            }
+            Some(_) => {}
+            None => {
+                self.tracks.retry_by(candidate, now);
+                if self.table.len() + self.hints.len() < HINTED {
+                    self.hints.insert(candidate.clone());
+                }
+            }
+        }
+    }
+
+    /// Has an entry verified now, but not again and again at the bidding of whoever connects.
+    fn hint_entry(&mut self, candidate: &Candidate, now: Instant) {
+        let pause = self.config.reverify_interval;
+        let track = self.tracks.of(candidate);
+        if track.hinted.is_none_or(|at| at + pause <= now) {
+            track.hinted = Some(now);
+            self.table.check_at(candidate, now);
+        }
+    }
+
+    /// Looks where connected peers seem to live, with what room is left.
+    pub(super) fn follow_hints(&mut self, now: Instant) {
+        while let Some(candidate) = self.hints.pop_first() {
+            let known = self.table.get(&candidate).is_some() || !self.order.contains(&candidate);
+            let room = self.host_has_room(&candidate);
+            if known || !room || self.dials.of(&candidate).is_some() {
+                continue;
+            }
+            match self.start_probe(&candidate, Purpose::Hint, now) {
+                Room::Free => {}
+                room => {
+                    self.hints.insert(candidate);
+                    if let Room::Until(at) = room {
+                        self.wake_at(Some(at));
+                    }
+                    return;
+                }
+            }
+        }
+    }
+}

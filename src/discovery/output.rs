@@ -1,0 +1,80 @@
+//! What the core says to the shell, and the shell to the core.
+
+use std::sync::Arc;
+
+use libp2p_core::Multiaddr;
+use libp2p_identity::PeerId;
+
+use super::{DialId, Expect, LookupId};
+use crate::{
+    event::{Event, Failure},
+    resolver::Query,
+};
+
+/// What the core wants done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Output {
+    /// Make a look-up, and hand its result to [`Discovery::handle_lookup`].
+    Lookup {
+        /// The id to hand back.
+        id: LookupId,
+        /// What to ask.
+        query: Query,
+    },
+    /// Stop a look-up. Its result will be ignored.
+    CancelLookup {
+        /// The look-up.
+        id: LookupId,
+    },
+    /// Dial one address, and hand the outcome to [`Discovery::handle_connected`] or
+    /// [`Discovery::handle_dial_failure`].
+    Dial {
+        /// The id to hand back.
+        id: DialId,
+        /// The address, without `/p2p`.
+        address: Multiaddr,
+        /// Whom the dial expects there.
+        expect: Expect,
+    },
+    /// Abort a probe. Its outcome will be ignored.
+    Abort {
+        /// The probe.
+        id: DialId,
+    },
+    /// Tell the other behaviours that a verified peer lives at an address.
+    Announce {
+        /// The peer.
+        peer: PeerId,
+        /// The address, without `/p2p`.
+        address: Multiaddr,
+    },
+    /// Tell the application.
+    Event(Event),
+}
+
+/// How a dial ended that did not end in a connection.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum DialFailure {
+    /// The handshake proved this identity, which is not the expected one.
+    Identity(PeerId),
+    /// The address is one that we listen on; nothing was sent.
+    OwnAddress,
+    /// The expected peer is connected or being dialled already; nothing was sent.
+    Busy,
+    /// A behaviour does not allow it. Says nothing about the address.
+    Denied(Arc<str>),
+    /// The address could not be reached, or the handshake failed.
+    Failed(Failure),
+}
+
+/// Who opened a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Direction {
+    /// We dialled; the dial's id, if it was one of the core's.
+    Dialled(Option<DialId>),
+    /// The remote dialled us.
+    Accepted,
+}
