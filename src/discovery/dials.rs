@@ -45,6 +45,8 @@ pub(super) struct Dial {
     pub(super) purpose: Purpose,
     pub(super) started: Instant,
     pub(super) deadline: Instant,
+    /// Others have its slot by now, and it is waited for beside them.
+    pub(super) is_spared: bool,
 }
 
 /// The dials under way, at most one for a candidate, and the budget for further ones.
@@ -85,10 +87,29 @@ impl Dials {
             Purpose::Place | Purpose::Hint => 3,
             Purpose::Check | Purpose::Repair => 4,
         };
-        if self.under_way.len() >= (self.concurrent * share).div_ceil(4) {
+        let all = self.under_way.len();
+        let without_spared = all - self.spared();
+        if all >= self.concurrent || without_spared >= (self.concurrent * share).div_ceil(4) {
             return Room::Full;
         }
         self.budget.room((4 - share) as f64 / 4.0, now)
+    }
+
+    /// Leaves a probe under way and lets others have its slot, if there is room for that: half of
+    /// what is kept for verifications.
+    pub(super) fn spare(&mut self, id: DialId) -> bool {
+        let has_room = self.spared() < self.concurrent / 8;
+        match self.under_way.get_mut(&id) {
+            Some(dial) if has_room => {
+                dial.is_spared = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn spared(&self) -> usize {
+        self.under_way.values().filter(|dial| dial.is_spared).count()
     }
 
     pub(super) fn start(&mut self, dial: Dial) -> DialId {

@@ -26,6 +26,8 @@ use crate::{
 const DESERTED_RETRY: Duration = Duration::from_secs(30);
 /// How long a probe may keep a slot that another candidate could have that was never tried.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// One in how many of those that have kept it for so long is waited for until its deadline.
+const SPARED: usize = 4;
 /// How many candidates after a random one are looked at for one to try.
 const RANDOM_REACH: usize = 16;
 
@@ -169,14 +171,17 @@ impl Discovery {
         self.running(family).filter(recent).count() < at_once
     }
 
-    /// With all slots taken and more candidates to try, gives up the probe that has waited longest,
-    /// if it has waited for long enough: silent candidates then cost two seconds each and not ten.
-    /// It has all the time it needs when it is tried again.
+    /// With all slots taken and more candidates to try, takes the slot of the probe that has waited
+    /// longest, if it has waited for long enough: silent candidates then cost two seconds each and not
+    /// ten. Nearly all are given up, and have all the time they need when they are tried again. A few
+    /// are waited for beside the others: where everybody is slow, nobody would be met before everybody
+    /// had been given up once.
     fn give_up_slowest(&mut self, family: Family, now: Instant) -> bool {
         let silent = |d: &Dial| {
             d.purpose == Purpose::Place
                 && d.expect != Expect::Anyone
                 && d.candidate.family() == family
+                && !d.is_spared
                 && self.tracks.get(&d.candidate).is_none_or(|t| t.failed.is_none())
         };
         let dials = self.dials.iter().filter(|(_, dial)| silent(dial));
@@ -185,7 +190,11 @@ impl Discovery {
             self.wake_at(Some(started + PATIENCE));
             return false;
         }
-        self.give_up(id, now);
+        // At random, or it would be the lowest, which may all be silent.
+        let spared = self.rng.usize(..SPARED) == 0 && self.dials.spare(id);
+        if !spared {
+            self.give_up(id, now);
+        }
         true
     }
 
@@ -331,7 +340,14 @@ impl Discovery {
         now: Instant,
     ) {
         let deadline = now + self.config.probe_timeout;
-        let dial = Dial { candidate: candidate.clone(), expect, purpose, started: now, deadline };
+        let dial = Dial {
+            candidate: candidate.clone(),
+            expect,
+            purpose,
+            started: now,
+            deadline,
+            is_spared: false,
+        };
         let id = self.dials.start(dial);
         let address = candidate.address().clone();
         self.outputs.push_back(Output::Dial { id, address, expect });
