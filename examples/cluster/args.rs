@@ -55,7 +55,7 @@ pub(crate) struct Args {
 
     /// Once the cluster has formed, let every node come back on its address with a new key, some of
     /// them at a time, and wait until nobody believes in an old id. For this, nodes verify each
-    /// other every 2 s instead of every minute (in a large cluster, every 50 ms for each node)
+    /// other every 2 s instead of every minute (in a large cluster, as often as one process can bear)
     #[arg(long)]
     pub(crate) restart: bool,
 

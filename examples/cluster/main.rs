@@ -15,6 +15,7 @@ use std::{
 use libp2p_dns_discovery::resolver::zone::Zone;
 
 use crate::{
+    apart::Apart,
     args::Args,
     common::{
         output::Output,
@@ -33,6 +34,7 @@ use crate::{
     watch::Watch,
 };
 
+mod apart;
 mod args;
 #[path = "../common/mod.rs"]
 mod common;
@@ -73,7 +75,9 @@ async fn cluster(args: Args) -> Result<u8, Stop> {
     let reserved = plan.late().map(|home| Held::dead(home.address)).transpose()?;
     let zone = zone(&plan, &args);
     let address = (Ipv4Addr::LOCALHOST, 0).into();
-    let server = DnsServer::start(address, zone.clone(), seed)
+    let apart = Apart::new().map_err(|error| Stop::failed("no runtime", &error))?;
+    let server = apart
+        .run(DnsServer::start(address, zone.clone(), seed))
         .await
         .map_err(|error| Stop::failed("the DNS server cannot start", &error))?;
     output.print(&plan.started(&server, &args, seed))?;

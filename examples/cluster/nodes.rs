@@ -105,7 +105,7 @@ fn config(plan: &Plan, args: &Args) -> Config {
         .with_identify(args.identify.into())
         .with_filter(filter);
     let named = plan.counts().named();
-    let pace = Pace::new(named);
+    let pace = Pace::new(plan.counts(), args.select);
     if args.is_trial() {
         config = config.with_reverify_interval(pace.reverify);
     }

@@ -117,7 +117,7 @@ impl Stand<'_> {
         let wanted = lowest_selected_by(counts, self.args.select);
         let address = home.address.multiaddr();
         let found = watch
-            .until(Pace::new(counts.named()).notice(), |picture| {
+            .until(Pace::new(counts, self.args.select).notice(), |picture| {
                 picture.selected_by(&address) >= wanted && picture.is_formed()
             })
             .await?;
@@ -144,7 +144,7 @@ impl Stand<'_> {
             }
         }
         watch.print(&Line::stage(Stage::Restarted, watch.elapsed()))?;
-        let pace = Pace::new(watch.nodes.counts().named());
+        let pace = Pace::new(watch.nodes.counts(), self.args.select);
         let settled = |picture: &Picture| picture.is_formed() && picture.stale == 0;
         let passed = watch.until(pace.disbelief(), settled).await?;
         Ok(Restart { restarted, passed })

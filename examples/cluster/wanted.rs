@@ -99,18 +99,23 @@ impl Pace {
     const CONNECTION_DEATH: Duration = Duration::from_secs(40);
     /// How much more rarely peers that are not selected are verified: the crate's constant.
     const UNSELECTED: u32 = 10;
+    /// How many peers a node enters at most that it did not look for: the crate's constant.
+    const ENTRIES: usize = 256;
+    /// How many verifications all nodes together may make in a second. Both sides of each are in this
+    /// process, and one takes some 6 ms of a core without optimisation. With more than that, all are
+    /// late, nodes that come back above all.
+    const PER_SECOND: f64 = if cfg!(debug_assertions) { 100.0 } else { 400.0 };
 
-    pub(crate) fn new(named: usize) -> Self {
-        let named = u32::try_from(named).unwrap_or(u32::MAX);
+    pub(crate) fn new(counts: Counts, selection: Selection) -> Self {
+        let named = u32::try_from(counts.named()).unwrap_or(u32::MAX);
+        // What all nodes verify within one interval, and how long this process needs for that.
+        let unselected = counts.living.min(Self::ENTRIES) as f64 / f64::from(Self::UNSELECTED);
+        let of_one = places(counts.named(), selection) as f64 + unselected;
+        let needed = Duration::from_secs_f64(counts.living as f64 * of_one / Self::PER_SECOND);
         // At most so often that all together ask 40 times a second: this is one process, and answers
         // that name many have to be fetched over TCP.
         let refresh = Duration::from_secs(1).max(Duration::from_millis(25) * named);
-        Self {
-            // The crate's own least pace for so many: 50 ms each.
-            reverify: Duration::from_secs(2).max(Duration::from_millis(50) * named),
-            refresh,
-            longest_refresh: refresh * 5,
-        }
+        Self { reverify: Duration::from_secs(2).max(needed), refresh, longest_refresh: refresh * 5 }
     }
 
     /// After how long nobody believes in an identity that is no more: a verification that is a
