@@ -74,7 +74,8 @@ fn a_quarter_of_the_room_is_kept_for_those_who_answered() {
     let config = lowest(3).with_max_concurrent_probes(nz(8));
     let (mut world, _) = silent_below(config, 500, 0);
     world.run(secs(60));
-    assert_eq!(world.most_at_once, 6);
+    // Half of the quarter is lent to probes that are waited for beside the others.
+    assert_eq!(world.most_at_once, 7);
 }
 
 #[test]
@@ -664,7 +665,8 @@ fn all_and_pinned_candidates_are_not_held_up_by_silent_ones_either() {
         world.set(nth(n), if n <= 180 { Host::Silent } else { Host::Lives(peer) });
         world.source(&format!("{}/p2p/{peer}", at(nth(n))));
     }
-    world.until(secs(9), "somebody", joined);
+    // One in ten answers, and three random ones are tried in a second.
+    world.until(secs(20), "somebody", joined);
 }
 
 #[test]

@@ -80,8 +80,9 @@ impl Dials {
         }
     }
 
-    /// Whether a dial may start. A quarter of all room is kept for what keeps a node joined: probes
-    /// of thousands of silent candidates must not hold up the verification of those that answer.
+    /// Whether a dial may start. A quarter of all room is kept for what keeps a node joined, of which
+    /// half may be lent to probes that are [spared](Self::spare): probes of thousands of silent
+    /// candidates must not hold up the verification of those that answer.
     pub(super) fn room(&mut self, purpose: Purpose, now: Instant) -> Room {
         let share = match purpose {
             Purpose::Place | Purpose::Hint => 3,

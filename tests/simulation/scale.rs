@@ -195,7 +195,7 @@ fn an_idle_cluster_is_quiet() {
         // Those selected, once in 45 s at most, those that selected us as often, and the repair.
         let selected = world.living().map(|node| world.selected(node).len()).max().unwrap_or(0);
         assert!(idle.dials <= 80.0 * (2 * selected + 2) as f64, "{n} {what}: {idle:?}");
-        assert!(idle.busiest <= 60, "{n} {what}: {idle:?}");
+        assert!(idle.busiest <= 100, "{n} {what}: {idle:?}");
     }
 }
 
