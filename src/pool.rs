@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    iter,
+    fmt, iter,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -20,7 +20,7 @@ const MIN_SWEEP: usize = 1_024;
 /// its addresses once.
 ///
 /// What it holds beyond what is in use is bounded by as much again, and [`MIN_SWEEP`].
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Pool(Arc<Mutex<Shelf>>);
 
 #[derive(Debug, Default)]
@@ -33,6 +33,13 @@ struct Shelf {
 /// The pool while it is in use.
 #[derive(Debug)]
 pub(crate) struct Open<'a>(MutexGuard<'a, Shelf>);
+
+impl fmt::Debug for Pool {
+    /// Not what is in it: a configuration is printed to be read.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pool")
+    }
+}
 
 impl Pool {
     pub(crate) fn open(&self) -> Open<'_> {

@@ -131,3 +131,26 @@ fn failures_do_not_disturb_the_recognition() {
     }
     assert_eq!(turns(&world), [true]);
 }
+
+/// A caching resolver may repeat a sample for a while, and a server may sample eight of nine, so that
+/// answers are often the same: nobody who answers departs for that. Fails if answers that repeat each
+/// other are proof enough (`STEADY_ALL_THE_SAME`).
+#[test]
+fn nobody_living_departs_because_answers_repeat_each_other() {
+    let mut rng = fastrand::Rng::with_seed(5);
+    let (mut world, _) = World::with_peers(Config::new(), 100);
+    let all: Vec<_> = (1..=100).map(ip).collect();
+    sample(&mut world, &all, 3_600, &mut rng);
+    let (candidates, departures) = (world.core.candidates().count(), departed(&world));
+    world.run(secs(36 * 6));
+    assert_eq!(world.core.candidates().count(), candidates);
+    assert_eq!(departed(&world), departures);
+
+    for seed in 0..4 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let (mut world, _) = World::with_peers(Config::new().with_seed(seed), 9);
+        sample(&mut world, &all[..9], 12 * 3_600, &mut rng);
+        assert_eq!(turns(&world), [true], "seed {seed}");
+        assert!(departed(&world) <= 3, "seed {seed}: {}", departed(&world));
+    }
+}

@@ -36,8 +36,9 @@ impl Discovery {
         // What keeps us joined goes before what might improve our place.
         self.check_entries(now);
         self.repair(now);
-        self.walk_families(now);
+        // So does what was told of somebody who is connected: it is one probe, and no walk.
         self.follow_hints(now);
+        self.walk_families(now);
         self.update_status(now);
         self.wake_at(self.dials.next_deadline());
         self.wake_at(self.sources.values().filter_map(SourceState::wake).min());
@@ -162,9 +163,10 @@ impl Discovery {
         };
         let most = self.config.limits.candidates.get();
         let turned = source.apply(passed, resolution.complete, most, standing, now);
-        let asks = source.is_suspect();
-        let omitted = source.newly_omitted().filter(|c| self.table.get(c).is_some()).cloned();
-        let (selected, others): (Vec<_>, Vec<_>) = omitted.partition(|c| self.selected.contains(c));
+        let (asks, sampled) = (source.is_suspect(), source.is_sampled());
+        let omitted = source.lately_omitted().filter(|c| self.table.get(c).is_some()).cloned();
+        let (selected, others): (Vec<_>, Vec<_>) =
+            omitted.partition(|c| self.selected.contains(c) && !sampled);
         // Those who take a place have probably left; of others it tells whether this is a sample.
         let others = others.into_iter().take(if asks { SUSPECTS } else { 0 });
         for candidate in selected.into_iter().chain(others) {

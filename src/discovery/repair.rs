@@ -68,6 +68,7 @@ impl Discovery {
             && !self.is_own(candidate)
             && self.has_turn(candidate, now)
             && !candidate.pinned().is_some_and(|pinned| self.holds_place(pinned, candidate))
+            && !candidate.pinned().is_some_and(|pinned| self.is_disqualified(pinned, now))
             && self.walkers[&candidate.family()].has_route()
             && self.host_has_room(candidate)
             && self.dials.of(candidate).is_none()

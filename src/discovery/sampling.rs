@@ -4,19 +4,25 @@
 const EVIDENCE: u32 = 3;
 /// How many answers in a row must look like none before the source is taken at its word again.
 const STEADY: u32 = 3;
+/// The same if those that they leave out still answer: no cache is asked so often while an answer
+/// lives, and they may be there for another reason than to be members.
+const STEADY_ALL_THE_SAME: u32 = 16;
 
 /// What the answers of a source that claim to be complete give away.
 ///
 /// A sample always has the same size, names others each time, and those that it leaves out still
 /// answer. For a while, a rolling restart looks the same, as long as the old answer while they shut
 /// down; then it is over, and answers repeat each other. A mistake costs no more than that: what has
-/// left is dropped a few answers later.
+/// left is dropped a few answers later. An answer that repeats the last one is no proof of the
+/// contrary, for it may come from a cache, as long as those still answer that it leaves out.
 #[derive(Debug, Default)]
 pub(super) struct Sampling {
     /// How many candidates the last answer named; once recognised, those of a sample.
     size: usize,
     evidence: u32,
     /// How many answers in a row have looked like no sample.
+    unlike: u32,
+    /// How many of these in a row have left out nobody who answers.
     steady: u32,
     recognised: bool,
     /// The last answer could be a sample.
@@ -39,9 +45,10 @@ impl Sampling {
         self.recognised
     }
 
-    /// Whether to find out if those that the last answer left out still answer.
+    /// Whether to find out if those that the last answer left out still answer: it looks like a
+    /// sample of a source that is not known to sample, or unlike one of a source that is.
     pub(super) fn is_suspect(&self) -> bool {
-        self.suspect && !self.recognised
+        self.suspect != self.recognised
     }
 
     /// Takes an answer into account; says whether the verdict changed.
@@ -49,7 +56,7 @@ impl Sampling {
         let before = self.recognised;
         self.suspect = look.changed && look.size == self.size;
         if self.suspect {
-            self.steady = 0;
+            (self.unlike, self.steady) = (0, 0);
             self.evidence = match look.omitted_answers {
                 Some(true) => self.evidence.saturating_add(1),
                 Some(false) => 0,
@@ -58,8 +65,13 @@ impl Sampling {
             self.recognised |= self.evidence >= EVIDENCE;
         } else {
             // It names the same as before, or fewer than a sample would: these may be all.
-            self.steady = self.steady.saturating_add(1);
-            if self.steady >= STEADY || !self.recognised && look.size != self.size {
+            self.unlike = self.unlike.saturating_add(1);
+            self.steady = match look.omitted_answers {
+                Some(true) => 0,
+                Some(false) | None => self.steady.saturating_add(1),
+            };
+            let over = self.steady >= STEADY || self.unlike >= STEADY_ALL_THE_SAME;
+            if over || !self.recognised && look.size != self.size {
                 *self = Self { size: look.size, ..Self::default() };
             }
         }
@@ -112,12 +124,22 @@ mod tests {
 
     #[test]
     fn a_source_is_taken_at_its_word_again_when_answers_repeat_or_differ_in_size() {
-        let fewer = Look { size: 7, changed: true, omitted_answers: Some(true) };
+        let fewer = Look { size: 7, changed: true, omitted_answers: Some(false) };
         for other in [SAME, fewer] {
             let mut sampling = recognised();
             assert!(!sampling.note(other) && !sampling.note(other) && sampling.note(other));
             assert!(!sampling.is_recognised());
         }
+    }
+
+    #[test]
+    fn as_long_as_those_left_out_answer_it_takes_many_answers() {
+        let mut sampling = recognised();
+        let same = Look { omitted_answers: Some(true), ..SAME };
+        for _ in 1..STEADY_ALL_THE_SAME {
+            assert!(!sampling.note(same));
+        }
+        assert!(sampling.note(same) && !sampling.is_recognised());
     }
 
     #[test]

@@ -238,6 +238,10 @@ impl SourceState {
             !self.source.is_sampled() && self.sampling.note(Look { size, changed, omitted_answers })
         };
         let sampled = self.is_sampled();
+        if turned && !sampled {
+            // What it was left out of was no proof then. It takes two answers from now on.
+            self.members.iter_mut().for_each(|member| member.omitted = member.omitted.min(1));
+        }
         self.members.retain(|member| {
             let left = !sampled && member.omitted >= OMISSIONS;
             let overdue = member.unnamed >= UNNAMED;
@@ -264,7 +268,9 @@ impl SourceState {
         let last = self.last_complete?;
         let omitted = self.members.iter().filter(|m| m.omitted > 0).map(|m| standing(&m.candidate));
         let answers = |s: Standing| match s.verified {
-            Some(at) => Some(s.lives || at > last),
+            Some(at) if at > last => Some(true),
+            // A connection may outlive its remote for a while.
+            Some(_) => (!s.lives).then_some(false),
             None => (s.failures > 0).then_some(false),
         };
         omitted.filter_map(answers).max()
@@ -275,12 +281,13 @@ impl SourceState {
         self.sampling.is_suspect() && !self.source.is_sampled()
     }
 
-    /// The members that the last answer left out for the first time, although it claims to be
-    /// complete; none if it is known for a sample.
-    pub(super) fn newly_omitted(&self) -> impl Iterator<Item = &Candidate> {
+    /// The members that the last answer left out, although it claims to be complete: for the first
+    /// time, or at all where the source is known to sample.
+    pub(super) fn lately_omitted(&self) -> impl Iterator<Item = &Candidate> {
         let sampled = self.is_sampled();
-        let newly = self.members.iter().filter(move |m| m.omitted == 1 && !sampled);
-        newly.map(|member| &member.candidate)
+        let lately =
+            self.members.iter().filter(move |m| m.omitted == 1 || sampled && m.omitted > 0);
+        lately.map(|member| &member.candidate)
     }
 
     /// Adds what an answer names, in place of what was known of it. Says how many the last complete

@@ -192,6 +192,9 @@ impl Discovery {
             let address = candidate.address().clone();
             self.tell(Event::PinMismatch { address, pinned, obtained });
         }
+        if self.tracks.of(candidate).itself.take().is_some() {
+            self.note_own_changed();
+        }
         if self.connections.is_live_at(&pinned, candidate) {
             return self.contradict(candidate, now);
         }
@@ -204,11 +207,13 @@ impl Discovery {
         }
     }
 
-    /// Identities alternate at the address. It is tried again at the pace of the longest back-off.
+    /// Identities alternate at the address. It is tried again at the pace of the longest back-off, or
+    /// sooner while it may be all that there is.
     fn share(&mut self, candidate: &Candidate, now: Instant) {
         let entry = self.table.remove(candidate);
         self.selected.remove(candidate);
-        self.tracks.fail(candidate, Failure::Shared, now, self.config.retry_cap);
+        let pause = self.longest_pause();
+        self.tracks.fail(candidate, Failure::Shared, now, pause);
         let track = self.tracks.of(candidate);
         track.reported = true;
         track.contradicted = None;
@@ -314,10 +319,14 @@ impl Discovery {
     }
 
     fn pause(&mut self, failures: u32) -> Duration {
-        let cap = match self.deserted {
+        let cap = self.longest_pause();
+        back_off(self.config.retry_base, cap, failures, &mut self.rng)
+    }
+
+    fn longest_pause(&self) -> Duration {
+        match self.deserted {
             Some(_) => self.deserted_retry(),
             None => self.config.retry_cap,
-        };
-        back_off(self.config.retry_base, cap, failures, &mut self.rng)
+        }
     }
 }

@@ -45,6 +45,10 @@ pub(super) struct Walker {
     pub(super) own_place: Option<Option<usize>>,
     /// Probes started since a place is free.
     started: usize,
+    /// The last one that was started.
+    latest: Option<DialId>,
+    /// Whether it is the turn of whoever has waited longest to be tried again.
+    waited: bool,
     /// This machine has no route to the family: until the renewal, it is left alone.
     no_route: bool,
     /// It had none when last tried: one probe at a time finds out whether that has changed.
@@ -103,7 +107,10 @@ impl Discovery {
     /// Walks over all families: notes who is selected, starts and aborts probes.
     pub(super) fn walk_families(&mut self, now: Instant) {
         let mut selected = BTreeSet::new();
-        for family in Family::ALL {
+        // The room for probes is theirs together: whoever has started none for longest goes first.
+        let mut families = Family::ALL;
+        families.sort_by_key(|family| self.walkers[family].latest);
+        for family in families {
             if self.order.family(family).is_empty() {
                 continue;
             }
@@ -155,7 +162,12 @@ impl Discovery {
         while self.has_slot(family, plan, now) {
             let Some(candidate) = self.next_to_try(family, plan, now) else { break };
             match self.start_probe(&candidate, Purpose::Place, now) {
-                Room::Free => self.walker(family).started += 1,
+                Room::Free => {
+                    let latest = self.dials.of(&candidate).map(|(id, _)| id);
+                    let walker = self.walker(family);
+                    walker.started += 1;
+                    walker.latest = latest;
+                }
                 Room::Full if plan.is_free && self.give_up_slowest(family, now) => {}
                 Room::Full => return,
                 Room::Until(at) => return self.wake_at(Some(at)),
@@ -264,7 +276,10 @@ impl Discovery {
         found
     }
 
+    /// Of those whose back-off has passed, the lowest; but every second time whoever has waited
+    /// longest, or the lowest, which come due again and again, would keep the others out for ever.
     fn first_retry(&mut self, family: Family, plan: &Plan, now: Instant) -> Option<Candidate> {
+        let waited = self.walkers[&family].waited;
         let order = self.order.family(family);
         let within = |c: &Candidate| c.family() == family && plan.wants(order, c);
         let mut due: Option<&Candidate> = None;
@@ -276,9 +291,13 @@ impl Discovery {
             }
             if due.is_none_or(|lowest| candidate < lowest) && self.may_try(candidate, now) {
                 due = Some(candidate);
+                if waited {
+                    break;
+                }
             }
         }
         let due = due.cloned();
+        self.walker(family).waited ^= due.is_some();
         self.wake_at(wake);
         due
     }

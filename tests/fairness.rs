@@ -1,0 +1,120 @@
+//! Whoever can be reached is reached in the end, whatever stands in line before it.
+
+mod support;
+
+use std::{net::IpAddr, num::NonZeroUsize};
+
+use hickory_proto::rr::RecordType;
+use libp2p::PeerId;
+use libp2p_dns_discovery::{Config, Selection, Status, hickory_proto};
+use support::{Host, World, address_record, at, nth, secs};
+
+fn three() -> Config {
+    Config::new().with_selection(Selection::Lowest(NonZeroUsize::new(3).expect("not zero")))
+}
+
+fn joined(world: &World) -> bool {
+    world.core.status() == Status::Joined
+}
+
+/// The source `/dns/peers.example./tcp/4001`, which names so many that are silent.
+fn silent(config: Config, n: u32) -> (World, Vec<IpAddr>) {
+    let mut world = World::seeded(config, 1);
+    let ips: Vec<_> = (1..=n).map(nth).collect();
+    world.name(&ips);
+    for ip in &ips {
+        world.set(*ip, Host::Silent);
+    }
+    world.source("/dns/peers.example./tcp/4001");
+    (world, ips)
+}
+
+fn name_v6(world: &mut World) -> IpAddr {
+    let ip = "fd00::1".parse().expect("an address");
+    let record = address_record("peers.example.", ip, 30);
+    world.zone.insert(("peers.example.".into(), RecordType::AAAA), Ok(vec![record]));
+    world.set(ip, Host::Refuses);
+    ip
+}
+
+/// A silent one holds one of twelve slots for ten seconds when it is tried again, so that all of `n`
+/// have had their turn after `n / 1.2` seconds; half of the turns go to whoever has waited longest.
+/// Fails if it is always the lowest that is tried again (`first_retry`).
+#[test]
+fn the_last_of_many_that_failed_is_tried_again() {
+    for (n, config) in [(60, three()), (300, three()), (1_000, three()), (1_000, Config::new())] {
+        let (mut world, ips) = silent(config, n);
+        let last = ips[ips.len() - 1];
+        world.set(last, Host::Refuses);
+        world.run(secs(3_600));
+        world.live(last);
+        world.until(secs(60 + 2 * u64::from(n) * 10 / 12), &format!("joined past {n}"), joined);
+    }
+}
+
+/// Fails if families are always walked in the same order (`walk_families`).
+#[test]
+fn no_family_holds_up_another() {
+    for (n, host) in [(20, Host::Silent), (300, Host::Silent), (2_000, Host::Refuses)] {
+        let (mut world, ips) = silent(three(), n);
+        for ip in ips {
+            world.set(ip, host.clone());
+        }
+        let v6 = name_v6(&mut world);
+        world.run(secs(60));
+        world.live(v6);
+        // It is the only one of its family: tried again as soon as its back-off allows, which is 30 s
+        // for every 48 candidates, and five minutes at most.
+        world.until(secs(330), &format!("joined beside {n} {host:?}"), joined);
+    }
+}
+
+/// Fails if hints have to wait until the walk leaves a slot (`advance`).
+#[test]
+fn whoever_connects_to_an_isolated_node_is_looked_at_at_once() {
+    for n in [100, 1_000, 3_000] {
+        let (mut world, ips) = silent(three(), n);
+        let last = ips[ips.len() - 1];
+        world.run(secs(1_800));
+        assert_eq!(world.core.status(), Status::Isolated);
+        let peer = world.live(last);
+        world.accept(peer, &format!("/ip4/{last}/tcp/5555"));
+        // When the first of the probes under way gives up its slot.
+        world.until(secs(11), &format!("joined among {n}"), joined);
+    }
+}
+
+/// Fails if it is always the lowest that is tried again (`first_retry`): with 600 silent ones, one
+/// that comes back among the last of them is never taken up.
+#[test]
+fn a_lower_one_that_comes_back_is_taken_up_however_many_are_silent() {
+    for n in [100, 300, 600] {
+        let (mut world, ips) = silent(three(), n);
+        let others: Vec<_> = (n + 1..=n + 3).map(nth).collect();
+        world.name(&[ips.clone(), others.clone()].concat());
+        for ip in others {
+            world.live(ip);
+        }
+        world.run(secs(3_600));
+        assert_eq!(world.selected().len(), 3);
+        let back: PeerId = world.live(ips[ips.len() - 10]);
+        // One back-off cap, or two rounds over all of them, one at a time with 10 s each, and hedged
+        // every 250 ms up to twelve at once.
+        let limit = secs(310.max(2 * u64::from(n) * 10 / 12));
+        world.until(limit, &format!("taken up among {n}"), |w| w.selected().first() == Some(&back));
+    }
+}
+
+/// A pinned address that once led to ourselves answers as somebody else, who is not the pinned peer
+/// either: nobody is there, and that is not to be alone. Fails if `mismatch` keeps what led to
+/// ourselves.
+#[test]
+fn a_pinned_address_that_is_no_longer_ours_is_not_taken_for_ours() {
+    let mut world = World::seeded(three(), 1);
+    let ip = nth(1);
+    world.set(ip, Host::Lives(world.local));
+    world.source(&format!("{}/p2p/{}", at(ip), PeerId::random()));
+    world.until(secs(60), "alone", |w| w.core.status() == Status::Alone);
+    world.live(ip);
+    world.until(secs(3_600), "isolated", |w| w.core.status() == Status::Isolated);
+}
