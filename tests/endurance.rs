@@ -707,3 +707,22 @@ fn a_node_behind_a_balancer_does_not_flap() {
         assert_eq!(world.core.status(), Status::Joined);
     }
 }
+
+/// Two peers that swap their addresses a few times, as containers with volumes do when they restart,
+/// look like a balancer. While they are all that there is, they are looked at again and again; three
+/// times in a row the same is enough. Fails if a shared address is always left alone for the longest
+/// back-off.
+#[test]
+fn peers_that_swapped_their_addresses_are_found_again_soon() {
+    let (mut world, peers) = World::with_peers(lowest(3), 2);
+    world.run(secs(120));
+    for swap in 0..3 {
+        let [first, second] = if swap % 2 == 0 { [1, 0] } else { [0, 1] };
+        world.lose(peers[0]);
+        world.lose(peers[1]);
+        world.set(ip(1), Host::Lives(peers[first]));
+        world.set(ip(2), Host::Lives(peers[second]));
+        world.run(secs(300));
+    }
+    world.until(secs(180), "both", |w| w.selected().len() == 2);
+}
