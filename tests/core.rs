@@ -501,7 +501,7 @@ fn a_fallback_transport_has_its_turn_when_the_better_one_failed_and_takes_no_sec
     world.set(ip(2), Host::Lives(second));
     world.source("/dns4/peers.example./udp/4001/quic-v1|/tcp/4001");
     world.until(secs(10), "both", |w| w.selected() == [first, second]);
-    world.run(secs(60));
+    world.run(secs(600));
     assert_eq!(world.dials_to(ip(1)), 0, "QUIC works there");
     assert!(world.core.peer_at(&quic(1)).is_some());
     assert!(world.core.peer_at(&at(ip(2))).is_some());

@@ -520,9 +520,11 @@ fn one_failed_verification_withdraws_nothing() {
     let (mut world, peers) = World::with_peers(lowest(1), 2);
     world.until(secs(5), "joined", joined);
     world.run(secs(15));
-    let dials = world.dials.len();
+    let dials = world.dials_to(ip(1));
     world.set(ip(1), Host::Refuses);
-    world.until(secs(90), "a check", |w| w.dials.len() > dials);
+    world.until(secs(90), "a check", |w| w.dials_to(ip(1)) > dials);
+    // It fails when its answer comes.
+    world.run(Duration::from_millis(10));
     world.set(ip(1), Host::Lives(peers[0]));
     world.run(secs(10));
     assert_eq!(world.selected(), peers[..1]);

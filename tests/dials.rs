@@ -1,0 +1,198 @@
+//! Which dials are ended, and which are not made: those that nobody needs.
+
+mod support;
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use libp2p::PeerId;
+use libp2p_dns_discovery::{Config, Event, Selection, discovery::Expect};
+use support::{Host, World, at, ip, nth, secs};
+
+fn lowest(n: usize) -> Config {
+    Config::new().with_selection(Selection::Lowest(NonZeroUsize::new(n).expect("not zero")))
+}
+
+/// To end a dial to a real peer would end those of others with it: it is only waited for no longer.
+/// Fails without the condition in `give_up`.
+#[test]
+fn a_dial_to_a_known_peer_that_takes_too_long_is_not_aborted() {
+    let (mut world, peers) = World::with_peers(lowest(1), 1);
+    world.until(secs(5), "joined", |w| w.selected() == peers);
+    world.set(ip(1), Host::Silent);
+    world.until(secs(150), "withdrawn", |w| w.core.peers().count() == 0);
+    assert!(world.dials.iter().skip(1).all(|(_, _, e)| *e == Expect::Peer(peers[0])));
+    assert_eq!(world.aborted, 0);
+}
+
+/// Fails without `abort` in `depart`, without the end of the dial there, and without the condition
+/// that it is a probe.
+#[test]
+fn a_candidate_that_departs_takes_its_probe_with_it() {
+    let (mut world, _) = World::with_peers(lowest(3), 3);
+    for n in 1..=3 {
+        world.set(ip(n), Host::Silent);
+    }
+    world.run(secs(1));
+    let source = "/dns4/peers.example./tcp/4001".parse().expect("valid");
+    world.core.remove_source(&source);
+    world.run(secs(1));
+    assert_eq!(world.aborted, 3);
+    world.run(secs(20));
+    assert_eq!(world.aborted, 3, "and once");
+
+    let mut world = World::new(lowest(3));
+    let peer = PeerId::random();
+    world.set(ip(1), Host::Silent);
+    let source = world.source(&format!("/ip4/10.0.0.1/tcp/4001/p2p/{peer}"));
+    world.run(secs(1));
+    world.core.remove_source(&source);
+    world.run(secs(20));
+    assert_eq!((world.dials.len(), world.aborted), (1, 0), "a dial to a real peer");
+}
+
+/// Fails if the failures of what departed are kept.
+#[test]
+fn a_candidate_that_comes_back_is_tried_at_once() {
+    let (mut world, peers) = World::with_peers(lowest(1), 3);
+    world.set(ip(1), Host::Refuses);
+    world.run(secs(3_600));
+    world.name(&[2, 3].map(ip));
+    world.run(secs(120));
+    assert_eq!(world.core.candidates().count(), 2);
+    world.name(&[1, 2, 3].map(ip));
+    world.set(ip(1), Host::Lives(peers[0]));
+    world.until(secs(37), "taken up with the next answer", |w| w.selected() == peers[..1]);
+}
+
+/// Fails without the renewal of walkers in `note_failed_refresh`: what had no route is then tried
+/// again only when the longest interval between two refreshes has passed.
+#[test]
+fn a_route_that_comes_back_while_dns_is_down_is_found() {
+    let (mut world, peers) = World::with_peers(lowest(1), 1);
+    world.set(ip(1), Host::NoRoute);
+    world.run(secs(1));
+    world.fail(libp2p_dns_discovery::LookupError::TimedOut);
+    world.run(secs(1_810));
+    world.set(ip(1), Host::Lives(peers[0]));
+    world.until(secs(100), "a route", |w| w.selected() == peers);
+}
+
+/// Neither to verify it, nor to meet it. Fails without `is_disqualified` in `check_entry`, and in
+/// `is_repair`.
+#[test]
+fn a_disqualified_peer_is_not_dialled() {
+    let (mut world, peers) = World::with_peers(lowest(1), 3);
+    world.until(secs(5), "joined", |w| w.selected() == peers[..1]);
+    world.run(secs(15));
+    world.core.disqualify(peers[0], world.now + secs(7_200));
+    let dials = world.dials_to(ip(1));
+    world.run(secs(7_000));
+    assert_eq!(world.selected(), peers[1..2]);
+    assert_eq!(world.dials_to(ip(1)), dials);
+    world.until(secs(300), "again", |w| w.selected() == peers[..1]);
+}
+
+/// Fails without `is_disqualified` in `may_take_place`.
+#[test]
+fn a_disqualified_peer_is_not_dialled_by_its_pinned_address_for_a_place() {
+    let (mut world, peers) = World::with_peers(lowest(1).with_repair_interval(secs(86_400)), 3);
+    let pinned = world.live(ip(0));
+    world.core.disqualify(pinned, world.now + secs(600));
+    world.source(&format!("/ip4/10.0.0.0/tcp/4001/p2p/{pinned}"));
+    world.run(secs(590));
+    assert_eq!((world.selected(), world.dials_to(ip(0))), (peers[..1].to_vec(), 0));
+    world.until(secs(20), "selected", |w| w.selected() == [pinned]);
+}
+
+/// Fails without the condition in `check_entry` that no dial is under way.
+#[test]
+fn an_entry_is_verified_by_one_dial_at_a_time() {
+    let (mut world, peers) = World::with_peers(lowest(1), 2);
+    world.until(secs(5), "joined", |w| w.selected() == peers[..1]);
+    world.run(secs(15));
+    world.set(ip(1), Host::Slow(peers[0], secs(8)));
+    let dials = world.dials_to(ip(1));
+    world.until(secs(80), "a check", |w| w.dials_to(ip(1)) > dials);
+    // That DNS leaves it out is a reason to look at once.
+    world.name(&[ip(2)]);
+    world.core.refresh(world.now);
+    world.run(secs(5));
+    assert_eq!(world.dials_to(ip(1)), dials + 1);
+}
+
+/// A peer that takes connections and closes them is verified at the interval. Fails without
+/// `SHORT_LIVED`.
+#[test]
+fn a_peer_that_closes_every_connection_is_not_dialled_without_end() {
+    let (mut world, peers) = World::with_peers(lowest(1), 1);
+    world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
+    let dials = world.dials.len();
+    for _ in 0..600 {
+        world.lose(peers[0]);
+        world.run(secs(1));
+    }
+    let dials = world.dials.len() - dials;
+    assert!((5..=20).contains(&dials), "{dials} dials in ten minutes");
+}
+
+/// Nobody but the one outside is met. Fails without the condition of `is_repair` that a candidate is
+/// not selected, and without the one that it is not ours.
+#[test]
+fn the_island_repair_meets_those_outside_and_nobody_else() {
+    let (mut world, peers) = World::with_peers(lowest(3), 5);
+    world.core.handle_listen_address(&at(ip(1)), world.now);
+    world.until(secs(5), "joined", |w| w.selected() == peers[1..4]);
+    world.run(secs(3_600));
+    let met = world.dials_to(ip(5));
+    assert!(met >= 45, "met {met} times in an hour");
+    assert_eq!(world.dials_to(ip(1)), 0);
+}
+
+/// Fails without the meeting that follows a probe in `judge_failure`.
+#[test]
+fn the_island_repair_connects_to_whom_it_finds_at_once() {
+    let mut world = World::new(lowest(1));
+    let ips: Vec<_> = (1..=500).map(nth).collect();
+    world.name(&ips);
+    for ip in &ips {
+        world.live(*ip);
+    }
+    world.source("/dns4/peers.example./tcp/4001");
+    world.run(secs(900));
+    let met =
+        world.dials.iter().filter(|(_, a, e)| matches!(e, Expect::Peer(_)) && *a != at(nth(1)));
+    assert!(met.count() >= 10, "one a minute");
+}
+
+/// Fails without `host_has_room` in `is_repair`.
+#[test]
+fn the_island_repair_does_not_go_beyond_the_probes_of_a_host() {
+    let mut world = World::new(lowest(1));
+    let peer = world.live(ip(0));
+    world.source("/ip4/10.0.0.0/tcp/4001");
+    for port in 1..=100 {
+        world.source(&format!("/ip4/10.0.0.1/tcp/{port}"));
+    }
+    world.run(secs(1_800));
+    assert_eq!(world.selected(), [peer]);
+    let dials = world.dials.iter().filter(|(_, a, _)| a.to_string().starts_with("/ip4/10.0.0.1/"));
+    let dials = dials.count();
+    assert!((20..=28).contains(&dials), "{dials} dials, of which four in five minutes");
+}
+
+/// Fails if one failure withdraws an entry, and if it takes three.
+#[test]
+fn two_failed_verifications_withdraw_an_entry_and_one_does_not() {
+    let (mut world, peers) = World::with_peers(lowest(1), 2);
+    world.until(secs(5), "joined", |w| w.selected() == peers[..1]);
+    world.run(secs(15));
+    let unreachable = |w: &World| w.count(|e| matches!(e, Event::Unreachable { .. }));
+    world.set(ip(1), Host::Refuses);
+    let dials = world.dials_to(ip(1));
+    world.until(secs(80), "a check", |w| w.dials_to(ip(1)) > dials);
+    world.run(Duration::from_millis(10));
+    assert_eq!((world.selected(), unreachable(&world)), (peers[..1].to_vec(), 0));
+    world.until(secs(5), "another", |w| w.dials_to(ip(1)) > dials + 1);
+    world.run(Duration::from_millis(10));
+    assert_eq!((world.selected(), unreachable(&world)), (peers[1..].to_vec(), 1));
+}

@@ -1,0 +1,143 @@
+//! What inbound connections and claims make a node look at, and what they do not.
+
+mod support;
+
+use std::num::NonZeroUsize;
+
+use libp2p::PeerId;
+use libp2p_dns_discovery::{Config, Selection, Status, discovery::Expect};
+use support::{Host, World, at, ip, nth, secs};
+
+fn nz(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).expect("not zero")
+}
+
+/// One place, and nobody met by chance.
+fn alone_with_the_lowest() -> Config {
+    let lowest = Selection::Lowest(nz(1));
+    Config::new().with_selection(lowest).with_repair_interval(secs(86_400))
+}
+
+fn joined(world: &World) -> bool {
+    world.core.status() == Status::Joined
+}
+
+/// Fails if a hint is dropped without room, and without the wake-up in `follow_hints`: the next one
+/// is that of a refresh.
+#[test]
+fn a_hint_waits_for_the_budget_and_no_longer() {
+    // A token comes every six seconds; the two at the start are for the probe and the connection.
+    let config = alone_with_the_lowest().with_max_probes_per_minute(nz(12));
+    let (mut world, peers) = World::with_peers(config, 9);
+    world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
+    let dials = world.dials.len();
+    world.accept(peers[4], "/ip4/10.0.0.5/tcp/55555");
+    world.run(secs(1));
+    assert_eq!(world.dials.len(), dials, "no room");
+    world.until(secs(7), "looked at", |w| w.core.addresses_of(&peers[4]).count() == 1);
+}
+
+/// Fails without the bound `HINTED`; and without `retry_by` in `hint`: then nobody looks before the
+/// back-off has passed.
+#[test]
+fn hints_fill_a_table_up_to_a_bound_and_tell_of_those_who_take_a_place_beyond_it() {
+    let config = alone_with_the_lowest().with_max_probes_per_minute(nz(60_000));
+    let mut world = World::new(config);
+    let ips: Vec<_> = (1..=400).map(nth).collect();
+    world.name(&ips);
+    let peers: Vec<_> = ips.iter().map(|ip| world.live(*ip)).collect();
+    world.set(ips[0], Host::Refuses);
+    world.source("/dns4/peers.example./tcp/4001");
+    // Long enough for the back-off of the first to be at its cap.
+    world.run(secs(3_600));
+    for (peer, ip) in peers.iter().zip(&ips).skip(1) {
+        world.accept(*peer, &format!("/ip4/{ip}/tcp/55555"));
+        world.run(secs(1));
+    }
+    assert_eq!(world.core.peers().count(), 256);
+
+    let dials = world.dials_to(ips[0]);
+    world.until(secs(400), "tried in vain", |w| w.dials_to(ips[0]) > dials);
+    world.run(secs(1));
+    world.set(ips[0], Host::Lives(peers[0]));
+    world.accept(peers[0], &format!("/ip4/{}/tcp/55555", ips[0]));
+    world.until(secs(1), "taken up", |w| w.selected() == peers[..1]);
+}
+
+/// Fails without the condition in `hint` that a candidate is not ours.
+#[test]
+fn who_connects_from_our_own_host_is_no_reason_to_dial_ourselves() {
+    let (mut world, peers) = World::with_peers(alone_with_the_lowest(), 3);
+    world.core.handle_listen_address(&at(ip(3)), world.now);
+    world.until(secs(5), "joined", |w| w.selected() == peers[..1]);
+    world.accept(PeerId::random(), "/ip4/10.0.0.3/tcp/55555");
+    world.run(secs(60));
+    assert_eq!(world.dials_to(ip(3)), 0);
+}
+
+/// Fails without the condition in `hint_host` that the peer is not verified at that host.
+#[test]
+fn a_peer_that_connects_from_where_it_is_known_to_live_costs_no_probe() {
+    let (mut world, peers) = World::with_peers(alone_with_the_lowest(), 1);
+    world.until(secs(5), "joined", |w| w.selected() == peers);
+    world.source("/ip4/10.0.0.1/tcp/4002");
+    world.run(secs(15));
+    let dials = world.dials.len();
+    world.accept(peers[0], "/ip4/10.0.0.1/tcp/55555");
+    world.run(secs(5));
+    assert_eq!(world.dials.len(), dials);
+}
+
+/// Fails without the condition in `hint_address` that another one is verified there.
+#[test]
+fn a_claim_that_is_known_to_be_true_costs_no_check() {
+    let (mut world, peers) = World::with_peers(alone_with_the_lowest(), 1);
+    world.until(secs(5), "joined", joined);
+    world.run(secs(15));
+    // By another address, so that its entry is verified now and then.
+    world.accept(peers[0], "/ip4/10.9.9.9/tcp/55555");
+    let dials = world.dials.len();
+    for _ in 0..360 {
+        world.core.handle_claim(peers[0], &at(ip(1)), world.now);
+        world.run(secs(10));
+    }
+    let dials = world.dials.len() - dials;
+    assert!(dials <= 10, "{dials} dials in an hour");
+}
+
+/// Fails without `host_has_room` in `follow_hints`.
+#[test]
+fn hints_do_not_go_beyond_the_probes_of_a_host() {
+    let mut world = World::new(alone_with_the_lowest());
+    for port in 1..=20 {
+        world.source(&format!("/ip4/10.0.0.1/tcp/{port}"));
+    }
+    world.run(secs(5));
+    assert_eq!(world.dials.len(), 4);
+    for _ in 0..20 {
+        world.accept(PeerId::random(), "/ip4/10.0.0.1/tcp/55555");
+        world.run(secs(1));
+    }
+    assert_eq!(world.dials.len(), 4);
+}
+
+/// What is behind a relay is asked for by its id, whoever asks: a throw-away id would reach nobody.
+/// Fails without `is_relayed` in `expect_again`, and in `expectation`.
+#[test]
+fn nobody_behind_a_relay_is_probed() {
+    for connected_before in [false, true] {
+        let mut world = World::new(alone_with_the_lowest());
+        let (relay, peer) = (PeerId::random(), PeerId::random());
+        let circuit = format!("/ip4/1.2.3.4/tcp/4001/p2p/{relay}/p2p-circuit");
+        world.hosts.insert(circuit.parse().expect("valid"), Host::Lives(peer));
+        if connected_before {
+            world.accept(peer, "/ip4/10.9.9.9/tcp/55555");
+        }
+        world.source(&format!("{circuit}/p2p/{peer}"));
+        world.until(secs(5), "verified", |w| w.selected() == [peer]);
+        world.run(secs(15));
+        world.accept(peer, "/ip4/10.9.9.9/tcp/55555");
+        world.run(secs(3_600));
+        assert!(world.dials.iter().all(|(_, _, expect)| *expect == Expect::Peer(peer)));
+    }
+}
