@@ -196,3 +196,58 @@ fn two_failed_verifications_withdraw_an_entry_and_one_does_not() {
     world.run(Duration::from_millis(10));
     assert_eq!((world.selected(), unreachable(&world)), (peers[1..].to_vec(), 1));
 }
+
+/// Fails without the condition in `abort_needless` that a dial is a probe.
+#[test]
+fn a_dial_to_a_pinned_peer_that_is_no_longer_needed_is_not_aborted() {
+    let (mut world, peers) = World::with_peers(lowest(1), 1);
+    world.set(ip(1), Host::Slow(peers[0], Duration::from_millis(400)));
+    world.set(ip(9), Host::Silent);
+    world.source(&format!("/ip4/10.0.0.9/tcp/4001/p2p/{}", PeerId::random()));
+    world.until(secs(1), "the first", |w| w.selected() == peers);
+    world.run(secs(1));
+    assert_eq!((world.dials_to(ip(9)), world.aborted), (1, 0));
+}
+
+/// Fails without `is_own_address` in `may_take_place`.
+#[test]
+fn an_address_that_failed_and_then_became_ours_is_not_tried_again() {
+    let (mut world, _) = World::with_peers(lowest(1), 2);
+    world.set(ip(1), Host::Refuses);
+    world.run(secs(5));
+    world.core.handle_listen_address(&at(ip(1)), world.now);
+    let dials = world.dials_to(ip(1));
+    world.run(secs(3_600));
+    assert_eq!(world.dials_to(ip(1)), dials);
+}
+
+/// A dial to a peer that is connected would be refused. Fails without the condition in `expectation`.
+#[test]
+fn the_address_of_a_pinned_peer_that_is_connected_is_probed() {
+    let mut world = World::new(lowest(1));
+    let peer = world.live(ip(1));
+    world.accept(peer, "/ip4/10.9.9.9/tcp/55555");
+    world.source(&format!("/ip4/10.0.0.1/tcp/4001/p2p/{peer}"));
+    world.until(secs(5), "verified", |w| w.selected() == [peer]);
+    assert_eq!(world.dials[0].2, Expect::Probe);
+}
+
+/// Fails without the conditions on families in `holds_place` and `may_try`, and without those on
+/// `Selection::All`.
+#[test]
+fn a_pinned_peer_is_verified_once_in_a_family_and_everywhere_if_all_are_wanted() {
+    for (selection, entries) in [("lowest:3", 2), ("all", 4)] {
+        let selection = selection.parse().expect("valid");
+        let mut world = World::new(Config::new().with_selection(selection));
+        let peer = PeerId::random();
+        for host in ["/ip4/10.0.0.1", "/ip4/10.0.0.2", "/ip6/fd00::1", "/ip6/fd00::2"] {
+            let address = format!("{host}/tcp/4001");
+            world.hosts.insert(address.parse().expect("valid"), Host::Lives(peer));
+            world.source(&format!("{address}/p2p/{peer}"));
+        }
+        world.latency = Duration::from_millis(100);
+        world.run(Duration::from_millis(150));
+        world.run(secs(30));
+        assert_eq!(world.core.addresses_of(&peer).count(), entries, "{selection}");
+    }
+}

@@ -240,6 +240,37 @@ fn the_end_of_a_peer_that_outlived_its_entries_is_told() {
     assert_eq!(gone(&world), 1);
 }
 
+/// Fails without `lingering` being cleared in `enter`.
+#[test]
+fn a_peer_that_is_verified_elsewhere_before_it_disconnects_is_not_told_gone() {
+    let (mut world, peers) = World::with_peers(lowest(1), 2);
+    world.until(secs(5), "joined", joined);
+    world.run(secs(15));
+    let id = world.accept(peers[0], "/ip6/fd00::1/tcp/5555");
+    let new = world.live(ip(1));
+    world.core.handle_observed(&at(ip(1)), new, world.now);
+    world.run(secs(1));
+    world.core.handle_observed(&at(ip(2)), peers[0], world.now);
+    world.run(secs(1));
+    assert_eq!(world.core.addresses_of(&peers[0]).count(), 1);
+    world.close(id, peers[0], false);
+    world.run(secs(1));
+    assert_eq!(world.count(|e| matches!(e, Event::Gone { .. })), 0);
+}
+
+/// Fails without `note_own_changed` in `enter`.
+#[test]
+fn an_address_that_passes_from_us_to_another_lists_us_no_more() {
+    let (mut world, _) = World::with_peers(lowest(1), 1);
+    world.set(ip(1), Host::Lives(world.local));
+    world.run(secs(5));
+    assert_eq!(world.core.is_listed(), Some(true));
+    let peer = world.live(ip(1));
+    world.until(secs(700), "its new owner", |w| w.selected() == [peer]);
+    world.run(secs(1));
+    assert_eq!(world.core.is_listed(), Some(false));
+}
+
 #[test]
 fn a_peer_with_another_address_is_not_gone() {
     let (mut world, peers) = World::with_peers(lowest(3), 2);
@@ -291,6 +322,7 @@ fn a_pinned_peer_that_is_connected_is_not_dropped_for_one_other_answer() {
     world.run(secs(1));
     assert_eq!(world.count(|e| matches!(e, Event::PinMismatch { .. })), 1);
     assert_eq!(world.selected(), [pinned]);
+    assert_eq!(world.count(|e| matches!(e, Event::Unreachable { .. })), 0);
 }
 
 #[test]
@@ -678,6 +710,7 @@ fn the_loss_of_one_connection_of_several_is_looked_into() {
     world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
     world.run(secs(20));
     world.accept(peers[0], "/ip4/172.16.0.1/tcp/5");
+    world.run(secs(1));
     let new = world.live(ip(1));
     let id = world.connections[0].0;
     world.close(id, peers[0], true);

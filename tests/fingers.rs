@@ -118,3 +118,35 @@ fn a_node_that_no_answer_lists_has_a_place_all_the_same() {
     let places = |w: &World| w.core.selected().cloned().collect::<Vec<_>>();
     assert_ne!(places(&world), places(&other), "and another one another");
 }
+
+/// Between one that is gone and one that is near enough for the next finger, the successor is looked
+/// for all the same. Fails without `Plan::beyond`.
+#[test]
+fn the_successor_is_taken_up_again_wherever_it_is() {
+    let config = Config::new().with_selection(Selection::Fingers);
+    let mut world = World::new(config.with_repair_interval(secs(86_400)));
+    let ips: Vec<IpAddr> = (0..100).map(nth).collect();
+    world.name(&ips);
+    let peers: Vec<_> = ips.iter().map(|ip| world.live(*ip)).collect();
+    world.core.handle_listen_address(&at(nth(0)), world.now);
+    for n in [1, 2] {
+        world.set(nth(n), Host::Refuses);
+    }
+    world.source("/dns4/peers.example./tcp/4001");
+    world.until(secs(5), "the third", |w| w.selected().first() == Some(&peers[3]));
+    world.set(nth(2), Host::Lives(peers[2]));
+    world.until(secs(310), "the second", |w| w.selected().first() == Some(&peers[2]));
+}
+
+/// Fails without `is_disqualified` in `Ring::new`, and if a peer may take two places.
+#[test]
+fn fingers_are_distinct_peers_of_use() {
+    let (mut world, peers) = ring(Selection::Fingers, 100, 0);
+    world.set(nth(2), Host::Lives(peers[1]));
+    let expected = at_distances(&peers, 0, &[1, 4, 8, 16, 32, 64]);
+    world.until(secs(5), "six", |w| w.core.peers().count() == 7);
+    assert_eq!(world.selected(), expected);
+    world.core.disqualify(peers[8], world.now + secs(600));
+    world.until(secs(5), "another", |w| w.selected().contains(&peers[9]));
+    assert!(!world.selected().contains(&peers[8]));
+}
