@@ -128,7 +128,8 @@ fn the_in_degree_of_fingers_is_logarithmic() {
 }
 
 /// Selections do not change when nothing but the shuffle does. Fails if fingers are not held on to
-/// (`Ring::is_near`).
+/// (without `is_near` in `Ring::holder`: whoever the repair meets nearer to a target takes it). If
+/// `is_near` is never true, it holds all the same: each finger is looked for up to its target, first.
 #[test]
 fn fingers_do_not_churn() {
     with_seeds(2, |seed| {
@@ -144,21 +145,23 @@ fn fingers_do_not_churn() {
     });
 }
 
-/// With 30 in a hundred silent, the others are one component, and each has the nearest who lives for
-/// its successor. Fails if only the targets of the fingers are tried, and not who follows them (the
+/// With 30 in a hundred silent, the others are one component, and each has the nearest who lives
+/// for its successor. Fails if only the targets of the fingers are tried, and not who follows them (the
 /// ranges in `plan_fingers`).
 #[test]
 fn fingers_walk_past_the_dead() {
     with_seeds(4, |seed| {
         let n = size(2_000, 10_000);
         let mut world = cluster(n, Selection::Fingers, View::All, seed);
-        let lives = |node: usize| node % 10 >= 3;
-        for node in (0..n).filter(|node| !lives(*node)) {
+        let silent = world.rng.choose_multiple(0..n, n * 3 / 10);
+        for node in silent {
             world.silence(node);
         }
         let has_successor = |w: &World, node| {
             let mut after = (1..n).map(|distance| (node + distance) % n);
-            after.find(|other| lives(*other)).is_some_and(|next| w.selected(node).contains(&next))
+            after
+                .find(|next| w.nodes[*next].up)
+                .is_some_and(|next| w.selected(node).contains(&next))
         };
         let took = world.until(secs(120), "one component of the living", |w| {
             w.all_joined()
@@ -227,6 +230,11 @@ fn apart(world: &mut World, during: u64) -> (u64, u64) {
 /// `Auto` where views differ: one component by selection at every size. Those that leave are chosen
 /// at random, and leave all at once, so that nodes are looking for others until they have walked past
 /// the dead.
+///
+/// Fails if selected peers that DNS leaves out are not verified at once (`apply_resolution`): apart for
+/// 38 s when 40 shrink to 10. With clusters a quarter as large, it fails without withdrawals and with
+/// `Lowest(1)`, too, and holds without `Plan::beyond`, without retries, without `Walker::start_over`
+/// and without `repair`, each alone.
 #[test]
 fn auto_is_one_component_while_clusters_grow_and_shrink() {
     with_seeds(1, |seed| {
