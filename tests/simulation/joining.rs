@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{lowest, network::Host, secs, world::World};
+use crate::{lowest, network::Host, secs, with_seeds, world::World};
 
 /// How long it may take to find the first that answers behind `k` that do not.
 ///
@@ -38,11 +38,13 @@ fn the_lowest_may_all_be_dead_or_silent() {
     let every = (1..=58).map(|k| (60, k));
     for host in [Host::Refusing, Host::Silent] {
         for (n, k) in every.clone().chain([(100, 75), (100, 98), (300, 298)]) {
-            let mut world = World::new(n, lowest(3), k as u64);
-            deaden(&mut world, k, host);
-            let what = format!("{k} of {n} {host:?}");
-            world.until(bound(k, host), &what, |w| w.all_joined());
-            world.until(secs(36), &what, |w| w.components_by_selection() == 1);
+            with_seeds(1, |seed| {
+                let mut world = World::new(n, lowest(3), seed);
+                deaden(&mut world, k, host);
+                let what = format!("{k} of {n} {host:?}");
+                world.until(bound(k, host), &what, |w| w.all_joined());
+                world.until(secs(36), &what, |w| w.components_by_selection() == 1);
+            });
         }
     }
 }
@@ -55,9 +57,11 @@ fn the_lowest_may_all_be_dead_or_silent() {
 #[test]
 fn the_lower_half_may_be_silent() {
     for n in [100, 200, 400, 800] {
-        let mut world = World::new(n, lowest(3), n as u64);
-        deaden(&mut world, n / 2, Host::Silent);
-        world.until(secs(5), &format!("half of {n}"), |w| w.all_joined());
+        with_seeds(2, |seed| {
+            let mut world = World::new(n, lowest(3), seed);
+            deaden(&mut world, n / 2, Host::Silent);
+            world.until(secs(5), &format!("half of {n}"), |w| w.all_joined());
+        });
     }
 }
 

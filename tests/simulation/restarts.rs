@@ -38,7 +38,7 @@ fn a_rolling_restart_leaves_no_stale_identity() {
             assert_eq!(world.stale_entries(), 0);
             assert!(world.all_joined());
             assert_eq!(world.components_by_selection(), 1);
-            let longest = world.longest_isolation;
+            let longest = world.longest_isolation();
             assert!(longest <= secs(36), "isolated for {longest:?}");
         });
     }
@@ -70,7 +70,7 @@ fn crash_loops_do_not_disturb_the_others() {
                 world.run(secs(120));
                 assert_eq!(world.components_by_connections(start), 1);
             }
-            let isolated = world.steady().map(|n| world.nodes[n].isolated).max();
+            let isolated = world.steady().map(|n| world.isolated(n)).max();
             assert_eq!(isolated, Some(Duration::ZERO));
             let each: Vec<_> = dials(&world).iter().zip(before).map(|(a, b)| a - b).collect();
             let (most, all) = (each.iter().max().expect("nodes"), each.iter().sum::<usize>());

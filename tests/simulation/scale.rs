@@ -89,7 +89,6 @@ fn thousands_behind_an_answer_that_cannot_carry_them_are_one_component() {
                 ("look-ups in the busiest second of the next round", round.most_asked as f64),
             ],
         );
-        assert!(start.most_asked <= n, "{start:?}");
         // Once in 41 to 49 s.
         assert!(round.most_asked <= n / 7, "{round:?}");
         assert!(start.busiest as f64 <= 8.0 * log2(n), "{start:?}");
@@ -157,10 +156,10 @@ fn fingers_walk_past_the_dead() {
         for node in silent {
             world.silence(node);
         }
-        let has_successor = |w: &World, node| {
+        let has_successor = |w: &World, node: usize| {
             let mut after = (1..n).map(|distance| (node + distance) % n);
             after
-                .find(|next| w.nodes[*next].up)
+                .find(|next: &usize| w.nodes[*next].up)
                 .is_some_and(|next| w.selected(node).contains(&next))
         };
         let took = world.until(secs(120), "one component of the living", |w| {
@@ -286,7 +285,7 @@ fn a_rolling_restart_of_thousands_leaves_no_stale_identity() {
         assert!(world.longest_lost() <= secs(150), "{:?}", world.longest_lost());
         assert!(world.all_joined());
         assert_eq!(world.components_by_selection(), 1);
-        let isolated = world.longest_isolation;
+        let isolated = world.longest_isolation();
         row(
             "Auto, rolling restart",
             n,

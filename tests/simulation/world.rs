@@ -29,7 +29,7 @@ pub struct Node {
     pub up: bool,
     wake: Option<Instant>,
     pub joined_at: Option<Instant>,
-    pub isolated: Duration,
+    isolated: Duration,
     isolated_since: Option<Instant>,
     /// In the order in which they were opened.
     pub(crate) links: Vec<Link>,
@@ -43,6 +43,7 @@ pub struct Node {
 pub struct Told {
     pub verified: usize,
     pub replaced: usize,
+    pub departed: usize,
     pub shared: usize,
     pub unreachable: usize,
 }
@@ -98,8 +99,8 @@ pub struct World {
     pub died: HashMap<PeerId, Instant>,
     /// When a node's last connection to a peer broke, if none was made since.
     pub lost: HashMap<(usize, PeerId), Instant>,
-    /// The longest that any node was isolated at a stretch, in any of its lives.
-    pub longest_isolation: Duration,
+    /// The longest that any node was isolated at a stretch, of those stretches that have ended.
+    longest_isolation: Duration,
     /// Handshakes that each address took part in, failed ones included, by second.
     pub handshakes: HashMap<(usize, u64), usize>,
 }
@@ -249,6 +250,7 @@ impl World {
         match event {
             Event::Verified { .. } => told.verified += 1,
             Event::Replaced { .. } => told.replaced += 1,
+            Event::Departed { .. } => told.departed += 1,
             Event::SharedAddress { .. } => told.shared += 1,
             Event::Unreachable { .. } => told.unreachable += 1,
             Event::Status { status, .. } => self.note_status(node, *status),
@@ -266,6 +268,21 @@ impl World {
             Status::Isolated => node.isolated_since = Some(now),
             _ => {}
         }
+    }
+
+    /// For how long a node has been isolated in its present life.
+    pub fn isolated(&self, node: usize) -> Duration {
+        self.nodes[node].isolated + self.isolated_now(node)
+    }
+
+    fn isolated_now(&self, node: usize) -> Duration {
+        self.nodes[node].isolated_since.map_or(Duration::ZERO, |since| self.now - since)
+    }
+
+    /// The longest that any node was isolated at a stretch, in any of its lives.
+    pub fn longest_isolation(&self) -> Duration {
+        let now = self.living().map(|node| self.isolated_now(node));
+        now.fold(self.longest_isolation, Duration::max)
     }
 
     /// Counts a time of isolation that ends now, if the node was isolated.
