@@ -114,26 +114,34 @@ fn narrow_views_with_one_place_grow_together() {
     });
 }
 
-/// Views of 40 in a hundred, answers cut to a random part, and samples of eight, are no reason to
-/// fall apart.
+/// Views of 8 and of 40 in a hundred, answers cut to a random part, and samples of eight, are no
+/// reason to fall apart: what connects in three minutes is one component.
 ///
-/// With these seeds it holds without `repair`, too, if one omission is enough to leave, and without
-/// `Tracks::waiting`: what answers name over time is enough, and 40 in a hundred overlap too much
-/// for islands. Narrower views are another test's.
+/// Fails without `repair` (views of 8 with one place, for the first seed). Samples and cut answers
+/// hold without it: what they name over time is everybody.
 #[test]
 fn partial_views_are_one_component_in_the_end() {
-    for view in [View::Percent(40), View::Cut(40), View::Sample(8)] {
+    for view in [View::Percent(8), View::Percent(40), View::Cut(40), View::Sample(8)] {
         for selection in [Selection::Auto, "lowest:1".parse().expect("valid")] {
-            with_seeds(3, |seed| {
+            with_seeds(4, |seed| {
                 let mut world = World::empty(with(selection), seed);
                 world.dns.view = view;
                 for _ in 0..100 {
                     world.add_node();
                 }
-                let start = world.start;
-                world.until(secs(420), &format!("{view:?} {selection}"), |w| {
-                    w.all_joined() && w.components_by_connections(start) == 1
-                });
+                world.run(secs(60));
+                let alone = |n: usize| world.nodes[n].core.status() == Status::Alone;
+                if world.living().any(alone) {
+                    // With some seeds, somebody sees nobody.
+                    return;
+                }
+                assert!(world.all_joined());
+                // What they met at the start counts no more.
+                world.run(secs(600));
+                let start = world.now;
+                world.run(secs(180));
+                let components = world.components_by_connections(start);
+                assert_eq!(components, 1, "{view:?} {selection}");
             });
         }
     }
@@ -143,8 +151,8 @@ fn partial_views_are_one_component_in_the_end() {
 /// selections are one component. Meanwhile a node asks at most 130 and dials at most 900 times an
 /// hour.
 ///
-/// No single switch makes it fail: it holds without `repair`, without `hasten` and without
-/// `Walker::start_over`, each alone, since each half's lowest are among the other half's lowest.
+/// Fails if a source is looked up only once (`plan_next`): still two after 72 s. It holds without
+/// `repair`, without `hasten` and without `Walker::start_over`, each alone.
 #[test]
 fn halves_that_were_apart_for_an_hour_are_one_again() {
     for selection in ["lowest:3", "lowest:1", "fingers"] {
