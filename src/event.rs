@@ -142,9 +142,9 @@ pub enum Event {
         listed: Option<bool>,
     },
     /// Others are named and none of them can be reached, or those that can are passed over by
-    /// [`Behaviour::disqualify`](crate::Behaviour::disqualify): since when, and why. Told once, right after
-    /// the [`Status`](Self::Status) that says [`Isolated`](Status::Isolated), with the first 64
-    /// reasons; all of them, as they are now, are those of
+    /// [`Behaviour::disqualify`](crate::Behaviour::disqualify): since when, and why. Told once,
+    /// right after the [`Status`](Self::Status) that says [`Isolated`](Status::Isolated), with the
+    /// first 64 reasons; all of them, as they are now, are those of
     /// [`Behaviour::isolation`](crate::Behaviour::isolation). The first status that says
     /// otherwise takes it back.
     Isolated(Isolation),
