@@ -15,7 +15,8 @@ use crate::{
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Output {
-    /// Make a look-up, and hand its result to [`Discovery::handle_lookup`](super::Discovery::handle_lookup).
+    /// Make a look-up, and hand its result to
+    /// [`Discovery::handle_lookup`](super::Discovery::handle_lookup).
     Lookup {
         /// The id to hand back.
         id: LookupId,
@@ -27,7 +28,8 @@ pub enum Output {
         /// The look-up.
         id: LookupId,
     },
-    /// Dial one address, and hand the outcome to [`Discovery::handle_connected`](super::Discovery::handle_connected) or
+    /// Dial one address, and hand the outcome to
+    /// [`Discovery::handle_connected`](super::Discovery::handle_connected) or
     /// [`Discovery::handle_dial_failure`](super::Discovery::handle_dial_failure).
     Dial {
         /// The id to hand back.
