@@ -727,6 +727,7 @@ fn changes_of_mind(world: &World, ip: std::net::IpAddr) -> usize {
 }
 
 /// Behind a balancer, a node meets itself now and then. That is one more identity that alternates.
+/// Fails if it does not count as one (`identify`): 286 changes of mind in a day.
 #[test]
 fn a_node_behind_a_balancer_does_not_flap() {
     for others in 1..4 {

@@ -67,7 +67,8 @@ fn the_dead_leave_a_sampled_source_in_the_end() {
 }
 
 /// A cluster of eight that is restarted pod by pod, each of which gets a new address, and answers
-/// for 30 s after it has left DNS: not taken for a sample, or not for longer than the restart.
+/// for 30 s after it has left DNS: not taken for a sample, or not for longer than the restart. Fails
+/// if answers that repeat each other say nothing (`STEADY`).
 #[test]
 fn a_rolling_restart_is_not_taken_for_a_sample_for_long() {
     for grace in [0, 5, 30] {
@@ -100,7 +101,8 @@ fn a_rolling_restart_is_not_taken_for_a_sample_for_long() {
     }
 }
 
-/// Fewer members than a sample holds are all of them: one that leaves then departs.
+/// Fewer members than a sample holds are all of them: one that leaves then departs. Fails if sources
+/// are never recognised (`EVIDENCE`).
 #[test]
 fn a_sampled_source_with_few_members_is_taken_at_its_word() {
     let mut rng = fastrand::Rng::with_seed(9);
@@ -118,7 +120,7 @@ fn a_sampled_source_with_few_members_is_taken_at_its_word() {
     assert_eq!(left, all[..5]);
 }
 
-/// Failures between the answers are no answers.
+/// Failures between the answers are no answers. Fails if sources are never recognised (`EVIDENCE`).
 #[test]
 fn failures_do_not_disturb_the_recognition() {
     let mut rng = fastrand::Rng::with_seed(7);
