@@ -197,6 +197,7 @@ fn a_node_that_is_connected_to_everybody_wakes_to_meet_nobody() {
 }
 
 /// Whose connections close when idle is verified at the interval, and costs a wake-up each time.
+/// Fails if the close of a connection has it verified sooner (`check_after_close`).
 #[test]
 fn peers_whose_connections_close_cost_a_wake_up_for_each_check() {
     for n in [1, 3, 10] {
@@ -282,7 +283,7 @@ fn whatever_happened_there_is_a_next_wake_up_and_it_is_near() {
 }
 
 /// With nothing but time, and answers to what is asked, the lowest candidate that can be reached is
-/// verified.
+/// verified. Fails without retries (`first_retry`).
 #[test]
 fn whatever_happened_one_that_can_be_reached_is_verified_in_the_end() {
     for seed in 0..400 {

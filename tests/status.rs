@@ -134,7 +134,8 @@ fn an_event_holds_the_first_reasons_and_the_accessor_all() {
     assert_eq!((all.reasons.len(), all.failed, all.others), (200, 200, 200));
 }
 
-/// Those who were not tried to the end have no reason, or an event would blame thousands.
+/// Those who were not tried to the end have no reason, or an event would blame thousands. Fails if
+/// they are given one (`failed_candidates`).
 #[test]
 fn those_not_tried_yet_are_counted_and_blamed_for_nothing() {
     let mut world = World::new(lowest(3));

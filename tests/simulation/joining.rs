@@ -31,7 +31,7 @@ fn bound(k: usize, host: Host) -> Duration {
 /// lowest are dead or silent, up to all but two, within the time in which one is found: what is
 /// found first is what all find, or leads to it within a refresh.
 ///
-/// Fails without `give_up_slowest` (75 silent ones take more than 21 s). It holds without the
+/// Fails without `give_up_slowest` (28 silent ones take more than 7 s). It holds without the
 /// random ones.
 #[test]
 fn the_lowest_may_all_be_dead_or_silent() {

@@ -45,6 +45,16 @@ struct Traffic {
     most_asked: usize,
     /// The most handshakes in one second at one node.
     busiest: usize,
+    /// The most handshakes at one node, in a second on average.
+    sustained: f64,
+}
+
+fn sustained(world: &World) -> f64 {
+    let mut of_node = std::collections::HashMap::<usize, usize>::new();
+    for ((node, _), handshakes) in &world.handshakes {
+        *of_node.entry(*node).or_default() += handshakes;
+    }
+    of_node.into_values().max().unwrap_or(0) as f64
 }
 
 fn traffic(world: &mut World, during: Duration) -> Traffic {
@@ -58,6 +68,7 @@ fn traffic(world: &mut World, during: Duration) -> Traffic {
         dials: (world.dials() - dials) as f64 / nodes_and_hours,
         most_asked: world.dns.load.values().copied().max().unwrap_or(0),
         busiest: world.handshakes.values().copied().max().unwrap_or(0),
+        sustained: sustained(world) / during.as_secs_f64(),
     }
 }
 
@@ -206,6 +217,7 @@ fn an_idle_cluster_is_quiet() {
         let selected = world.living().map(|node| world.selected(node).len()).max().unwrap_or(0);
         assert!(idle.dials <= 80.0 * (2 * selected + 2) as f64, "{n} {what}: {idle:?}");
         assert!(idle.busiest <= 100, "{n} {what}: {idle:?}");
+        assert!(idle.sustained <= 26.0, "{n} {what}: {idle:?}");
     }
 }
 
