@@ -223,14 +223,21 @@ fn one_address_named_twice_is_verified_once_and_departs_once() {
     assert_eq!(world.selected(), peers);
 }
 
-#[test]
-fn the_end_of_a_peer_that_outlived_its_entries_is_told() {
+/// A world in which the first of two peers is connected from elsewhere, while another one answers at
+/// its address; and that connection.
+fn outlived() -> (World, Vec<PeerId>, ConnectionId) {
     let (mut world, peers) = World::with_peers(lowest(1), 2);
     world.until(secs(5), "joined", joined);
     world.run(secs(15));
     let id = world.accept(peers[0], "/ip6/fd00::1/tcp/5555");
     let new = world.live(ip(1));
     world.core.handle_observed(&at(ip(1)), new, world.now);
+    (world, peers, id)
+}
+
+#[test]
+fn the_end_of_a_peer_that_outlived_its_entries_is_told() {
+    let (mut world, peers, id) = outlived();
     world.run(secs(700));
     assert_eq!(world.count(|e| matches!(e, Event::Replaced { gone: false, .. })), 1);
     let gone = |w: &World| w.count(|e| matches!(e, Event::Gone { peer } if *peer == peers[0]));
@@ -243,12 +250,7 @@ fn the_end_of_a_peer_that_outlived_its_entries_is_told() {
 /// Fails without `lingering` being cleared in `enter`.
 #[test]
 fn a_peer_that_is_verified_elsewhere_before_it_disconnects_is_not_told_gone() {
-    let (mut world, peers) = World::with_peers(lowest(1), 2);
-    world.until(secs(5), "joined", joined);
-    world.run(secs(15));
-    let id = world.accept(peers[0], "/ip6/fd00::1/tcp/5555");
-    let new = world.live(ip(1));
-    world.core.handle_observed(&at(ip(1)), new, world.now);
+    let (mut world, peers, id) = outlived();
     world.run(secs(1));
     world.core.handle_observed(&at(ip(2)), peers[0], world.now);
     world.run(secs(1));

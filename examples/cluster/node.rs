@@ -240,6 +240,7 @@ impl Node {
                     break;
                 }
                 Err(stop) if tries == LISTEN_TRIES => return Err(stop),
+                // Nothing tells when the system has freed the old listener's address.
                 Err(_) => tokio::time::sleep(LISTEN_AGAIN).await,
             }
         }

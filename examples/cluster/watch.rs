@@ -72,6 +72,7 @@ impl Watch {
         loop {
             tokio::select! {
                 _ = self.ticks.tick() => {}
+                // The deadline that the caller sets.
                 () = tokio::time::sleep_until(deadline) => {}
                 _ = &mut self.interrupt, if !self.interrupted => self.interrupted = true,
                 stop = self.nodes.ended() => return Err(stop),

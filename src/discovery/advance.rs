@@ -163,15 +163,6 @@ impl Discovery {
         };
         let most = self.config.limits.candidates.get();
         let turned = source.apply(passed, resolution.complete, most, standing, now);
-        let (asks, sampled) = (source.is_suspect(), source.is_sampled());
-        let omitted = source.lately_omitted().filter(|c| self.table.get(c).is_some()).cloned();
-        let (selected, others): (Vec<_>, Vec<_>) =
-            omitted.partition(|c| self.selected.contains(c) && !sampled);
-        // Those who take a place have probably left; of others it tells whether this is a sample.
-        let others = others.into_iter().take(if asks { SUSPECTS } else { 0 });
-        for candidate in selected.into_iter().chain(others) {
-            self.table.check_at(&candidate, now);
-        }
         if turned {
             let (source, sampled) = (source.source.clone(), source.is_sampled());
             tracing::info!(%source, sampled, "answers are samples, or no longer");
@@ -195,7 +186,22 @@ impl Discovery {
             });
             self.stale_order = true;
         }
+        self.check_omitted(id, now);
         self.renew_walkers(now);
+    }
+
+    /// Has those verified now that the last answer of a source left out: who takes a place has probably
+    /// left; and of others, it tells whether this is a sample.
+    fn check_omitted(&mut self, id: u64, now: Instant) {
+        let Some(source) = self.sources.get(&id) else { return };
+        let (asks, sampled) = (source.is_suspect(), source.is_sampled());
+        let omitted = source.lately_omitted().filter(|c| self.table.get(c).is_some()).cloned();
+        let (selected, others): (Vec<_>, Vec<_>) =
+            omitted.partition(|c| self.selected.contains(c) && !sampled);
+        let others = others.into_iter().take(if asks { SUSPECTS } else { 0 });
+        for candidate in selected.into_iter().chain(others) {
+            self.table.check_at(&candidate, now);
+        }
     }
 
     /// Leaves out what the filter does not let through, and what is past the bound.
@@ -233,8 +239,9 @@ impl Discovery {
         let members = self.sources.values().flat_map(|source| &source.members);
         let preferences = members.filter_map(|m| Some((m.candidate.clone(), m.preferred.clone()?)));
         let preferred = preferences.collect();
-        let lists = self.sources.values().filter_map(|source| source.told.clone()).collect();
-        let order = Order::new(lists, preferred, self.config.limits.candidates.get());
+        let lists = self.sources.values().filter_map(|source| source.told.clone());
+        let lists: Vec<_> = lists.collect();
+        let order = Order::new(&lists, preferred, self.config.limits.candidates.get());
         self.note_own_changed();
         for walker in self.walkers.values_mut() {
             walker.start_over();

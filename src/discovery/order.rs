@@ -45,15 +45,13 @@ impl Order {
     /// Unites lists of candidates, each of them sorted, and keeps the lowest, `most` at the most. A
     /// preference for one that is not among them, because the filter did not let it through, is none.
     pub(super) fn new(
-        mut lists: Vec<Arc<[Candidate]>>,
+        lists: &[Arc<[Candidate]>],
         mut preferred: HashMap<Candidate, Candidate>,
         most: usize,
     ) -> Self {
-        let sorted = match lists.pop() {
-            None => Arc::default(),
-            Some(only) if lists.is_empty() && only.len() <= most => only,
-            Some(last) => {
-                lists.push(last);
+        let sorted = match lists {
+            [only] if only.len() <= most => only.clone(),
+            _ => {
                 let mut all = lists.concat();
                 all.sort();
                 all.dedup();

@@ -210,8 +210,8 @@ impl SourceState {
 
     /// Merges an answer into the members. What complete answers omit twice in a row leaves, unless a
     /// live connection contradicts; what partial answers have not named for long leaves if it fails
-    /// as well, or if nobody is verified there for longer still. Past `most` members, the lowest are kept. Says whether the source was recognised as
-    /// sampled, or no longer.
+    /// as well, or if nobody is verified there for longer still. Past `most` members, the lowest are
+    /// kept. Says whether the source was recognised as sampled, or no longer.
     pub(super) fn apply(
         &mut self,
         candidates: Vec<Named>,
@@ -237,11 +237,17 @@ impl SourceState {
             self.last_complete = Some(now);
             !self.source.is_sampled() && self.sampling.note(Look { size, changed, omitted_answers })
         };
-        let sampled = self.is_sampled();
-        if turned && !sampled {
+        if turned && !self.is_sampled() {
             // What it was left out of was no proof then. It takes two answers from now on.
             self.members.iter_mut().for_each(|member| member.omitted = member.omitted.min(1));
         }
+        self.drop_departed(standing);
+        self.members.truncate(most);
+        turned
+    }
+
+    fn drop_departed(&mut self, standing: impl Fn(&Candidate) -> Standing) {
+        let sampled = self.is_sampled();
         self.members.retain(|member| {
             let left = !sampled && member.omitted >= OMISSIONS;
             let overdue = member.unnamed >= UNNAMED;
@@ -252,8 +258,6 @@ impl SourceState {
             let forgotten = member.unnamed >= FORGOTTEN && standing.verified.is_none();
             standing.lives || !(left || forgotten || standing.failures >= LOST_AFTER)
         });
-        self.members.truncate(most);
-        turned
     }
 
     /// Whether answers of the source are samples: by what the operator said, or by what they give

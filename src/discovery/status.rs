@@ -24,15 +24,15 @@ impl Discovery {
     fn isolation_with(&self, most: usize) -> Option<Isolation> {
         let since = self.deserted.filter(|_| self.status == Status::Isolated)?;
         let others = self.order.iter().filter(|c| !self.is_own(c)).count();
-        let failed = self.failed_candidates().count();
-        let reasons = self.failed_candidates().take(most);
-        let reasons = reasons.map(|(c, reason)| (c.clone(), reason)).collect();
-        Some(Isolation { since, reasons, failed, others })
+        let mut reasons: Vec<_> = self.failed_candidates().collect();
+        let failed = reasons.len();
+        reasons.truncate(most);
+        Some(Isolation { since, reasons: reasons.into(), failed, others })
     }
 
-    fn failed_candidates(&self) -> impl Iterator<Item = (&Candidate, Failure)> {
+    fn failed_candidates(&self) -> impl Iterator<Item = (Candidate, Failure)> {
         self.order.iter().filter_map(|candidate| match self.state_of(candidate) {
-            CandidateState::Unreachable(reason) => Some((candidate, reason)),
+            CandidateState::Unreachable(reason) => Some((candidate.clone(), reason)),
             _ => None,
         })
     }
