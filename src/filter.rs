@@ -196,6 +196,12 @@ pub enum Rejection {
     /// Two peer ids without a relay between them.
     #[error("it names two peers without a relay (`/p2p-circuit`) between them")]
     TwoPeers,
+    /// The source takes only addresses that are pinned to a peer.
+    #[error(
+        "its source takes only pinned addresses, and this one names no peer; publish it with \
+         `/p2p/ID` at its end"
+    )]
+    Unpinned,
     /// A relayed address takes the ids of both the relay and the peer.
     #[error("a relayed address must be `…/p2p/RELAY/p2p-circuit/p2p/PEER`")]
     IncompleteRelay,

@@ -86,7 +86,8 @@ pub struct Answer {
     /// Whether these are all the records there are. A truncated answer is not complete, and is
     /// never read as "the others left".
     pub complete: bool,
-    /// What DNSSEC validation said of the records, if the resolver validates.
+    /// What DNSSEC validation said of the records and additionals, the weakest of them, if the
+    /// resolver validates.
     pub proof: Option<Proof>,
 }
 
@@ -134,6 +135,28 @@ pub enum Proof {
     Indeterminate,
 }
 
+impl Proof {
+    /// The weaker of two proofs; no proof is weaker than any.
+    pub(crate) fn weaker(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+        let strength = |proof: &Self| match proof {
+            Self::Secure => 2,
+            Self::Insecure => 1,
+            Self::Indeterminate => 0,
+        };
+        a.zip(b).map(|(a, b)| if strength(&a) <= strength(&b) { a } else { b })
+    }
+}
+
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Secure => "secure",
+            Self::Insecure => "insecure",
+            Self::Indeterminate => "indeterminate",
+        })
+    }
+}
+
 /// Why there is no answer. None of these changes what is already known, except that repeated
 /// [`Nothing`](LookupError::Nothing) is how a zone says that it is empty.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -156,6 +179,10 @@ pub enum LookupError {
     /// The answer's DNSSEC signatures do not hold.
     #[error("DNSSEC validation failed: {0}")]
     Bogus(Arc<str>),
+    /// The source [demands](crate::Source::secure) an answer that is proved secure, and this one's
+    /// proof is a weaker one, or none.
+    #[error("the source takes only what DNSSEC proves secure, and the answer {}", shortfall(*.0))]
+    Insecure(Option<Proof>),
     /// The query could not be sent, or the reply could not be read.
     #[error("the look-up could not be made")]
     Failed(#[source] Arc<dyn Error + Send + Sync>),
@@ -169,12 +196,19 @@ impl LookupError {
 
     /// "The name does not exist", with the negative TTL, where the server gave one.
     pub fn nx_domain(negative_ttl: Option<Duration>) -> Self {
-        Self::Nothing(Nothing { kind: NothingKind::NxDomain, negative_ttl })
+        Self::Nothing(Nothing { kind: NothingKind::NxDomain, negative_ttl, proof: None })
     }
 
     /// "The name has no records of this type", with the negative TTL, where the server gave one.
     pub fn no_data(negative_ttl: Option<Duration>) -> Self {
-        Self::Nothing(Nothing { kind: NothingKind::NoData, negative_ttl })
+        Self::Nothing(Nothing { kind: NothingKind::NoData, negative_ttl, proof: None })
+    }
+}
+
+fn shortfall(proof: Option<Proof>) -> String {
+    match proof {
+        Some(proof) => format!("is {proof}"),
+        None => "was not validated; use a resolver that validates".into(),
     }
 }
 
@@ -189,6 +223,29 @@ pub struct Nothing {
     ///
     /// [RFC 2308 section 5]: https://www.rfc-editor.org/rfc/rfc2308#section-5
     pub negative_ttl: Option<Duration>,
+    /// What DNSSEC validation said of the denial, if the resolver validates.
+    pub proof: Option<Proof>,
+}
+
+impl Nothing {
+    /// Nothing of two kinds, or under two names. That a name does not exist is said of all its types;
+    /// where one of them is merely without data, something does exist. What is forgotten first tells
+    /// when to ask again.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let kind = match (self.kind, other.kind) {
+            (NothingKind::NxDomain, NothingKind::NxDomain) => NothingKind::NxDomain,
+            _ => NothingKind::NoData,
+        };
+        let negative_ttl = [self.negative_ttl, other.negative_ttl].into_iter().flatten().min();
+        Self { kind, negative_ttl, proof: Proof::weaker(self.proof, other.proof) }
+    }
+
+    /// Adds the outcome of a DNSSEC validation.
+    #[must_use]
+    pub fn with_proof(mut self, proof: Proof) -> Self {
+        self.proof = Some(proof);
+        self
+    }
 }
 
 impl fmt::Display for Nothing {
@@ -208,4 +265,25 @@ pub enum NothingKind {
     NxDomain,
     /// `NODATA`: the name exists, but has no record of the type asked for.
     NoData,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing(kind: NothingKind, seconds: u64, proof: Option<Proof>) -> Nothing {
+        Nothing { kind, negative_ttl: Some(Duration::from_secs(seconds)), proof }
+    }
+
+    #[test]
+    fn an_existing_name_the_shorter_time_and_the_weaker_proof_count() {
+        use NothingKind::{NoData, NxDomain};
+        let secure = Some(Proof::Secure);
+        let both = nothing(NoData, 9, secure).and(nothing(NxDomain, 5, secure));
+        assert_eq!(both, nothing(NoData, 5, secure));
+        let both = nothing(NxDomain, 5, secure).and(nothing(NxDomain, 9, None));
+        assert_eq!(both, nothing(NxDomain, 5, None));
+        let both = nothing(NxDomain, 5, Some(Proof::Insecure)).and(nothing(NxDomain, 9, secure));
+        assert_eq!(both, nothing(NxDomain, 5, Some(Proof::Insecure)));
+    }
 }

@@ -7,6 +7,7 @@ use libp2p_core::{Multiaddr, multiaddr::Protocol};
 use libp2p_identity::PeerId;
 
 pub use self::error::SourceError;
+use self::options::Options;
 pub(crate) use self::{
     parse::address,
     tail::{SrvPort, Tail},
@@ -16,6 +17,7 @@ use crate::candidate::Candidate;
 mod error;
 mod foreign;
 mod name;
+mod options;
 mod parse;
 mod parts;
 mod tail;
@@ -71,7 +73,13 @@ mod upper;
 ///
 /// # Options
 ///
-/// They follow a `?`, with `&` between them. There is one: `?sampled`, see [`Source::sampled`].
+/// They follow a `?`, with `&` between them:
+///
+/// | Option | The same as |
+/// |---|---|
+/// | `?pinned` | [`Source::pinned`]: records that name no peer are rejected |
+/// | `?sampled` | [`Source::sampled`]: answers are samples |
+/// | `?secure` | [`Source::secure`]: answers must be proved by DNSSEC |
 ///
 /// # Text
 ///
@@ -95,7 +103,7 @@ mod upper;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
     kind: Kind,
-    sampled: bool,
+    options: Options,
 }
 
 /// The forms of a source, and of the entry of a `dnsaddr` record. All names are in lower case.
@@ -180,13 +188,46 @@ impl Source {
     /// sampled source is united with earlier ones, and a member that it leaves out has not left.
     #[must_use]
     pub fn sampled(mut self) -> Self {
-        self.sampled = true;
+        self.options.sampled = true;
         self
     }
 
     /// Whether the source is marked as [sampled](Self::sampled).
     pub fn is_sampled(&self) -> bool {
-        self.sampled
+        self.options.sampled
+    }
+
+    /// Demands that every address is pinned to a peer, by a record that ends in `/p2p/ID` or by the
+    /// source itself. One that is not is rejected and reported
+    /// ([`Rejection::Unpinned`](crate::Rejection::Unpinned)), and nobody is asked who lives there.
+    ///
+    /// A and AAAA records carry no peer ids: of them, a source takes its peers' ids only from its
+    /// own end, such as `/dns/relay.example/tcp/4001/p2p/ID`.
+    #[must_use]
+    pub fn pinned(mut self) -> Self {
+        self.options.pinned = true;
+        self
+    }
+
+    /// Whether the source takes only what is [pinned](Self::pinned).
+    pub fn is_pinned(&self) -> bool {
+        self.options.pinned
+    }
+
+    /// Demands that the source's answers are proved by DNSSEC, "there is nothing" among them: an
+    /// answer whose proof is not [`Proof::Secure`](crate::Proof::Secure) is the failure
+    /// [`LookupError::Insecure`](crate::LookupError::Insecure), which keeps what is known.
+    ///
+    /// It takes a resolver that validates. Without one, the source never gives anything.
+    #[must_use]
+    pub fn secure(mut self) -> Self {
+        self.options.secure = true;
+        self
+    }
+
+    /// Whether the source takes only what is proved [secure](Self::secure).
+    pub fn is_secure(&self) -> bool {
+        self.options.secure
     }
 
     /// Whether the source is its own candidate, written by the operator, and nothing is looked up.
@@ -226,7 +267,7 @@ impl TryFrom<Multiaddr> for Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind.fmt(f)?;
-        f.write_str(if self.sampled { "?sampled" } else { "" })
+        self.options.fmt(f)
     }
 }
 

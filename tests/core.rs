@@ -2,17 +2,9 @@
 
 mod support;
 
-use std::num::NonZeroUsize;
-
 use libp2p::PeerId;
-use libp2p_dns_discovery::{
-    Config, Event, Identify, LookupError, Selection, Status, discovery::Expect,
-};
-use support::{Host, World, at, ip, secs};
-
-fn lowest(n: usize) -> Config {
-    Config::new().with_selection(Selection::Lowest(NonZeroUsize::new(n).expect("not zero")))
-}
+use libp2p_dns_discovery::{Event, Identify, LookupError, Selection, Status, discovery::Expect};
+use support::{Host, World, at, ip, lowest, secs};
 
 fn joined(world: &World) -> bool {
     world.core.status() == Status::Joined

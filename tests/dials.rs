@@ -2,15 +2,11 @@
 
 mod support;
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::time::Duration;
 
 use libp2p::PeerId;
-use libp2p_dns_discovery::{Config, Event, Selection, discovery::Expect};
-use support::{Host, World, at, ip, nth, secs};
-
-fn lowest(n: usize) -> Config {
-    Config::new().with_selection(Selection::Lowest(NonZeroUsize::new(n).expect("not zero")))
-}
+use libp2p_dns_discovery::{Config, Event, discovery::Expect};
+use support::{Host, World, at, ip, lowest, nth, secs};
 
 /// To end a dial to a real peer would end those of others with it: it is only waited for no longer.
 /// Fails without the condition in `give_up`.

@@ -4,20 +4,14 @@ mod support;
 
 use std::{
     io::Write,
-    num::NonZeroUsize,
     sync::{Arc, Mutex},
 };
 
 use hickory_proto::rr::RecordType;
 use libp2p_dns_discovery::{
-    Config, Event, Failure, Isolation, LookupError, Selection, Status, discovery::Expect,
-    hickory_proto,
+    Event, Failure, Isolation, LookupError, Status, discovery::Expect, hickory_proto,
 };
-use support::{Host, World, address_record, at, ip, nth, secs};
-
-fn lowest(n: usize) -> Config {
-    Config::new().with_selection(Selection::Lowest(NonZeroUsize::new(n).expect("not zero")))
-}
+use support::{Host, World, address_record, at, ip, lowest, nth, secs};
 
 fn is(status: Status) -> impl Fn(&World) -> bool {
     move |world| world.core.status() == status

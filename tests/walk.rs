@@ -2,10 +2,10 @@
 
 mod support;
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::time::Duration;
 
 use libp2p_dns_discovery::{Config, Selection, Status};
-use support::{Host, World, at, ip, secs};
+use support::{Host, World, at, ip, lowest, secs};
 
 /// How many candidates the walks are over.
 const CANDIDATES: u8 = 20;
@@ -15,10 +15,6 @@ const LATENCY: Duration = Duration::from_millis(1);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest back-off.
 const CAP: Duration = Duration::from_secs(300);
-
-fn lowest(n: usize) -> Config {
-    Config::new().with_selection(Selection::Lowest(NonZeroUsize::new(n).expect("not zero")))
-}
 
 /// A world of [`CANDIDATES`] of which the first `silent` are.
 fn silent_first(config: Config, silent: u8, seed: u64) -> World {

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     candidate::Candidate,
     event::{Event, Failure},
+    filter::Rejection,
     resolver::LookupError,
 };
 
@@ -209,7 +210,7 @@ impl Discovery {
         let Some(source) = self.sources.get_mut(&id) else {
             return Vec::new();
         };
-        let by_dns = !source.source.is_static();
+        let (by_dns, only_pinned) = (!source.source.is_static(), source.source.is_pinned());
         let mut rejected = BTreeMap::new();
         let mut passed = Vec::with_capacity(named.len());
         // Both are sorted. What passed once passes again.
@@ -220,7 +221,12 @@ impl Discovery {
                 passed.push(named);
                 continue;
             }
-            match self.config.filter.check(&named.candidate, by_dns) {
+            let unpinned = only_pinned && named.candidate.pinned().is_none();
+            let outcome = match unpinned {
+                true => Err(Rejection::Unpinned),
+                false => self.config.filter.check(&named.candidate, by_dns),
+            };
+            match outcome {
                 Ok(()) => passed.push(named),
                 Err(rejection) => {
                     rejected.insert(named.candidate, rejection);

@@ -38,6 +38,8 @@ mod tests;
 #[derive(Debug)]
 pub(crate) struct Refresh {
     limits: Limits,
+    /// Whether only what is proved secure counts.
+    secure: bool,
     /// How many look-ups were planned, which is also the next step's id.
     steps: u32,
     waiting: VecDeque<(u32, Step)>,
@@ -102,6 +104,7 @@ impl Refresh {
     pub(crate) fn new(source: &Source, limits: &Limits) -> Self {
         let mut this = Self {
             limits: limits.clone(),
+            secure: source.is_secure(),
             steps: 0,
             waiting: VecDeque::new(),
             under_way: BTreeMap::new(),
@@ -138,6 +141,14 @@ impl Refresh {
             return;
         };
         match result {
+            Ok(answer) if self.secure && answer.proof != Some(Proof::Secure) => {
+                self.tally.fail(LookupError::Insecure(answer.proof));
+            }
+            Err(LookupError::Nothing(nothing))
+                if self.secure && nothing.proof != Some(Proof::Secure) =>
+            {
+                self.tally.fail(LookupError::Insecure(nothing.proof));
+            }
             Ok(answer) => self.handle_answer(step, &answer),
             Err(error) => self.tally.fail(error),
         }

@@ -6,7 +6,7 @@ use futures::FutureExt;
 use hickory_proto::{op::Query as Question, rr::Name};
 use tokio::{runtime::Handle, time::Instant};
 
-use crate::resolver::{Answer, LookupError, LookupFuture, Nothing, NothingKind, Query, Resolver};
+use crate::resolver::{Answer, LookupError, LookupFuture, Nothing, Query, Resolver};
 
 mod config;
 mod origin;
@@ -242,7 +242,9 @@ impl HickoryResolver {
             let question = Question::query(name, query.record_type);
             match self.upstream.ask(&config, &question, deadline).await {
                 Ok(answer) => return Ok(answer),
-                Err(LookupError::Nothing(found)) => nothing = Some(merge(nothing, found)),
+                Err(LookupError::Nothing(found)) => {
+                    nothing = Some(nothing.map_or(found, |known: Nothing| known.and(found)))
+                }
                 Err(error) => failure = Some(more_telling(failure, error)),
             }
         }
@@ -256,18 +258,6 @@ impl Resolver for HickoryResolver {
         let resolver = self.clone();
         async move { resolver.search(query).await }.boxed()
     }
-}
-
-/// Nothing under several names: one that exists counts more than those that do not, and what is
-/// forgotten first tells when to ask again.
-fn merge(known: Option<Nothing>, found: Nothing) -> Nothing {
-    let Some(known) = known else { return found };
-    let kind = match (known.kind, found.kind) {
-        (NothingKind::NxDomain, NothingKind::NxDomain) => NothingKind::NxDomain,
-        _ => NothingKind::NoData,
-    };
-    let ttls = [known.negative_ttl, found.negative_ttl];
-    Nothing { kind, negative_ttl: ttls.into_iter().flatten().min() }
 }
 
 #[cfg(test)]
@@ -327,17 +317,5 @@ mod tests {
         assert_eq!(config.search, search);
         assert_eq!(config.ndots, 3);
         assert_eq!(config.budget(), Duration::from_millis(350));
-    }
-
-    #[test]
-    fn an_existing_name_and_the_shorter_time_win() {
-        let nothing =
-            |kind, ttl: u64| Nothing { kind, negative_ttl: Some(Duration::from_secs(ttl)) };
-        let merged =
-            merge(Some(nothing(NothingKind::NoData, 9)), nothing(NothingKind::NxDomain, 5));
-        assert_eq!(merged, nothing(NothingKind::NoData, 5));
-        let merged =
-            merge(Some(nothing(NothingKind::NxDomain, 5)), nothing(NothingKind::NxDomain, 9));
-        assert_eq!(merged, nothing(NothingKind::NxDomain, 5));
     }
 }

@@ -18,7 +18,7 @@ use hickory_proto::rr::{
 };
 
 use self::state::State;
-use crate::resolver::{LookupError, LookupFuture, Query, Resolver};
+use crate::resolver::{LookupError, LookupFuture, Proof, Query, Resolver};
 
 mod state;
 
@@ -166,6 +166,12 @@ impl Zone {
     /// record. Default: 5 s.
     pub fn set_negative_ttl(&self, ttl: Option<Duration>) {
         self.state().negative_ttl = ttl;
+    }
+
+    /// Says what DNSSEC validation said of every answer from now on, and of NXDOMAIN and NODATA. Default:
+    /// `None`, no validation.
+    pub fn set_proof(&self, proof: Option<Proof>) {
+        self.state().proof = proof;
     }
 
     /// Says whether an answer to an SRV query carries the addresses of the targets. Default: true.

@@ -165,7 +165,10 @@ pub enum SourceError {
     },
 
     /// An option that is not known.
-    #[error("unknown option `{option}` at byte {at}; known is `sampled`, written `?sampled`")]
+    #[error(
+        "unknown option `{option}` at byte {at}; known are `pinned`, `sampled` and `secure`, \
+         written `?sampled`, or `?pinned&secure`"
+    )]
     #[non_exhaustive]
     UnknownOption {
         /// Where the option starts.

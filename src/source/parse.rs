@@ -9,6 +9,7 @@ use super::{
     Dnsaddr, Families, Host, Kind, Source, SourceError, Srv,
     foreign::foreign,
     name,
+    options::Options,
     parts::{Component, Parts},
     tail::Tail,
     upper::Upper,
@@ -27,9 +28,9 @@ pub(super) fn source(text: &str) -> Result<Source, SourceError> {
     {
         return Err(SourceError::Url { scheme: scheme.to_owned() });
     }
-    let (body, sampled) = match text.split_once('?') {
-        Some((body, written)) => (body, options(written, body.len() + 1)?),
-        None => (text, false),
+    let (body, options) = match text.split_once('?') {
+        Some((body, written)) => (body, Options::read(written, body.len() + 1)?),
+        None => (text, Options::default()),
     };
     let kind = if body.is_empty() {
         return Err(SourceError::Empty);
@@ -40,18 +41,7 @@ pub(super) fn source(text: &str) -> Result<Source, SourceError> {
     } else {
         return Err(foreign(body));
     };
-    Ok(Source { kind, sampled })
-}
-
-/// Whether the options say `sampled`.
-fn options(text: &str, mut at: usize) -> Result<bool, SourceError> {
-    for option in text.split('&') {
-        if option != "sampled" {
-            return Err(SourceError::UnknownOption { at, option: option.to_owned() });
-        }
-        at += option.len() + 1;
-    }
-    Ok(true)
+    Ok(Source { kind, options })
 }
 
 /// Reads the forms that start with `/`, which are also those of a `dnsaddr` record's entry.

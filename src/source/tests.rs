@@ -80,6 +80,7 @@ fn other_spellings_become_canonical() {
         ("srv:_p2p._tcp.a|/udp/0/quic-v1", "srv:_p2p._tcp.a/tcp/0|/udp/0/quic-v1"),
         ("/ip6/::ffff:10.0.0.7/tcp/1", "/ip4/10.0.0.7/tcp/1"),
         ("/dns/a/tcp/1?sampled&sampled", "/dns/a/tcp/1?sampled"),
+        ("/dns/a/tcp/1?secure&pinned&sampled", "/dns/a/tcp/1?pinned&sampled&secure"),
     ] {
         assert_eq!(printed(text), canonical);
     }
@@ -132,12 +133,23 @@ fn a_multiaddr_is_a_source() {
 }
 
 #[test]
-fn sampled() {
-    let source: Source = "/dns/a/tcp/1".parse().unwrap();
-    assert!(!source.is_sampled());
-    assert_eq!(source.clone().sampled(), "/dns/a/tcp/1?sampled".parse().unwrap());
-    assert_ne!(source.clone().sampled(), source);
-    assert!(source.sampled().is_sampled());
+fn an_option_is_set_and_written_by_itself() {
+    type Option = (&'static str, fn(Source) -> Source, fn(&Source) -> bool);
+    const ALL: [Option; 3] = [
+        ("pinned", Source::pinned, Source::is_pinned),
+        ("sampled", Source::sampled, Source::is_sampled),
+        ("secure", Source::secure, Source::is_secure),
+    ];
+    let plain: Source = "/dns/a/tcp/1".parse().unwrap();
+    for (name, set, _) in ALL {
+        let source = set(plain.clone());
+        assert_ne!(source, plain);
+        assert_eq!(source, format!("/dns/a/tcp/1?{name}").parse().unwrap());
+        for (other, _, is_set) in ALL {
+            assert!(!is_set(&plain));
+            assert_eq!(is_set(&source), other == name, "{other} of {source}");
+        }
+    }
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -180,7 +192,8 @@ fn text() -> impl Strategy<Value = String> {
         }),
         (1..=u64::MAX).prop_map(|port| format!("/memory/{port}")),
     ];
-    (body, peer(), "([?]sampled)?").prop_map(|(body, peer, options)| body + &peer + &options)
+    (body, peer(), "([?](pinned|sampled|secure)(&(pinned|secure))?)?")
+        .prop_map(|(body, peer, options)| body + &peer + &options)
 }
 
 proptest! {

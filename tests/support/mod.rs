@@ -6,13 +6,15 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     net::IpAddr,
+    num::NonZeroUsize,
     time::Duration,
 };
 
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use libp2p_dns_discovery::{
-    Answer, Candidate, Config, Event, Failure, LookupError, Query, Source, Status,
+    Answer, Candidate, Config, Event, Failure, LookupError, Proof, Query, Selection, Source,
+    Status,
     discovery::{DialFailure, DialId, Direction, Discovery, Expect, LookupId, Output},
     hickory_proto,
 };
@@ -52,6 +54,8 @@ pub struct World {
     pub latency: Duration,
     pub zone: HashMap<(String, RecordType), Result<Vec<Record>, LookupError>>,
     pub partial: bool,
+    /// What DNSSEC validation says of every answer, and of "there is nothing".
+    pub proof: Option<Proof>,
     /// No look-up is ever answered.
     pub deaf: bool,
     pub hosts: HashMap<Multiaddr, Host>,
@@ -92,6 +96,7 @@ impl World {
             latency: Duration::from_millis(1),
             zone: HashMap::new(),
             partial: false,
+            proof: None,
             deaf: false,
             hosts: HashMap::new(),
             events: Vec::new(),
@@ -276,10 +281,21 @@ impl World {
         let key = (query.name.to_ascii().to_lowercase(), query.record_type);
         match self.zone.get(&key) {
             Some(Ok(records)) => {
-                Ok(Answer::new(query.name.clone(), records.clone()).with_complete(!self.partial))
+                let mut answer = Answer::new(query.name.clone(), records.clone());
+                answer.proof = self.proof;
+                Ok(answer.with_complete(!self.partial))
             }
             Some(Err(error)) => Err(error.clone()),
-            None => Err(LookupError::nx_domain(Some(Duration::from_secs(5)))),
+            None => Err(self.nothing()),
+        }
+    }
+
+    fn nothing(&self) -> LookupError {
+        match (LookupError::nx_domain(Some(Duration::from_secs(5))), self.proof) {
+            (LookupError::Nothing(nothing), Some(proof)) => {
+                LookupError::Nothing(nothing.with_proof(proof))
+            }
+            (error, _) => error,
         }
     }
 
@@ -369,6 +385,11 @@ impl World {
     pub fn count(&self, which: impl Fn(&Event) -> bool) -> usize {
         self.events.iter().filter(|(_, event)| which(event)).count()
     }
+}
+
+/// The configuration that selects the n lowest.
+pub fn lowest(n: usize) -> Config {
+    Config::new().with_selection(Selection::Lowest(NonZeroUsize::new(n).expect("not zero")))
 }
 
 /// The address of the n-th host.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use super::{Named, Resolution};
 use crate::{
     record::{Dropped, least},
-    resolver::{Answer, LookupError, Nothing, NothingKind, Proof},
+    resolver::{Answer, LookupError, Nothing, Proof},
 };
 
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Tally {
         self.note_ttl(ttl);
         self.proof = Some(match self.proof {
             None => answer.proof,
-            Some(proof) => weaker(proof, answer.proof),
+            Some(proof) => Proof::weaker(proof, answer.proof),
         });
     }
 
@@ -63,10 +63,7 @@ impl Tally {
     pub(super) fn fail(&mut self, error: LookupError) {
         match error {
             LookupError::Nothing(nothing) => {
-                self.nothing = Some(match self.nothing {
-                    None => nothing,
-                    Some(other) => lesser(other, nothing),
-                });
+                self.nothing = Some(self.nothing.map_or(nothing, |known| known.and(nothing)));
             }
             error if self.failure.as_ref().is_none_or(|known| telling(known) < telling(&error)) => {
                 self.failure = Some(error);
@@ -114,26 +111,7 @@ fn telling(error: &LookupError) -> u8 {
         LookupError::Failed(_) => 2,
         LookupError::ServerFailed(_) => 3,
         LookupError::Refused => 4,
-        LookupError::Bogus(_) => 5,
+        LookupError::Insecure(_) => 5,
+        LookupError::Bogus(_) => 6,
     }
-}
-
-/// That a name does not exist is said of all its types; where one of them is merely without data,
-/// it does exist.
-fn lesser(a: Nothing, b: Nothing) -> Nothing {
-    let kind = match (a.kind, b.kind) {
-        (NothingKind::NxDomain, NothingKind::NxDomain) => NothingKind::NxDomain,
-        _ => NothingKind::NoData,
-    };
-    Nothing { kind, negative_ttl: least(a.negative_ttl, b.negative_ttl) }
-}
-
-/// No proof is weaker than any.
-fn weaker(a: Option<Proof>, b: Option<Proof>) -> Option<Proof> {
-    let strength = |proof: &Proof| match proof {
-        Proof::Secure => 2,
-        Proof::Insecure => 1,
-        Proof::Indeterminate => 0,
-    };
-    a.zip(b).map(|(a, b)| if strength(&a) <= strength(&b) { a } else { b })
 }

@@ -19,6 +19,7 @@ mod alias;
 mod dnsaddr;
 mod host;
 mod partial;
+mod secure;
 mod service;
 
 const P: &str = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
@@ -101,7 +102,7 @@ fn texts(resolution: &Resolution) -> Vec<String> {
 
 fn nothing(outcome: Result<Resolution, LookupError>) -> (NothingKind, Option<u64>) {
     match outcome {
-        Err(LookupError::Nothing(Nothing { kind, negative_ttl })) => {
+        Err(LookupError::Nothing(Nothing { kind, negative_ttl, .. })) => {
             (kind, negative_ttl.map(|ttl| ttl.as_secs()))
         }
         other => panic!("{other:?}"),

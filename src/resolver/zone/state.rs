@@ -9,7 +9,7 @@ use std::{
 use futures::channel::oneshot;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-use crate::resolver::{Answer, LookupError, Query};
+use crate::resolver::{Answer, LookupError, Nothing, NothingKind, Proof, Query};
 
 /// As many CNAME records as one answer follows: enough for any honest zone, and an end to a loop.
 const MAX_CHAIN: usize = 8;
@@ -20,6 +20,7 @@ pub(super) struct State {
     pub(super) names: BTreeMap<Name, BTreeMap<RecordType, Vec<Record>>>,
     pub(super) ttl: u32,
     pub(super) negative_ttl: Option<Duration>,
+    pub(super) proof: Option<Proof>,
     pub(super) glue: bool,
     pub(super) limit: Option<NonZeroUsize>,
     pub(super) shuffle: Option<fastrand::Rng>,
@@ -38,6 +39,7 @@ impl Default for State {
             // What CoreDNS gives the names of Kubernetes services.
             ttl: 5,
             negative_ttl: Some(Duration::from_secs(5)),
+            proof: None,
             glue: true,
             limit: None,
             shuffle: None,
@@ -78,7 +80,9 @@ impl State {
         set.truncate(self.limit.map_or(usize::MAX, NonZeroUsize::get));
         let additionals = if self.glue { self.glue(&set) } else { Vec::new() };
         records.append(&mut set);
-        Ok(Answer::new(name, records).with_additionals(additionals).with_complete(complete))
+        let mut answer = Answer::new(name, records);
+        answer.proof = self.proof;
+        Ok(answer.with_additionals(additionals).with_complete(complete))
     }
 
     /// The end of the CNAME chain that begins at `name`, and the records that lead there.
@@ -111,11 +115,12 @@ impl State {
 
     fn nothing(&self, name: &Name) -> LookupError {
         // RFC 8020: a name with others below it exists, even if it has no records itself.
-        if self.names.keys().any(|known| name.zone_of(known)) {
-            LookupError::no_data(self.negative_ttl)
-        } else {
-            LookupError::nx_domain(self.negative_ttl)
-        }
+        let kind = match self.names.keys().any(|known| name.zone_of(known)) {
+            true => NothingKind::NoData,
+            false => NothingKind::NxDomain,
+        };
+        let (negative_ttl, proof) = (self.negative_ttl, self.proof);
+        LookupError::Nothing(Nothing { kind, negative_ttl, proof })
     }
 
     fn glue(&self, records: &[Record]) -> Vec<Record> {

@@ -1,0 +1,134 @@
+//! Identities that an operator vouches for: `dnsaddr` records that end in `/p2p/ID`, and sources that
+//! take nothing else.
+
+mod support;
+
+use hickory_proto::rr::{Name, RData, Record, RecordType, rdata::TXT};
+use libp2p::{Multiaddr, PeerId};
+use libp2p_dns_discovery::{
+    Event, LookupError, Proof, Rejection, discovery::Expect, hickory_proto,
+};
+use support::{Host, World, at, ip, lowest, secs};
+
+const NAME: &str = "_dnsaddr.peers.example.";
+const SOURCE: &str = "/dnsaddr/peers.example.";
+
+/// The entry of a peer at the n-th address.
+fn entry(n: u8, peer: &PeerId) -> String {
+    format!("{}/p2p/{peer}", at(ip(n)))
+}
+
+/// Makes the zone vouch for these.
+fn vouch(world: &mut World, entries: &[String]) {
+    let owner = Name::from_ascii(NAME).expect("a name");
+    let record = |entry: &String| {
+        let text = format!("dnsaddr={entry}");
+        Record::from_rdata(owner.clone(), 30, RData::TXT(TXT::new(vec![text])))
+    };
+    let records = entries.iter().map(record).collect();
+    world.zone.insert((NAME.into(), RecordType::TXT), Ok(records));
+}
+
+fn rejections(world: &World) -> Vec<(Multiaddr, Rejection)> {
+    let rejected = |(_, event): &(_, Event)| match event {
+        Event::Rejected { address, rejection } => Some((address.clone(), rejection.clone())),
+        _ => None,
+    };
+    world.events.iter().filter_map(rejected).collect()
+}
+
+#[test]
+fn a_record_that_names_its_peer_is_dialled_as_that_peer() {
+    let mut world = World::new(lowest(3));
+    let peers = [1, 2].map(|n| world.live(ip(n)));
+    vouch(&mut world, &[entry(1, &peers[0]), entry(2, &peers[1])]);
+    world.source(SOURCE);
+    world.until(secs(5), "both", |w| w.selected() == peers);
+    let as_pinned = |(_, _, expect): &(_, _, Expect)| matches!(expect, Expect::Peer(_));
+    assert!(world.dials.iter().all(as_pinned), "{:?}", world.dials);
+}
+
+#[test]
+fn an_impostor_is_told_once_never_entered_and_retried_with_back_off() {
+    let mut world = World::new(lowest(3));
+    let honest = world.live(ip(2));
+    let (pinned, impostor) = (PeerId::random(), world.live(ip(1)));
+    vouch(&mut world, &[entry(1, &pinned), entry(2, &honest)]);
+    world.source(SOURCE);
+    world.run(secs(1800));
+    let told = |e: &Event| {
+        matches!(e, Event::PinMismatch { pinned: p, obtained, .. }
+            if *p == pinned && *obtained == impostor)
+    };
+    assert_eq!(world.count(told), 1);
+    assert_eq!(world.selected(), [honest]);
+    assert!(world.core.peers().all(|entry| entry.peer != impostor));
+    assert!(world.announced.iter().all(|(peer, _)| *peer != impostor));
+    let dials = world.dials_to(ip(1));
+    assert!((6..=20).contains(&dials), "doubling up to five minutes: {dials}");
+    // The pinned peer comes back.
+    world.set(ip(1), Host::Lives(pinned));
+    world.until(secs(301), "back", |w| w.selected().contains(&pinned));
+}
+
+#[test]
+fn a_source_that_requires_pins_reports_what_has_none_and_asks_nobody_there() {
+    let mut world = World::new(lowest(3));
+    let peers = [1, 2].map(|n| world.live(ip(n)));
+    vouch(&mut world, &[entry(1, &peers[0]), at(ip(2)).to_string()]);
+    world.source(&format!("{SOURCE}?pinned"));
+    world.run(secs(600));
+    assert_eq!(world.selected(), [peers[0]]);
+    assert_eq!(world.dials_to(ip(2)), 0);
+    assert_eq!(rejections(&world), [(at(ip(2)), Rejection::Unpinned)], "told once");
+}
+
+#[test]
+fn the_same_records_without_the_demand_are_taken() {
+    let mut world = World::new(lowest(3));
+    let peers = [1, 2].map(|n| world.live(ip(n)));
+    vouch(&mut world, &[entry(1, &peers[0]), at(ip(2)).to_string()]);
+    world.source(SOURCE);
+    world.until(secs(5), "both", |w| w.selected() == peers);
+    assert!(rejections(&world).is_empty());
+}
+
+#[test]
+fn a_pin_of_the_source_itself_counts() {
+    let mut world = World::new(lowest(3));
+    let peer = world.live(ip(1));
+    world.name(&[ip(1)]);
+    world.source(&format!("/dns4/peers.example./tcp/4001/p2p/{peer}?pinned"));
+    world.until(secs(5), "pinned", |w| w.selected() == [peer]);
+    assert!(rejections(&world).is_empty());
+}
+
+#[test]
+fn what_is_not_proved_secure_changes_nothing_that_is_known() {
+    let mut world = World::new(lowest(3));
+    let peer = world.live(ip(1));
+    world.proof = Some(Proof::Secure);
+    vouch(&mut world, &[entry(1, &peer)]);
+    let source = world.source(&format!("{SOURCE}?pinned&secure"));
+    world.until(secs(5), "secure", |w| w.selected() == [peer]);
+    let resolved = |e: &Event| matches!(e, Event::Resolved { proof: Some(Proof::Secure), .. });
+    assert_eq!(world.count(resolved), 1);
+
+    // A forger names somebody else, and then nobody.
+    let forged = world.live(ip(2));
+    for proof in [None, Some(Proof::Insecure), Some(Proof::Indeterminate)] {
+        world.proof = proof;
+        vouch(&mut world, &[entry(2, &forged)]);
+        world.run(secs(300));
+        world.zone.clear();
+        world.run(secs(300));
+    }
+    let failed =
+        |e: &Event| matches!(e, Event::LookupFailed { error: LookupError::Insecure(_), .. });
+    assert!(world.count(failed) > 0);
+    assert_eq!(world.count(|e| matches!(e, Event::LookupFailed { .. })), world.count(failed));
+    assert_eq!(world.selected(), [peer]);
+    assert_eq!(world.dials_to(ip(2)), 0);
+    assert_eq!(world.count(|e| matches!(e, Event::Departed { .. })), 0);
+    assert_eq!(world.core.candidates_of(&source).expect("resolved").len(), 1);
+}
