@@ -2,7 +2,7 @@
 //! what the swarm can do.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     error::Error,
     fmt, io,
     sync::Arc,
@@ -21,8 +21,8 @@ use libp2p_identity::PeerId;
 use libp2p_swarm::{
     CloseConnection, ConnectionClosed, ConnectionDenied, ConnectionError, ConnectionId, DialError,
     DialFailure as SwarmDialFailure, ExpiredListenAddr, ExternalAddrExpired, FromSwarm,
-    NetworkBehaviour, NewListenAddr, NotifyHandler, THandler, THandlerInEvent, THandlerOutEvent,
-    ToSwarm,
+    NetworkBehaviour, NewListenAddr, NotifyHandler, StreamProtocol, THandler, THandlerInEvent,
+    THandlerOutEvent, ToSwarm,
     behaviour::{ConnectionEstablished, ExternalAddrConfirmed, NewExternalAddrOfPeer},
     dial_opts::{DialOpts, PeerCondition},
 };
@@ -35,7 +35,7 @@ use crate::{
         CandidateState, DialFailure, DialId, Direction, Discovery, Expect, LookupId, Output,
     },
     event::{Event, Failure, Isolation, Status},
-    handler::{Handler, KeepAlive},
+    handler::{Handler, KeepAlive, Speaks},
     peers::VerifiedPeer,
     resolver::{Answer, LookupError, Resolver},
     selection::Selection,
@@ -56,6 +56,7 @@ pub struct Behaviour<R> {
     resolver: R,
     core: Discovery,
     keep_alive: bool,
+    required_protocol: Option<StreamProtocol>,
     lookups: FuturesUnordered<BoxFuture<'static, Option<LookupResult>>>,
     lookup_aborts: HashMap<LookupId, AbortHandle>,
     /// The dials under way: which of the core's they are, and the throw-away id of a probe.
@@ -87,11 +88,12 @@ impl<R: Resolver> Behaviour<R> {
     /// `local_peer_id` is the swarm's own, by which the node recognises itself.
     pub fn new(resolver: R, config: Config, local_peer_id: PeerId) -> Self {
         let seed = config.seed.unwrap_or_else(random_word);
-        let keep_alive = config.keep_alive;
+        let (keep_alive, required_protocol) = (config.keep_alive, config.required_protocol.clone());
         Self {
             resolver,
             core: Discovery::new(config, local_peer_id, seed, now()),
             keep_alive,
+            required_protocol,
             lookups: FuturesUnordered::new(),
             lookup_aborts: HashMap::new(),
             dials: HashMap::new(),
@@ -156,6 +158,21 @@ impl<R: Resolver> Behaviour<R> {
     pub fn disqualify(&mut self, peer: PeerId, duration: Duration) {
         self.wake();
         self.core.disqualify(peer, now() + duration.min(FOREVER));
+    }
+
+    /// Replaces the [allow list](Config::with_allowed_peers); `None` admits everybody. Whoever is in
+    /// the table and may no longer join leaves it at once
+    /// ([`Event::Refused`](crate::Event::Refused)), its connection left alone; those who were refused
+    /// are looked at again.
+    pub fn set_allowed_peers(&mut self, allowed: Option<HashSet<PeerId>>) {
+        self.wake();
+        self.core.set_allowed_peers(allowed, now());
+    }
+
+    /// Judges again who may join, because what [`Config::with_admission`] goes by has changed.
+    pub fn readmit(&mut self) {
+        self.wake();
+        self.core.readmit(now());
     }
 
     /// The verified peer table, in no particular order.
@@ -391,7 +408,7 @@ impl<R: Resolver> NetworkBehaviour for Behaviour<R> {
         _: &Multiaddr,
         _: &Multiaddr,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler::default())
+        Ok(Handler::new(self.required_protocol.clone()))
     }
 
     fn handle_established_outbound_connection(
@@ -402,7 +419,7 @@ impl<R: Resolver> NetworkBehaviour for Behaviour<R> {
         _: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(Handler::default())
+        Ok(Handler::new(self.required_protocol.clone()))
     }
 
     fn handle_pending_outbound_connection(
@@ -447,11 +464,11 @@ impl<R: Resolver> NetworkBehaviour for Behaviour<R> {
 
     fn on_connection_handler_event(
         &mut self,
-        _: PeerId,
-        _: ConnectionId,
-        event: THandlerOutEvent<Self>,
+        peer: PeerId,
+        connection: ConnectionId,
+        Speaks(speaks): THandlerOutEvent<Self>,
     ) {
-        match event {}
+        self.core.handle_protocols(connection, &peer, speaks, now());
     }
 
     fn poll(

@@ -1,10 +1,12 @@
 //! What can be configured, and the defaults with their reasons.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use libp2p_core::Multiaddr;
+use libp2p_identity::PeerId;
+use libp2p_swarm::StreamProtocol;
 
-use crate::{filter::Filter, pool::Pool, selection::Selection};
+use crate::{admission::Admission, filter::Filter, pool::Pool, selection::Selection};
 
 /// How the identity behind an address without a pin is learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -39,6 +41,8 @@ pub struct Config {
     pub(crate) auto_limit: NonZeroUsize,
     pub(crate) identify: Identify,
     pub(crate) filter: Filter,
+    pub(crate) admission: Admission,
+    pub(crate) required_protocol: Option<StreamProtocol>,
     pub(crate) limits: Limits,
     pub(crate) own_addresses: Vec<Multiaddr>,
     pub(crate) keep_alive: bool,
@@ -83,6 +87,8 @@ impl Default for Config {
             auto_limit: nz(64),
             identify: Identify::default(),
             filter: Filter::default(),
+            admission: Admission::default(),
+            required_protocol: None,
             limits: Limits::default(),
             own_addresses: Vec::new(),
             keep_alive: false,
@@ -132,6 +138,52 @@ impl Config {
     #[must_use]
     pub fn with_filter(mut self, filter: Filter) -> Self {
         self.filter = filter;
+        self
+    }
+
+    /// Who may enter the table: nobody but these. Default: everybody who proves an identity.
+    ///
+    /// A peer that may not is told as [`Event::Refused`](crate::Event::Refused), takes no place and
+    /// is not announced to anybody; an address that is pinned to it is not even dialled. It can be
+    /// changed while in use, by [`Behaviour::set_allowed_peers`](crate::Behaviour::set_allowed_peers).
+    ///
+    /// This says whom the discovery connects to, not who may connect to the swarm: that is for
+    /// `libp2p-allow-block-list`, or a pre-shared key (`libp2p-pnet`).
+    #[must_use]
+    pub fn with_allowed_peers(mut self, peers: impl IntoIterator<Item = PeerId>) -> Self {
+        self.admission.allowed = Some(peers.into_iter().collect());
+        self
+    }
+
+    /// Who may enter the table, by the application's own judgement of the peer and the address where
+    /// it proved its identity; beside [`with_allowed_peers`](Self::with_allowed_peers), if that is
+    /// set too. Default: everybody.
+    ///
+    /// It is asked inside the swarm's task, whenever an identity is proved or an entry is renewed,
+    /// and must not block. Call [`Behaviour::readmit`](crate::Behaviour::readmit) when what it
+    /// decides by has changed.
+    #[must_use]
+    pub fn with_admission(
+        mut self,
+        admits: impl Fn(&PeerId, &Multiaddr) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.admission.check = Some(Arc::new(admits));
+        self
+    }
+
+    /// A protocol that members speak. Default: none, whoever proves an identity is a member.
+    ///
+    /// Addresses are reused, and some other application that speaks libp2p may listen at one that
+    /// DNS still names. With this, a peer enters the table only once it has said by `identify` that
+    /// it speaks the protocol. One that does not is told as
+    /// [`Event::Stranger`](crate::Event::Stranger), and its address is tried again with back-off.
+    ///
+    /// It takes `libp2p-identify` in this swarm and in theirs, and a connection to everybody who is
+    /// to be entered. Choose a protocol that members announce at all times: a Kademlia node in client
+    /// mode does not announce Kademlia's.
+    #[must_use]
+    pub fn with_required_protocol(mut self, protocol: StreamProtocol) -> Self {
+        self.required_protocol = Some(protocol);
         self
     }
 

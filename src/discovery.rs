@@ -36,6 +36,7 @@ use crate::{
     source::Source,
 };
 
+mod admission;
 mod advance;
 mod checks;
 mod connections;

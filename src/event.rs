@@ -123,6 +123,37 @@ pub enum Event {
         /// The identity that answered.
         obtained: PeerId,
     },
+    /// The identity that answers at an address may not join
+    /// ([`Config::with_allowed_peers`](crate::Config::with_allowed_peers),
+    /// [`Config::with_admission`](crate::Config::with_admission)), and was not entered; or the
+    /// address is pinned to it, and is not dialled. Told once, until somebody else answers there.
+    Refused {
+        /// The address, without `/p2p`.
+        address: Multiaddr,
+        /// The peer that may not join.
+        peer: PeerId,
+        /// The peer whose entry ended by that, if there was one: another peer, or the same one, where
+        /// it may no longer join.
+        old: Option<PeerId>,
+        /// Nothing is left of `old`: it is verified nowhere else, and not connected. False if there
+        /// was no entry.
+        gone: bool,
+    },
+    /// The peer that answers at an address does not speak the
+    /// [required protocol](crate::Config::with_required_protocol): another application lives there.
+    /// It was not entered. Told once, until somebody else answers there.
+    Stranger {
+        /// The address, without `/p2p`.
+        address: Multiaddr,
+        /// The peer that is no member.
+        peer: PeerId,
+        /// The peer whose entry ended by that, if there was one: another peer, or the same one, where
+        /// it ceased to speak the protocol.
+        old: Option<PeerId>,
+        /// Nothing is left of `old`: it is verified nowhere else, and not connected. False if there
+        /// was no entry.
+        gone: bool,
+    },
     /// Identities alternate behind an address: it is a load balancer, and no peer's own address.
     /// Told once.
     SharedAddress {
@@ -246,6 +277,18 @@ pub enum Failure {
     /// Another identity than the pinned one answers.
     #[error("{0} answers, which is not the pinned peer")]
     PinMismatch(PeerId),
+    /// The identity that answers, or that the address is pinned to, may not join.
+    #[error("{0} may not join")]
+    Refused(PeerId),
+    /// The peer that answers does not speak the required protocol.
+    #[error("{0} answers, which does not speak the required protocol")]
+    Stranger(PeerId),
+    /// The peer that answers did not say what it speaks.
+    #[error(
+        "{0} answers, and did not say in time which protocols it speaks; `identify` has to be in \
+         both swarms"
+    )]
+    Unidentified(PeerId),
     /// Identities alternate there.
     #[error("identities alternate behind the address")]
     Shared,

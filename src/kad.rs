@@ -34,7 +34,15 @@ where
             forget_host(kad, discovery, old, address);
             add(kad, discovery, new, address);
         }
-        Event::Departed { peer, address, .. }
+        Event::Refused { address, peer, old: Some(old), .. }
+        | Event::Stranger { address, peer, old: Some(old), .. }
+            if old != peer =>
+        {
+            forget_host(kad, discovery, old, address);
+        }
+        Event::Refused { address, old: Some(peer), .. }
+        | Event::Stranger { address, old: Some(peer), .. }
+        | Event::Departed { peer, address, .. }
         | Event::Unreachable { peer: Some(peer), address, .. }
         | Event::SharedAddress { peer: Some(peer), address, .. } => {
             forget(kad, discovery, peer, |claimed| Candidate::new(claimed).address() == address);
@@ -51,6 +59,8 @@ fn gone(event: &Event) -> Option<&PeerId> {
     match event {
         Event::Gone { peer }
         | Event::Replaced { old: peer, gone: true, .. }
+        | Event::Refused { old: Some(peer), gone: true, .. }
+        | Event::Stranger { old: Some(peer), gone: true, .. }
         | Event::Departed { peer, gone: true, .. }
         | Event::Unreachable { peer: Some(peer), gone: true, .. }
         | Event::SharedAddress { peer: Some(peer), gone: true, .. } => Some(peer),

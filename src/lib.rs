@@ -16,7 +16,7 @@ pub use crate::{
     discovery::CandidateState,
     event::{Event, Failure, Isolation, Proved, Status},
     filter::{Filter, Rejection, TransportKind},
-    handler::{Handler, KeepAlive},
+    handler::{Handler, KeepAlive, Speaks},
     peers::VerifiedPeer,
     record::Dropped,
     resolver::{Answer, LookupError, LookupFuture, Nothing, NothingKind, Proof, Query, Resolver},
@@ -24,6 +24,7 @@ pub use crate::{
     source::{Source, SourceError},
 };
 
+mod admission;
 mod behaviour;
 mod candidate;
 mod config;

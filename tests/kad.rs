@@ -139,3 +139,61 @@ async fn one_unreachable_address_does_not_take_the_others_with_it() {
     libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, &gone);
     assert!(addresses(&mut swarms[0], &stranger).is_empty());
 }
+
+#[tokio::test]
+async fn one_that_may_no_longer_join_leaves_and_comes_back_with_its_admission() {
+    let (_zone, mut swarms, _) = neighbours().await;
+    let ids = swarms::ids(&swarms);
+    let only_second = Some([ids[1]].into());
+    swarms[0].behaviour_mut().discovery.set_allowed_peers(only_second);
+    drive(&mut swarms, "left", |swarms, event| {
+        follow(swarms, &event);
+        addresses(&mut swarms[0], &ids[2]).is_empty()
+    })
+    .await;
+    assert!(!addresses(&mut swarms[0], &ids[1]).is_empty());
+    swarms[0].behaviour_mut().discovery.set_allowed_peers(None);
+    drive(&mut swarms, "back", |swarms, event| {
+        follow(swarms, &event);
+        !addresses(&mut swarms[0], &ids[2]).is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whoever_lived_where_one_answers_who_may_not_join_leaves_with_all_its_addresses_there() {
+    let (_zone, mut swarms, listening) = neighbours().await;
+    let old = PeerId::random();
+    let quic: Multiaddr = "/ip4/127.0.0.9/udp/1/quic-v1".parse().expect("valid");
+    let at: Multiaddr = "/ip4/127.0.0.9/tcp/1".parse().expect("valid");
+    for (address, event) in [
+        (
+            &at,
+            Event::Refused {
+                address: at.clone(),
+                peer: PeerId::random(),
+                old: Some(old),
+                gone: false,
+            },
+        ),
+        (
+            &at,
+            Event::Stranger {
+                address: at.clone(),
+                peer: PeerId::random(),
+                old: Some(old),
+                gone: false,
+            },
+        ),
+    ] {
+        let elsewhere: Multiaddr = "/ip4/10.1.1.1/tcp/1".parse().expect("valid");
+        for known in [address, &quic, &elsewhere] {
+            swarms[0].behaviour_mut().kad.add_address(&old, known.clone());
+        }
+        let node = swarms[0].behaviour_mut();
+        libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, &event);
+        assert_eq!(addresses(&mut swarms[0], &old), [elsewhere.to_string()]);
+    }
+    let second = swarms::ids(&swarms)[1];
+    assert_eq!(addresses(&mut swarms[0], &second), [listening[1].to_string()]);
+}

@@ -72,6 +72,9 @@ impl Discovery {
     /// Stops waiting for a dial; its candidate counts as silent.
     pub(super) fn give_up(&mut self, id: DialId, now: Instant) {
         let Some(dial) = self.dials.end(id) else { return };
+        if let Some(peer) = dial.waits_for {
+            return self.turn_away(&dial.candidate, Failure::Unidentified(peer), now);
+        }
         // Closing the connections of a real peer would close those of others with it.
         if dial.expect == Expect::Probe {
             self.outputs.push_back(Output::Abort { id });

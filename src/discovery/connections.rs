@@ -19,12 +19,14 @@ pub(super) struct Connection {
     /// The remote's address; its port means nothing if it dialled us.
     remote: Candidate,
     dialled: bool,
+    /// Whether the remote speaks the required protocol, once it has said so.
+    speaks: Option<bool>,
     pub(super) since: Instant,
 }
 
 impl Connection {
     pub(super) fn new(remote: Candidate, dialled: bool, since: Instant) -> Self {
-        Self { remote, dialled, since }
+        Self { remote, dialled, speaks: None, since }
     }
 
     /// Whether the connection shows that its remote lives at the candidate: it was dialled there,
@@ -60,6 +62,18 @@ impl Connections {
 
     pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
         self.0.contains_key(peer)
+    }
+
+    /// Notes whether the remote of a connection speaks the required protocol. Says whether that is
+    /// news.
+    pub(super) fn note(&mut self, peer: &PeerId, id: ConnectionId, speaks: bool) -> bool {
+        let connection = self.0.get_mut(peer).and_then(|of_peer| of_peer.get_mut(&id));
+        connection.is_some_and(|c| c.speaks.replace(speaks) != Some(speaks))
+    }
+
+    /// Whether a connected peer speaks the required protocol, by what it said on any connection.
+    pub(super) fn speaks(&self, peer: &PeerId) -> Option<bool> {
+        self.0.get(peer)?.values().filter_map(|connection| connection.speaks).max()
     }
 
     pub(super) fn is_live_at(&self, peer: &PeerId, candidate: &Candidate) -> bool {
@@ -113,6 +127,7 @@ impl Discovery {
         lost: bool,
         now: Instant,
     ) {
+        self.note_unidentified(peer, now);
         if self.lingering.remove(peer) {
             self.tell(Event::Gone { peer: *peer });
         }

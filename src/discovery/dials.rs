@@ -47,6 +47,8 @@ pub(super) struct Dial {
     pub(super) deadline: Instant,
     /// Others have its slot by now, and it is waited for beside them.
     pub(super) is_spared: bool,
+    /// Who answered, and is waited for to say what it speaks. Nothing is being dialled any more.
+    pub(super) waits_for: Option<PeerId>,
 }
 
 /// The dials under way, at most one for a candidate, and the budget for further ones.
@@ -114,9 +116,13 @@ impl Dials {
     }
 
     pub(super) fn start(&mut self, dial: Dial) -> DialId {
+        self.budget.take();
+        self.insert(dial)
+    }
+
+    fn insert(&mut self, dial: Dial) -> DialId {
         let id = DialId(self.next_id);
         self.next_id += 1;
-        self.budget.take();
         self.by_candidate.insert(dial.candidate.clone(), id);
         self.under_way.insert(id, dial);
         id
@@ -126,6 +132,19 @@ impl Dials {
         let dial = self.under_way.remove(&id)?;
         self.by_candidate.remove(&dial.candidate);
         Some(dial)
+    }
+
+    /// Keeps a dial that has met a peer, until that says what it speaks.
+    pub(super) fn wait_for(&mut self, dial: Dial) {
+        self.insert(dial);
+    }
+
+    /// Ends the dials that wait for a peer, in the order in which they were started.
+    pub(super) fn end_waiting_for(&mut self, peer: &PeerId) -> Vec<Dial> {
+        let mut ids: Vec<_> =
+            self.iter().filter(|(_, d)| d.waits_for == Some(*peer)).map(|(id, _)| id).collect();
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| self.end(id)).collect()
     }
 
     pub(super) fn of(&self, candidate: &Candidate) -> Option<(DialId, &Dial)> {

@@ -40,7 +40,7 @@ impl Discovery {
         }
     }
 
-    fn hint(&mut self, candidate: &Candidate, now: Instant) {
+    pub(super) fn hint(&mut self, candidate: &Candidate, now: Instant) {
         if self.is_own(candidate) || self.dials.of(candidate).is_some() {
             return;
         }

@@ -40,6 +40,8 @@ pub(super) struct Track {
     pub(super) hinted: Option<Instant>,
     /// Whether the application was told that the address cannot be reached.
     pub(super) reported: bool,
+    /// What was last told of whoever answers there and may not enter.
+    pub(super) told_failure: Option<Failure>,
     /// Whether the application was told that the address is shared.
     pub(super) reported_shared: bool,
     /// How long the last handshake took.
@@ -152,6 +154,7 @@ impl Tracks {
         track.itself = None;
         track.contradicted = None;
         track.reported = false;
+        track.told_failure = None;
         self.wait(candidate, None);
     }
 
@@ -167,6 +170,16 @@ impl Tracks {
     pub(super) fn retry_all_by(&mut self, at: Instant) {
         let late = self.retries.iter().rev().take_while(|(retry, _)| *retry > at);
         for candidate in late.map(|(_, c)| c.clone()).collect::<Vec<_>>() {
+            self.retry_by(&candidate, at);
+        }
+    }
+
+    /// Lets those be tried by `at` that failed in a certain way.
+    pub(super) fn retry_where(&mut self, which: impl Fn(&Failure) -> bool, at: Instant) {
+        let failed = |c: &Candidate| self.get(c).and_then(|t| t.failed.as_ref());
+        let picked = self.retries.iter().map(|(_, c)| c);
+        let picked = picked.filter(|c| failed(c).is_some_and(|f| which(&f.reason)));
+        for candidate in picked.cloned().collect::<Vec<_>>() {
             self.retry_by(&candidate, at);
         }
     }

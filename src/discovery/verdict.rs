@@ -7,6 +7,7 @@ use web_time::Instant;
 
 use super::{
     DialFailure, Discovery, Output,
+    admission::Standing,
     dials::{Dial, Expect, Purpose, Room},
     schedule::back_off,
 };
@@ -27,7 +28,7 @@ impl Discovery {
     /// Our dial ended in a connection.
     pub(super) fn judge_connected(&mut self, dial: &Dial, peer: PeerId, now: Instant) {
         self.tracks.of(&dial.candidate).rtt = Some(now.saturating_duration_since(dial.started));
-        self.identify(&dial.candidate, peer, Proved::Dial, now);
+        self.identify(&dial.candidate, peer, Proved::Dial, Some(dial.purpose), now);
     }
 
     /// Our dial ended without a connection.
@@ -41,7 +42,7 @@ impl Discovery {
                     Expect::Probe => Proved::Probe,
                     Expect::Peer(_) | Expect::Anyone => Proved::Dial,
                 };
-                self.identify(candidate, peer, how, now);
+                self.identify(candidate, peer, how, Some(dial.purpose), now);
                 if dial.purpose == Purpose::Repair && dial.expect == Expect::Probe {
                     self.meet(candidate, now);
                 }
@@ -68,13 +69,20 @@ impl Discovery {
         for candidate in candidates {
             // What is under way will tell for itself.
             if self.dials.of(&candidate).is_none() {
-                self.identify(&candidate, peer, Proved::Observed, now);
+                self.identify(&candidate, peer, Proved::Observed, None, now);
             }
         }
     }
 
-    /// A handshake proved who lives at a candidate.
-    fn identify(&mut self, candidate: &Candidate, peer: PeerId, how: Proved, now: Instant) {
+    /// A handshake proved who lives at a candidate; by a dial of ours, if there is a purpose.
+    pub(super) fn identify(
+        &mut self,
+        candidate: &Candidate,
+        peer: PeerId,
+        how: Proved,
+        purpose: Option<Purpose>,
+        now: Instant,
+    ) {
         // Of an address that became ours while the dial was under way, too.
         if self.is_own_address(candidate) {
             return self.find_itself(candidate, now);
@@ -99,7 +107,12 @@ impl Discovery {
         if still_there {
             return self.contradict(candidate, now);
         }
-        self.enter(candidate, old, peer, how, now);
+        match self.standing(&peer, candidate) {
+            Standing::Member => self.enter(candidate, old, peer, how, now),
+            Standing::Refused => self.turn_away(candidate, Failure::Refused(peer), now),
+            Standing::Stranger => self.turn_away(candidate, Failure::Stranger(peer), now),
+            Standing::Unknown => self.await_protocols(candidate, peer, purpose, now),
+        }
     }
 
     /// Another identity answered at the address of a peer that is connected there. Either that
@@ -187,14 +200,12 @@ impl Discovery {
     fn mismatch(&mut self, candidate: &Candidate, obtained: PeerId, now: Instant) {
         let Some(pinned) = candidate.pinned().copied() else { return };
         let failure = Failure::PinMismatch(obtained);
-        let failed = self.tracks.get(candidate).and_then(|t| t.failed.as_ref());
-        if failed.is_none_or(|failed| failed.reason != failure) {
+        let told = self.tracks.of(candidate).told_failure.replace(failure.clone());
+        if told.as_ref() != Some(&failure) {
             let address = candidate.address().clone();
             self.tell(Event::PinMismatch { address, pinned, obtained });
         }
-        if self.tracks.of(candidate).itself.take().is_some() {
-            self.note_own_changed();
-        }
+        self.no_longer_itself(candidate);
         if self.connections.is_live_at(&pinned, candidate) {
             return self.contradict(candidate, now);
         }
@@ -237,7 +248,7 @@ impl Discovery {
     }
 
     /// The peer is connected or being dialled by somebody else: ask again shortly.
-    fn postpone(&mut self, candidate: &Candidate, now: Instant) {
+    pub(super) fn postpone(&mut self, candidate: &Candidate, now: Instant) {
         let pause = self.jitter(self.config.retry_base);
         if self.table.get(candidate).is_some() {
             self.table.check_at(candidate, now + pause);
@@ -261,10 +272,7 @@ impl Discovery {
         if let Failure::NoRoute(_) = failure {
             self.walker(candidate.family()).note_no_route();
         }
-        if self.tracks.of(candidate).itself.take().is_some() {
-            // Whoever does not answer there, it is not us.
-            self.note_own_changed();
-        }
+        self.no_longer_itself(candidate);
         if self.table.get(candidate).is_none() {
             self.punish(candidate, failure.clone(), now);
             return self.report(candidate, None, failure);
@@ -312,7 +320,7 @@ impl Discovery {
         !connected
     }
 
-    fn punish(&mut self, candidate: &Candidate, failure: Failure, now: Instant) {
+    pub(super) fn punish(&mut self, candidate: &Candidate, failure: Failure, now: Instant) {
         let failures = self.tracks.get(candidate).map_or(0, |t| t.failures) + 1;
         let pause = self.pause(failures);
         self.tracks.fail(candidate, failure, now, pause);

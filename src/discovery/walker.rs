@@ -18,6 +18,7 @@ use super::{
 use crate::{
     candidate::{Candidate, Family},
     config::Identify,
+    event::Failure,
 };
 
 /// While nobody is verified, the candidates are tried again at this pace, as far as the slots for
@@ -166,7 +167,7 @@ impl Discovery {
                     let latest = self.dials.of(&candidate).map(|(id, _)| id);
                     let walker = self.walker(family);
                     walker.started += 1;
-                    walker.latest = latest;
+                    walker.latest = latest.or(walker.latest);
                 }
                 Room::Full if plan.is_free && self.give_up_slowest(family, now) => {}
                 Room::Full => return,
@@ -194,6 +195,7 @@ impl Discovery {
                 && d.expect != Expect::Anyone
                 && d.candidate.family() == family
                 && !d.is_spared
+                && d.waits_for.is_none()
                 && self.tracks.get(&d.candidate).is_none_or(|t| t.failed.is_none())
         };
         let dials = self.dials.iter().filter(|(_, dial)| silent(dial));
@@ -320,6 +322,10 @@ impl Discovery {
         purpose: Purpose,
         now: Instant,
     ) -> Room {
+        if let Some(pinned) = candidate.pinned().filter(|pinned| !self.admits(pinned, candidate)) {
+            self.turn_away(candidate, Failure::Refused(*pinned), now);
+            return Room::Free;
+        }
         let room = self.dials.room(purpose, now);
         let most = self.config.limits.probes_per_host.get();
         if room == Room::Free {
@@ -366,6 +372,7 @@ impl Discovery {
             started: now,
             deadline,
             is_spared: false,
+            waits_for: None,
         };
         let id = self.dials.start(dial);
         let address = candidate.address().clone();

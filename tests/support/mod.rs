@@ -43,6 +43,7 @@ pub enum Host {
 enum Input {
     Lookup(LookupId, Result<Answer, LookupError>),
     Dial(DialId, Multiaddr, Expect),
+    Protocols(ConnectionId, PeerId, bool),
 }
 
 /// The world of one node.
@@ -59,6 +60,8 @@ pub struct World {
     /// No look-up is ever answered.
     pub deaf: bool,
     pub hosts: HashMap<Multiaddr, Host>,
+    /// Who says whether it speaks the required protocol, a moment after it was connected.
+    pub speaks: HashMap<PeerId, bool>,
     pub events: Vec<(Instant, Event)>,
     pub dials: Vec<(Instant, Multiaddr, Expect)>,
     pub queries: Vec<(Instant, Query)>,
@@ -99,6 +102,7 @@ impl World {
             proof: None,
             deaf: false,
             hosts: HashMap::new(),
+            speaks: HashMap::new(),
             events: Vec::new(),
             dials: Vec::new(),
             queries: Vec::new(),
@@ -203,6 +207,9 @@ impl World {
             match entry.remove() {
                 Input::Lookup(id, result) => self.core.handle_lookup(id, result),
                 Input::Dial(id, address, expect) => self.finish_dial(id, &address, expect),
+                Input::Protocols(id, peer, speaks) => {
+                    self.core.handle_protocols(id, &peer, speaks, self.now);
+                }
             }
         }
         while let Some(entry) = self.closes.first_entry().filter(|e| e.key().0 <= self.now) {
@@ -226,7 +233,14 @@ impl World {
         let address: Multiaddr = address.parse().expect("an address");
         self.connections.push((id, peer, address.clone()));
         self.core.handle_connected(id, peer, &address, Direction::Accepted, self.now);
+        self.identify(id, peer);
         id
+    }
+
+    fn identify(&mut self, id: ConnectionId, peer: PeerId) {
+        if let Some(speaks) = self.speaks.get(&peer) {
+            self.schedule(self.latency, Input::Protocols(id, peer, *speaks));
+        }
     }
 
     /// All connections to a peer break.
@@ -350,6 +364,7 @@ impl World {
         self.connections.push((id, peer, address.clone()));
         let direction = Direction::Dialled(Some(dial));
         self.core.handle_connected(id, peer, &address, direction, self.now);
+        self.identify(id, peer);
         if let Some(idle) = self.idle {
             self.closes.insert((self.now + idle, self.serial), (id, peer));
         }

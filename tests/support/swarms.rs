@@ -9,15 +9,17 @@ use std::{
     time::Duration,
 };
 
-use futures::{StreamExt, future::poll_fn};
+use futures::{AsyncRead, AsyncWrite, StreamExt, future::poll_fn};
 use libp2p::{
     Multiaddr, PeerId, Swarm, SwarmBuilder, Transport,
     core::{
-        transport::{ListenerId, MemoryTransport},
+        muxing::StreamMuxerBox,
+        transport::{Boxed, ListenerId, MemoryTransport},
         upgrade::Version,
     },
     identity::Keypair,
     noise,
+    pnet::{PnetConfig, PreSharedKey},
     swarm::{self, NetworkBehaviour, SwarmEvent},
     tcp, yamux,
 };
@@ -44,11 +46,44 @@ pub fn memory_swarm_with_idle<B: NetworkBehaviour>(
     behaviour: impl FnOnce(&Keypair) -> B,
 ) -> Swarm<B> {
     let key = Keypair::generate_ed25519();
-    let transport = MemoryTransport::default()
+    let transport = secured(MemoryTransport::default(), &key);
+    memory_swarm_over(transport, port, idle, key, behaviour)
+}
+
+/// The same, in a network that only those can enter who have the pre-shared key.
+pub fn private_swarm<B: NetworkBehaviour>(
+    port: u64,
+    network: PreSharedKey,
+    behaviour: impl FnOnce(&Keypair) -> B,
+) -> Swarm<B> {
+    let key = Keypair::generate_ed25519();
+    let private = MemoryTransport::default()
+        .and_then(move |stream, _| PnetConfig::new(network).handshake(stream));
+    let transport = secured(private, &key);
+    memory_swarm_over(transport, port, Duration::from_secs(10), key, behaviour)
+}
+
+fn secured<T>(transport: T, key: &Keypair) -> Boxed<(PeerId, StreamMuxerBox)>
+where
+    T: Transport<Output: AsyncRead + AsyncWrite + Unpin + Send + 'static> + Send + Unpin + 'static,
+    T::Error: Send + Sync,
+    T::Dial: Send,
+    T::ListenerUpgrade: Send,
+{
+    transport
         .upgrade(Version::V1)
-        .authenticate(noise::Config::new(&key).expect("a key"))
+        .authenticate(noise::Config::new(key).expect("a key"))
         .multiplex(yamux::Config::default())
-        .boxed();
+        .boxed()
+}
+
+fn memory_swarm_over<B: NetworkBehaviour>(
+    transport: Boxed<(PeerId, StreamMuxerBox)>,
+    port: u64,
+    idle: Duration,
+    key: Keypair,
+    behaviour: impl FnOnce(&Keypair) -> B,
+) -> Swarm<B> {
     let behaviour = behaviour(&key);
     let config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(idle);
     let mut swarm = Swarm::new(transport, behaviour, key.public().to_peer_id(), config);

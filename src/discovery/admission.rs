@@ -1,0 +1,166 @@
+//! Between proof and table: an identity that was proved may still have to be one that may join, and
+//! one that speaks what members speak.
+
+use std::collections::HashSet;
+
+use libp2p_identity::PeerId;
+use libp2p_swarm::ConnectionId;
+use web_time::Instant;
+
+use super::{
+    Discovery,
+    dials::{Dial, Expect, Purpose, Room},
+};
+use crate::{
+    candidate::Candidate,
+    event::{Event, Failure, Proved},
+};
+
+/// What is known of a peer that proved its identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It may enter the table.
+    Member,
+    /// It may not join.
+    Refused,
+    /// It does not speak what members speak.
+    Stranger,
+    /// It has not said yet what it speaks.
+    Unknown,
+}
+
+impl Discovery {
+    /// Replaces the allow list; `None` admits everybody. Whoever is in the table and may no longer
+    /// join leaves it at once, and those who were refused are looked at again.
+    pub fn set_allowed_peers(&mut self, allowed: Option<HashSet<PeerId>>, now: Instant) {
+        self.config.admission.allowed = allowed;
+        self.readmit(now);
+    }
+
+    /// Judges again who may join, because what
+    /// [`Config::with_admission`](crate::Config::with_admission) goes by has changed.
+    pub fn readmit(&mut self, now: Instant) {
+        let refused = self
+            .table
+            .iter()
+            .filter(|e| !self.admits(&e.peer, &e.candidate))
+            .map(|e| (e.candidate.clone(), e.peer));
+        for (candidate, peer) in refused.collect::<Vec<_>>() {
+            self.turn_away(&candidate, Failure::Refused(peer), now);
+        }
+        self.tracks.retry_where(|failure| matches!(failure, Failure::Refused(_)), now);
+        self.dirty = true;
+    }
+
+    /// Takes note of whether the remote of a connection speaks the
+    /// [required protocol](crate::Config::with_required_protocol). Without one, nothing follows.
+    pub fn handle_protocols(
+        &mut self,
+        id: ConnectionId,
+        peer: &PeerId,
+        speaks: bool,
+        now: Instant,
+    ) {
+        if self.config.required_protocol.is_none() || !self.connections.note(peer, id, speaks) {
+            return;
+        }
+        self.dirty = true;
+        for dial in self.dials.end_waiting_for(peer) {
+            self.identify(&dial.candidate, *peer, Proved::Dial, Some(dial.purpose), now);
+        }
+        if self.connections.speaks(peer) == Some(false) {
+            let entered: Vec<_> = self.table.candidates_of(peer).cloned().collect();
+            for candidate in entered {
+                self.turn_away(&candidate, Failure::Stranger(*peer), now);
+            }
+        }
+    }
+
+    pub(super) fn admits(&self, peer: &PeerId, candidate: &Candidate) -> bool {
+        self.config.admission.admits(peer, candidate.address())
+    }
+
+    pub(super) fn standing(&self, peer: &PeerId, candidate: &Candidate) -> Standing {
+        if !self.admits(peer, candidate) {
+            return Standing::Refused;
+        }
+        match self.connections.speaks(peer) {
+            _ if self.config.required_protocol.is_none() => Standing::Member,
+            Some(true) => Standing::Member,
+            Some(false) => Standing::Stranger,
+            // It said so when it was entered.
+            None if self.table.count_of(peer) > 0 => Standing::Member,
+            None => Standing::Unknown,
+        }
+    }
+
+    /// Has a peer say what it speaks: connects, unless it is connected, and waits.
+    pub(super) fn await_protocols(
+        &mut self,
+        candidate: &Candidate,
+        peer: PeerId,
+        purpose: Option<Purpose>,
+        now: Instant,
+    ) {
+        // What others met is looked at ourselves, with what room there is.
+        let Some(purpose) = purpose else { return self.hint(candidate, now) };
+        if self.connections.is_connected(&peer) {
+            let deadline = now + self.config.probe_timeout;
+            return self.dials.wait_for(Dial {
+                candidate: candidate.clone(),
+                expect: Expect::Peer(peer),
+                purpose,
+                started: now,
+                deadline,
+                is_spared: false,
+                waits_for: Some(peer),
+            });
+        }
+        match self.dials.room(Purpose::Check, now) {
+            Room::Free => self.start_dial(candidate, Expect::Peer(peer), purpose, now),
+            Room::Full | Room::Until(_) => self.postpone(candidate, now),
+        }
+    }
+
+    /// Ends the waiting for what a peer speaks: it is no longer connected.
+    pub(super) fn note_unidentified(&mut self, peer: &PeerId, now: Instant) {
+        for dial in self.dials.end_waiting_for(peer) {
+            self.turn_away(&dial.candidate, Failure::Unidentified(*peer), now);
+        }
+    }
+
+    /// Whoever answers at a candidate may not enter the table. Whoever was entered there is no longer
+    /// there either.
+    pub(super) fn turn_away(&mut self, candidate: &Candidate, failure: Failure, now: Instant) {
+        let entry = self.table.remove(candidate);
+        self.no_longer_itself(candidate);
+        self.punish(candidate, failure.clone(), now);
+        if self.selected.remove(candidate) {
+            self.hasten();
+        }
+        if entry.is_some() {
+            self.walker(candidate.family()).start_over();
+        }
+        let track = self.tracks.of(candidate);
+        let told = track.told_failure.replace(failure.clone()) == Some(failure.clone());
+        track.reported = true;
+        let old = entry.map(|e| e.peer);
+        if told && old.is_none() {
+            return;
+        }
+        let gone = old.is_some_and(|old| self.note_gone(&old));
+        let address = candidate.address().clone();
+        self.tell(match failure {
+            Failure::Refused(peer) => Event::Refused { address, peer, old, gone },
+            Failure::Stranger(peer) => Event::Stranger { address, peer, old, gone },
+            reason => Event::Unreachable { address, peer: old, gone, reason },
+        });
+    }
+
+    /// Whoever answers there, or does not, it is not us.
+    pub(super) fn no_longer_itself(&mut self, candidate: &Candidate) {
+        if self.tracks.of(candidate).itself.take().is_some() {
+            self.note_own_changed();
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! Who may join: the allow list, the application's judgement, and the protocol that members speak.
+
+mod support;
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use libp2p::{Multiaddr, PeerId, StreamProtocol};
+use libp2p_dns_discovery::{Config, Event, Failure, Identify, Status, discovery::Expect};
+use support::{Host, World, at, ip, lowest, secs};
+
+const PROTOCOL: StreamProtocol = StreamProtocol::new("/members/1");
+
+/// Who was told to be refused: where, who, and whose entry ended.
+fn refusals(world: &World) -> Vec<(Multiaddr, PeerId, Option<PeerId>)> {
+    let refused = |(_, event): &(_, Event)| match event {
+        Event::Refused { address, peer, old, .. } => Some((address.clone(), *peer, *old)),
+        _ => None,
+    };
+    world.events.iter().filter_map(refused).collect()
+}
+
+fn strangers(world: &World) -> Vec<(Multiaddr, PeerId, Option<PeerId>)> {
+    let stranger = |(_, event): &(_, Event)| match event {
+        Event::Stranger { address, peer, old, .. } => Some((address.clone(), *peer, *old)),
+        _ => None,
+    };
+    world.events.iter().filter_map(stranger).collect()
+}
+
+/// Whether nothing was made of a peer but that it was asked who it is.
+fn is_unknown(world: &World, peer: &PeerId) -> bool {
+    let verified = |e: &Event| matches!(e, Event::Verified { peer: p, .. } if p == peer);
+    let replaced = |e: &Event| matches!(e, Event::Replaced { new, .. } if new == peer);
+    world.core.peers().all(|entry| entry.peer != *peer)
+        && world.announced.iter().all(|(p, _)| p != peer)
+        && world.count(verified) + world.count(replaced) == 0
+}
+
+/// Three living hosts, of which the config is to admit the second and the third.
+fn world_of_three(config: impl FnOnce(&[PeerId]) -> Config) -> (World, Vec<PeerId>) {
+    let peers: Vec<_> = (0..3).map(|_| PeerId::random()).collect();
+    let mut world = World::new(config(&peers));
+    let ips = [1, 2, 3].map(ip);
+    world.name(&ips);
+    for (ip, peer) in ips.into_iter().zip(&peers) {
+        world.set(ip, Host::Lives(*peer));
+    }
+    world.source("/dns4/peers.example./tcp/4001");
+    (world, peers)
+}
+
+#[test]
+fn one_that_is_not_on_the_list_is_told_once_and_takes_no_place() {
+    let allow = |peers: &[PeerId]| lowest(2).with_allowed_peers(peers[1..].iter().copied());
+    let (mut world, peers) = world_of_three(allow);
+    world.until(secs(2), "the others", |w| w.selected() == peers[1..]);
+    world.run(secs(3600));
+    assert_eq!(refusals(&world), [(at(ip(1)), peers[0], None)]);
+    assert!(is_unknown(&world, &peers[0]));
+    assert!(!world.is_connected(&peers[0]));
+    let dials = world.dials_to(ip(1));
+    assert!((8..30).contains(&dials), "it is asked again with back-off: {dials}");
+}
+
+#[test]
+fn the_application_judges_by_peer_and_address() {
+    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = asked.clone();
+    let (mut world, peers) = world_of_three(|_| {
+        lowest(2).with_admission(move |peer, address| {
+            seen.lock().unwrap().push((*peer, address.clone()));
+            *address != at(ip(1))
+        })
+    });
+    world.until(secs(2), "the others", |w| w.selected() == peers[1..]);
+    assert_eq!(refusals(&world), [(at(ip(1)), peers[0], None)]);
+    assert!(asked.lock().unwrap().contains(&(peers[0], at(ip(1)))));
+}
+
+#[test]
+fn one_that_took_over_an_address_ends_the_entry_there() {
+    let allow = |peers: &[PeerId]| lowest(3).with_allowed_peers(peers.iter().copied());
+    let (mut world, peers) = world_of_three(allow);
+    world.until(secs(2), "all", |w| w.selected() == peers);
+    world.run(secs(30));
+    let intruder = world.live(ip(2));
+    world.until(secs(80), "found out", |w| !refusals(w).is_empty());
+    assert_eq!(refusals(&world), [(at(ip(2)), intruder, Some(peers[1]))]);
+    assert_eq!(world.core.addresses_of(&peers[1]).count(), 0);
+    assert_eq!(world.selected(), [peers[0], peers[2]]);
+    world.run(secs(1800));
+    assert!(is_unknown(&world, &intruder));
+    assert_eq!(refusals(&world).len(), 1);
+    // The old one comes back, and later the intruder does: that is news again.
+    world.set(ip(2), Host::Lives(peers[1]));
+    world.until(secs(301), "back", |w| w.selected() == peers);
+}
+
+#[test]
+fn the_list_can_be_changed_while_in_use() {
+    let (mut world, peers) = world_of_three(|_| lowest(3));
+    world.until(secs(2), "all", |w| peers.iter().all(|peer| w.is_connected(peer)));
+    let some: HashSet<_> = [peers[0], peers[2]].into();
+    world.core.set_allowed_peers(Some(some), world.now);
+    world.run(secs(0));
+    assert_eq!(refusals(&world), [(at(ip(2)), peers[1], Some(peers[1]))]);
+    assert_eq!(world.selected(), [peers[0], peers[2]]);
+    assert!(world.is_connected(&peers[1]), "its connection is not ours to close");
+    world.core.set_allowed_peers(None, world.now);
+    world.until(secs(5), "again", |w| w.selected() == peers);
+}
+
+#[test]
+fn a_judgement_that_changed_is_made_again_when_told() {
+    let open = Arc::new(AtomicBool::new(false));
+    let gate = open.clone();
+    let (mut world, peers) =
+        world_of_three(|_| lowest(3).with_admission(move |_, _| gate.load(Ordering::Relaxed)));
+    world.until(secs(5), "isolated", |w| w.core.status() == Status::Isolated);
+    let isolation = world.core.isolation().expect("isolated");
+    let refused = |(_, failure): &(_, Failure)| matches!(failure, Failure::Refused(_));
+    assert!(isolation.reasons.iter().all(refused), "{:?}", isolation.reasons);
+    open.store(true, Ordering::Relaxed);
+    world.core.readmit(world.now);
+    world.until(secs(1), "joined", |w| w.selected() == peers);
+}
+
+#[test]
+fn an_address_that_is_pinned_to_one_who_may_not_join_is_not_dialled() {
+    let other = PeerId::random();
+    let mut world = World::new(lowest(3).with_allowed_peers([other]));
+    let refused = world.live(ip(1));
+    world.source(&format!("/ip4/10.0.0.1/tcp/4001/p2p/{refused}"));
+    world.run(secs(3600));
+    assert_eq!(world.dials.len(), 0);
+    assert_eq!(refusals(&world), [(at(ip(1)), refused, None)]);
+    world.core.set_allowed_peers(Some([refused].into()), world.now);
+    world.until(secs(1), "admitted", |w| w.selected() == [refused]);
+}
+
+#[test]
+fn the_refused_do_not_keep_us_from_those_who_may_join() {
+    let honest = PeerId::random();
+    let mut world = World::new(lowest(3).with_allowed_peers([honest]));
+    let ips: Vec<_> = (1..=250).map(ip).collect();
+    world.name(&ips);
+    for ip in &ips[..249] {
+        world.live(*ip);
+    }
+    world.set(ips[249], Host::Lives(honest));
+    world.source("/dns4/peers.example./tcp/4001");
+    world.until(secs(60), "joined", |w| w.core.status() == Status::Joined);
+    assert_eq!(world.selected(), [honest]);
+}
+
+#[test]
+fn a_balancer_with_one_behind_it_who_may_not_join_is_shared() {
+    let admitted = PeerId::random();
+    let refused = PeerId::random();
+    let mut world = World::new(lowest(1).with_allowed_peers([admitted]));
+    world.name(&[ip(1)]);
+    world.set(ip(1), Host::Alternates(vec![refused, admitted]));
+    world.source("/dns4/peers.example./tcp/4001");
+    world.run(secs(3600));
+    assert_eq!(world.count(|e| matches!(e, Event::SharedAddress { .. })), 1);
+    assert!(refusals(&world).len() <= 3, "{:?}", refusals(&world));
+}
+
+fn members() -> Config {
+    lowest(3).with_required_protocol(PROTOCOL)
+}
+
+/// Three living hosts, of which the first is no member.
+fn world_with_stranger(config: Config) -> (World, Vec<PeerId>) {
+    let (mut world, peers) = world_of_three(|_| config);
+    world.speaks = peers.iter().map(|peer| (*peer, *peer != peers[0])).collect();
+    (world, peers)
+}
+
+#[test]
+fn a_stranger_is_told_once_not_kept_and_asked_again_with_back_off() {
+    for identify in [Identify::Probe, Identify::Dial] {
+        let (mut world, peers) = world_with_stranger(members().with_identify(identify));
+        world.until(secs(2), "the members", |w| w.selected() == peers[1..]);
+        world.run(secs(3600));
+        assert_eq!(strangers(&world), [(at(ip(1)), peers[0], None)]);
+        assert!(is_unknown(&world, &peers[0]));
+        let dials = world.dials_to(ip(1));
+        assert!((8..60).contains(&dials), "{dials}");
+    }
+}
+
+#[test]
+fn a_member_is_not_announced_before_it_has_said_so() {
+    let (mut world, peers) = world_with_stranger(members());
+    world.speaks.remove(&peers[2]);
+    world.until(secs(2), "one", |w| w.selected() == [peers[1]]);
+    world.run(secs(5));
+    assert!(is_unknown(&world, &peers[2]), "it is still silent");
+    // It is given up at its deadline, and told with the reason.
+    world.until(secs(20), "given up", |w| {
+        let silent = Failure::Unidentified(peers[2]);
+        w.count(|e| matches!(e, Event::Unreachable { reason, .. } if *reason == silent)) == 1
+    });
+    world.speaks.insert(peers[2], true);
+    world.until(secs(301), "in the end", |w| w.selected() == peers[1..]);
+}
+
+#[test]
+fn a_stranger_that_took_over_an_address_ends_the_entry_there() {
+    let (mut world, peers) = world_of_three(|_| members());
+    world.speaks = peers.iter().map(|peer| (*peer, true)).collect();
+    world.until(secs(2), "all", |w| w.selected() == peers);
+    world.run(secs(30));
+    let stranger = world.live(ip(2));
+    world.speaks.insert(stranger, false);
+    world.until(secs(80), "found out", |w| !strangers(w).is_empty());
+    assert_eq!(strangers(&world), [(at(ip(2)), stranger, Some(peers[1]))]);
+    assert_eq!(world.selected(), [peers[0], peers[2]]);
+    assert!(is_unknown(&world, &stranger));
+}
+
+#[test]
+fn a_member_that_took_over_an_address_replaces_the_entry_there() {
+    let (mut world, peers) = world_of_three(|_| members());
+    world.speaks = peers.iter().map(|peer| (*peer, true)).collect();
+    world.until(secs(2), "all", |w| w.selected() == peers);
+    world.run(secs(30));
+    let new = world.live(ip(2));
+    world.speaks.insert(new, true);
+    let replaced = |e: &Event| matches!(e, Event::Replaced { old, new: n, .. } if *old == peers[1] && *n == new);
+    world.until(secs(80), "replaced", |w| w.count(replaced) == 1);
+    assert_eq!(world.selected(), [peers[0], new, peers[2]]);
+}
+
+#[test]
+fn a_member_that_ceases_to_speak_leaves_the_table() {
+    let (mut world, peers) = world_of_three(|_| members());
+    world.speaks = peers.iter().map(|peer| (*peer, true)).collect();
+    world.idle = None;
+    world.until(secs(2), "all", |w| w.selected() == peers);
+    let (id, peer, _) = world.connections[0].clone();
+    world.core.handle_protocols(id, &peer, false, world.now);
+    world.run(secs(0));
+    assert_eq!(strangers(&world).len(), 1);
+    assert!(world.core.peers().all(|entry| entry.peer != peer));
+}
+
+#[test]
+fn one_that_closes_before_it_says_anything_is_not_waited_for() {
+    let (mut world, peers) = world_of_three(|_| members());
+    world.idle = Some(secs(1));
+    world.until(secs(3), "given up", |w| {
+        w.count(|e| matches!(e, Event::Unreachable { reason: Failure::Unidentified(_), .. })) == 3
+    });
+    assert!(peers.iter().all(|peer| is_unknown(&world, peer)));
+    world.speaks = peers.iter().map(|peer| (*peer, true)).collect();
+    world.until(secs(60), "all", |w| w.selected() == peers);
+}
+
+#[test]
+fn the_silent_do_not_keep_us_from_members() {
+    let mut world = World::new(members());
+    let ips: Vec<_> = (1..=200).map(ip).collect();
+    world.name(&ips);
+    for ip in &ips {
+        world.live(*ip);
+    }
+    let member = world.live(ips[199]);
+    world.speaks.insert(member, true);
+    world.idle = None;
+    world.source("/dns4/peers.example./tcp/4001");
+    world.until(secs(300), "joined", |w| w.core.status() == Status::Joined);
+    assert!(world.most_at_once <= 16);
+    let to_nobody = world.dials.iter().filter(|(_, _, expect)| *expect == Expect::Probe).count();
+    assert!(to_nobody <= 600, "{to_nobody}");
+}
+
+#[test]
+fn whoever_others_met_is_asked_before_it_is_entered() {
+    let (mut world, peers) = world_with_stranger(members());
+    world.until(secs(2), "the members", |w| w.selected() == peers[1..]);
+    let stranger = world.live(ip(3));
+    world.speaks.insert(stranger, false);
+    world.run(secs(11));
+    world.core.handle_observed(&at(ip(3)), stranger, world.now);
+    world.until(secs(5), "found out", |w| strangers(w).len() == 2);
+    assert!(is_unknown(&world, &stranger));
+    assert_eq!(world.selected(), [peers[1]]);
+}
