@@ -102,12 +102,22 @@ pub fn tcp_swarm_at<B: NetworkBehaviour>(
     address: Multiaddr,
     behaviour: impl FnOnce(&Keypair) -> B,
 ) -> Swarm<B> {
+    tcp_swarm_with_idle(address, Duration::from_secs(10), behaviour)
+}
+
+/// The same, with a time after which idle connections are closed.
+pub fn tcp_swarm_with_idle<B: NetworkBehaviour>(
+    address: Multiaddr,
+    idle: Duration,
+    behaviour: impl FnOnce(&Keypair) -> B,
+) -> Swarm<B> {
     let mut swarm = SwarmBuilder::with_new_identity()
         .with_tokio()
         .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
         .expect("a transport")
         .with_behaviour(|key| behaviour(key))
         .expect("a behaviour")
+        .with_swarm_config(|config| config.with_idle_connection_timeout(idle))
         .build();
     swarm.listen_on(address).expect("a free port");
     swarm
