@@ -24,6 +24,10 @@ pub use crate::{
     source::{Source, SourceError},
 };
 
+#[cfg(any(doc, doctest))]
+#[doc = include_str!("../THREATS.md")]
+pub mod threats {}
+
 mod admission;
 mod behaviour;
 mod candidate;

@@ -283,6 +283,32 @@ fn the_silent_do_not_keep_us_from_members() {
 }
 
 #[test]
+fn those_who_take_their_time_to_say_what_they_speak_are_waited_for() {
+    let mut world = World::new(members());
+    let ips: Vec<_> = (1..=60).map(ip).collect();
+    world.name(&ips);
+    let peers: Vec<_> = ips.iter().map(|ip| world.live(*ip)).collect();
+    world.speaks = peers.iter().map(|peer| (*peer, true)).collect();
+    world.speaks_after = secs(6);
+    world.source("/dns4/peers.example./tcp/4001");
+    world.until(secs(15), "joined", |w| w.core.peers().count() >= 3);
+    assert_eq!(world.count(|e| matches!(e, Event::Unreachable { .. })), 0);
+}
+
+#[test]
+fn a_selected_peer_whose_address_was_taken_over_is_a_reason_to_ask_dns() {
+    let (mut world, peers) = world_of_three(|_| lowest(3));
+    let records = [1, 2, 3].map(|n| support::address_record("peers.example.", ip(n), 300));
+    let key = ("peers.example.".to_owned(), libp2p_dns_discovery::hickory_proto::rr::RecordType::A);
+    world.zone.insert(key, Ok(records.into()));
+    world.until(secs(2), "all", |w| w.selected() == peers);
+    world.run(secs(30));
+    let asked = world.queries.len();
+    world.core.set_allowed_peers(Some(peers[1..].iter().copied().collect()), world.now);
+    world.until(secs(6), "asked", |w| w.queries.len() > asked);
+}
+
+#[test]
 fn whoever_others_met_is_asked_before_it_is_entered() {
     let (mut world, peers) = world_with_stranger(members());
     world.until(secs(2), "the members", |w| w.selected() == peers[1..]);

@@ -138,9 +138,6 @@ impl Discovery {
         if self.selected.remove(candidate) {
             self.hasten();
         }
-        if entry.is_some() {
-            self.walker(candidate.family()).start_over();
-        }
         let track = self.tracks.of(candidate);
         let told = track.told_failure.replace(failure.clone()) == Some(failure.clone());
         track.reported = true;

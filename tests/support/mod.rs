@@ -60,8 +60,9 @@ pub struct World {
     /// No look-up is ever answered.
     pub deaf: bool,
     pub hosts: HashMap<Multiaddr, Host>,
-    /// Who says whether it speaks the required protocol, a moment after it was connected.
+    /// Who says whether it speaks the required protocol, so long after it was connected.
     pub speaks: HashMap<PeerId, bool>,
+    pub speaks_after: Duration,
     pub events: Vec<(Instant, Event)>,
     pub dials: Vec<(Instant, Multiaddr, Expect)>,
     pub queries: Vec<(Instant, Query)>,
@@ -103,6 +104,7 @@ impl World {
             deaf: false,
             hosts: HashMap::new(),
             speaks: HashMap::new(),
+            speaks_after: Duration::from_millis(1),
             events: Vec::new(),
             dials: Vec::new(),
             queries: Vec::new(),
@@ -239,7 +241,7 @@ impl World {
 
     fn identify(&mut self, id: ConnectionId, peer: PeerId) {
         if let Some(speaks) = self.speaks.get(&peer) {
-            self.schedule(self.latency, Input::Protocols(id, peer, *speaks));
+            self.schedule(self.speaks_after, Input::Protocols(id, peer, *speaks));
         }
     }
 
