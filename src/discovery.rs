@@ -13,7 +13,7 @@ use web_time::Instant;
 
 use self::{
     connections::{Connection, Connections},
-    dials::Dials,
+    dials::{Dials, Purpose},
     order::Order,
     own::OwnAddresses,
     sources::{Lookups, SourceState},
@@ -95,6 +95,8 @@ pub struct Discovery {
     selected: BTreeSet<Candidate>,
     /// Peers without an entry that are connected, and had one.
     lingering: HashSet<PeerId>,
+    /// Those who proved who they are, and are to be connected to say what they speak.
+    acquaintances: BTreeMap<Candidate, (PeerId, Purpose)>,
     /// Candidates where a connected peer seems to live, to be looked at.
     hints: BTreeSet<Candidate>,
     disqualified: HashMap<PeerId, Instant>,
@@ -136,6 +138,7 @@ impl Discovery {
             walkers: Family::ALL.map(|family| (family, Walker::default())).into(),
             selected: BTreeSet::new(),
             lingering: HashSet::new(),
+            acquaintances: BTreeMap::new(),
             hints: BTreeSet::new(),
             disqualified: HashMap::new(),
             repair_at: None,

@@ -97,7 +97,7 @@ fn one_that_took_over_an_address_ends_the_entry_there() {
     world.run(secs(1800));
     assert!(is_unknown(&world, &intruder));
     assert_eq!(refusals(&world).len(), 1);
-    // The old one comes back, and later the intruder does: that is news again.
+    // The old one comes back.
     world.set(ip(2), Host::Lives(peers[1]));
     world.until(secs(301), "back", |w| w.selected() == peers);
 }
@@ -200,6 +200,7 @@ fn a_stranger_is_told_once_not_kept_and_asked_again_with_back_off() {
 fn a_member_is_not_announced_before_it_has_said_so() {
     let (mut world, peers) = world_with_stranger(members());
     world.speaks.remove(&peers[2]);
+    world.idle = None;
     world.until(secs(2), "one", |w| w.selected() == [peers[1]]);
     world.run(secs(5));
     assert!(is_unknown(&world, &peers[2]), "it is still silent");
@@ -208,7 +209,9 @@ fn a_member_is_not_announced_before_it_has_said_so() {
         let silent = Failure::Unidentified(peers[2]);
         w.count(|e| matches!(e, Event::Unreachable { reason, .. } if *reason == silent)) == 1
     });
-    world.speaks.insert(peers[2], true);
+    // Its software was renewed: `identify` says so on the connection that there is.
+    let (id, ..) = *world.connections.iter().find(|(_, peer, _)| *peer == peers[2]).expect("open");
+    world.core.handle_protocols(id, &peers[2], true, world.now);
     world.until(secs(301), "in the end", |w| w.selected() == peers[1..]);
 }
 
@@ -293,6 +296,7 @@ fn those_who_take_their_time_to_say_what_they_speak_are_waited_for() {
     world.source("/dns4/peers.example./tcp/4001");
     world.until(secs(15), "joined", |w| w.core.peers().count() >= 3);
     assert_eq!(world.count(|e| matches!(e, Event::Unreachable { .. })), 0);
+    assert_eq!(world.statuses(), [Status::Starting, Status::Joined]);
 }
 
 #[test]
@@ -306,6 +310,25 @@ fn a_selected_peer_whose_address_was_taken_over_is_a_reason_to_ask_dns() {
     let asked = world.queries.len();
     world.core.set_allowed_peers(Some(peers[1..].iter().copied().collect()), world.now);
     world.until(secs(6), "asked", |w| w.queries.len() > asked);
+}
+
+#[test]
+fn to_ask_what_they_speak_is_within_the_dials_of_a_minute() {
+    let per_minute = std::num::NonZeroUsize::new(12).expect("not zero");
+    let mut world = World::new(members().with_max_probes_per_minute(per_minute));
+    let ips: Vec<_> = (1..=60).map(ip).collect();
+    world.name(&ips);
+    for ip in &ips {
+        let stranger = world.live(*ip);
+        world.speaks.insert(stranger, false);
+    }
+    world.source("/dns4/peers.example./tcp/4001");
+    world.run(secs(900));
+    assert!(strangers(&world).len() > 40, "{}", strangers(&world).len());
+    for (i, (at, ..)) in world.dials.iter().enumerate() {
+        let within = world.dials[i..].iter().take_while(|(later, ..)| *later < *at + secs(60));
+        assert!(within.count() <= 12);
+    }
 }
 
 #[test]

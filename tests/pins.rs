@@ -72,6 +72,24 @@ fn an_impostor_is_told_once_never_entered_and_retried_with_back_off() {
 }
 
 #[test]
+fn an_impostor_that_comes_back_after_the_pinned_peer_did_is_news() {
+    let mut world = World::new(lowest(3));
+    let (pinned, impostor) = (PeerId::random(), world.live(ip(1)));
+    vouch(&mut world, &[entry(1, &pinned)]);
+    world.source(SOURCE);
+    let told = |w: &World| w.count(|e| matches!(e, Event::PinMismatch { .. }));
+    world.until(secs(5), "told", |w| told(w) == 1);
+    world.set(ip(1), Host::Lives(pinned));
+    world.until(secs(60), "back", |w| w.selected() == [pinned]);
+    world.set(ip(1), Host::Refuses);
+    world.until(secs(120), "gone", |w| w.core.peers().count() == 0);
+    world.set(ip(1), Host::Lives(impostor));
+    world.until(secs(301), "told again", |w| told(w) == 2);
+    world.run(secs(600));
+    assert_eq!(told(&world), 2);
+}
+
+#[test]
 fn a_source_that_requires_pins_reports_what_has_none_and_asks_nobody_there() {
     let mut world = World::new(lowest(3));
     let peers = [1, 2].map(|n| world.live(ip(n)));

@@ -94,7 +94,7 @@ impl Discovery {
         }
     }
 
-    /// Has a peer say what it speaks: connects, unless it is connected, and waits.
+    /// Has a peer say what it speaks.
     pub(super) fn await_protocols(
         &mut self,
         candidate: &Candidate,
@@ -105,21 +105,46 @@ impl Discovery {
         // What others met is looked at ourselves, with what room there is.
         let Some(purpose) = purpose else { return self.hint(candidate, now) };
         if self.connections.is_connected(&peer) {
-            let deadline = now + self.config.probe_timeout;
-            return self.dials.wait_for(Dial {
-                candidate: candidate.clone(),
-                expect: Expect::Peer(peer),
-                purpose,
-                started: now,
-                deadline,
-                is_spared: false,
-                waits_for: Some(peer),
-            });
+            return self.wait_for(candidate.clone(), peer, purpose, now);
         }
-        match self.dials.room(Purpose::Check, now) {
-            Room::Free => self.start_dial(candidate, Expect::Peer(peer), purpose, now),
-            Room::Full | Room::Until(_) => self.postpone(candidate, now),
+        self.acquaintances.insert(candidate.clone(), (peer, purpose));
+        self.dirty = true;
+    }
+
+    /// Connects to those who proved who they are and are to say what they speak. They go before new
+    /// probes, which would take the room of a small budget again and again, and nobody would be asked.
+    pub(super) fn connect_acquaintances(&mut self, now: Instant) {
+        while let Some((candidate, (peer, purpose))) = self.acquaintances.pop_first() {
+            if !self.order.contains(&candidate) || self.dials.of(&candidate).is_some() {
+                continue;
+            }
+            if self.connections.is_connected(&peer) {
+                self.wait_for(candidate, peer, purpose, now);
+                continue;
+            }
+            match self.dials.room(Purpose::Check, now) {
+                Room::Free => self.start_dial(&candidate, Expect::Peer(peer), purpose, now),
+                room => {
+                    self.acquaintances.insert(candidate, (peer, purpose));
+                    if let Room::Until(at) = room {
+                        self.wake_at(Some(at));
+                    }
+                    return;
+                }
+            }
         }
+    }
+
+    fn wait_for(&mut self, candidate: Candidate, peer: PeerId, purpose: Purpose, now: Instant) {
+        self.dials.wait_for(Dial {
+            candidate,
+            expect: Expect::Peer(peer),
+            purpose,
+            started: now,
+            deadline: now + self.config.probe_timeout,
+            is_spared: false,
+            waits_for: Some(peer),
+        });
     }
 
     /// Ends the waiting for what a peer speaks: it is no longer connected.

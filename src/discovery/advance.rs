@@ -36,6 +36,7 @@ impl Discovery {
         }
         // What keeps us joined goes before what might improve our place.
         self.check_entries(now);
+        self.connect_acquaintances(now);
         self.repair(now);
         // So does what was told of somebody who is connected: it is one probe, and no walk.
         self.follow_hints(now);
