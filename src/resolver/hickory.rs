@@ -4,16 +4,27 @@ use std::{error::Error, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Durat
 
 use futures::FutureExt;
 use hickory_proto::{op::Query as Question, rr::Name};
-use tokio::{runtime::Handle, time::Instant};
+use tokio::runtime::Handle;
 
-use crate::resolver::{Answer, LookupError, LookupFuture, Nothing, Query, Resolver};
+use crate::resolver::{Answer, LookupError, LookupFuture, Nothing, Proof, Query, Resolver};
 
+mod asking;
 mod config;
+#[cfg(feature = "dnssec")]
+mod dnssec;
 mod origin;
 mod reply;
 mod upstream;
+#[cfg(feature = "dnssec")]
+mod validator;
 
+#[cfg(feature = "dnssec")]
+#[cfg_attr(docsrs, doc(cfg(feature = "dnssec")))]
+pub use self::dnssec::TrustAnchors;
+#[cfg(feature = "dnssec")]
+use self::dnssec::Validation;
 use self::{
+    asking::Asking,
     config::{Config, Followed},
     origin::Origin,
     upstream::{Upstream, more_telling},
@@ -52,8 +63,9 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 /// - **The hosts file** comes before any server if the system's configuration is used, for A and
 ///   AAAA.
 ///
-/// It keeps no cache: the discovery schedules its refreshes by the TTLs it is given. It does not
-/// validate DNSSEC.
+/// - **DNSSEC** is validated if the feature `dnssec` is enabled and `with_dnssec` was called.
+///
+/// It keeps no cache: the discovery schedules its refreshes by the TTLs it is given.
 ///
 /// # Example
 ///
@@ -80,6 +92,8 @@ pub struct HickoryResolver {
     source: Arc<Source>,
     overrides: Overrides,
     upstream: Arc<Upstream>,
+    #[cfg(feature = "dnssec")]
+    validation: Validation,
 }
 
 #[derive(Debug)]
@@ -205,7 +219,13 @@ impl HickoryResolver {
 
     fn new(source: Source) -> Self {
         let overrides = Overrides::default();
-        Self { source: Arc::new(source), overrides, upstream: Arc::default() }
+        Self {
+            source: Arc::new(source),
+            overrides,
+            upstream: Arc::default(),
+            #[cfg(feature = "dnssec")]
+            validation: Validation::default(),
+        }
     }
 
     fn config(&self) -> Config {
@@ -236,20 +256,29 @@ impl HickoryResolver {
         if let Some(answer) = config.answer_of_hosts(&query) {
             return Ok(answer);
         }
-        let deadline = Instant::now() + config.budget();
+        let names = config.candidates(&query.name);
+        let mut asking = self.asking(config);
         let (mut nothing, mut failure) = (None, None);
-        for name in config.candidates(&query.name) {
-            let question = Question::query(name, query.record_type);
-            match self.upstream.ask(&config, &question, deadline).await {
-                Ok(answer) => return Ok(answer),
+        for name in names {
+            match asking.answer(Question::query(name, query.record_type)).await {
+                Ok(answer) => return Ok(weakened(answer, nothing, failure.is_some())),
                 Err(LookupError::Nothing(found)) => {
                     nothing = Some(nothing.map_or(found, |known: Nothing| known.and(found)))
                 }
+                // Whoever forged it would lead the search to a name of their choice.
+                Err(error @ LookupError::Bogus(_)) => return Err(error),
                 Err(error) => failure = Some(more_telling(failure, error)),
             }
         }
         let nothing = nothing.map(LookupError::Nothing);
         Err(failure.or(nothing).unwrap_or(LookupError::TimedOut))
+    }
+
+    fn asking(&self, config: Config) -> Asking {
+        let asking = Asking::new(config, Arc::clone(&self.upstream));
+        #[cfg(feature = "dnssec")]
+        let asking = asking.validating(&self.validation);
+        asking
     }
 }
 
@@ -258,6 +287,18 @@ impl Resolver for HickoryResolver {
         let resolver = self.clone();
         async move { resolver.search(query).await }.boxed()
     }
+}
+
+/// The answer under a later name of the search list is the right one only if there is nothing under
+/// the earlier ones: it is proved no better than that.
+fn weakened(mut answer: Answer, nothing: Option<Nothing>, failed: bool) -> Answer {
+    if let Some(nothing) = nothing {
+        answer.proof = Proof::weaker(answer.proof, nothing.proof);
+    }
+    if failed {
+        answer.proof = Proof::weaker(answer.proof, Some(Proof::Indeterminate));
+    }
+    answer
 }
 
 #[cfg(test)]
@@ -294,11 +335,14 @@ mod tests {
         let origin = Origin { resolv_conf, hosts: Some(hosts) };
         // Nothing can be sent to port 0.
         let resolver = HickoryResolver::following(origin).unwrap().with_port(0);
+        // It is nobody's to prove.
+        #[cfg(feature = "dnssec")]
+        let resolver = resolver.with_dnssec(TrustAnchors::default());
         let ask = |record_type| {
             resolver.lookup(Query::new(Name::from_ascii("here").unwrap(), record_type))
         };
         let answer = ask(RecordType::A).await.unwrap();
-        assert_eq!(answer.records.len(), 1);
+        assert_eq!((answer.records.len(), answer.proof), (1, None));
         assert!(matches!(ask(RecordType::SRV).await, Err(LookupError::Failed(_))));
     }
 

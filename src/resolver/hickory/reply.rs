@@ -7,11 +7,12 @@ use hickory_proto::{
     rr::{DNSClass, Name, RData, Record, RecordType},
 };
 
+use super::upstream::Ask;
 use crate::resolver::{Answer, LookupError};
 
 /// As many CNAME records as one reply may chain: resolvers in use stop at 8 to 16, and a loop must
 /// end.
-const MAX_CHAIN: usize = 16;
+pub(super) const MAX_CHAIN: usize = 16;
 
 /// The reply belongs to another question.
 #[derive(Debug, thiserror::Error)]
@@ -20,67 +21,69 @@ struct OtherQuestion {
     server: SocketAddr,
 }
 
-/// Reads the reply of `server` to `question`.
-///
-/// Only records on the CNAME chain that begins at the name asked for are taken, and glue only for
-/// targets that the answer names: what else a server sends is not its to say.
-pub(super) fn read(
-    server: SocketAddr,
-    question: &Question,
-    reply: Message,
-) -> Result<Answer, LookupError> {
-    if !is_reply_to(question, &reply) {
+/// Whether the reply of `server` answers what was asked, be it with "there is nothing".
+pub(super) fn check(server: SocketAddr, ask: &Ask, reply: Message) -> Result<Message, LookupError> {
+    if !is_reply_to(&ask.question, &reply) {
         return Err(LookupError::failed(OtherQuestion { server }));
     }
     match reply.metadata.response_code {
-        ResponseCode::NoError => read_records(server, question, reply),
-        ResponseCode::NXDomain => Err(LookupError::nx_domain(negative_ttl(&reply))),
+        ResponseCode::NXDomain => Ok(reply),
+        ResponseCode::NoError => match ignorance(ask, &reply) {
+            None => Ok(reply),
+            Some(reason) => Err(server_failed(server, reason)),
+        },
         ResponseCode::Refused => Err(LookupError::Refused),
         code => Err(server_failed(server, code)),
     }
 }
 
-fn read_records(
-    server: SocketAddr,
-    question: &Question,
-    mut reply: Message,
-) -> Result<Answer, LookupError> {
-    let record_type = question.query_type;
-    let (name, chain) = follow(question.name.clone(), record_type, &reply.answers);
-    let answers = std::mem::take(&mut reply.answers);
-    let is_final = |record: &Record| {
-        record.record_type() == record_type && is_in(record) && record.name == name
-    };
-    let mut records = chain;
-    let links = records.len();
-    records.extend(answers.into_iter().filter(is_final));
-    if records.len() == links {
-        return Err(read_no_records(server, links, &reply));
-    }
-    let additionals = glue(&records, std::mem::take(&mut reply.additionals));
-    let complete = !reply.metadata.truncation;
-    Ok(Answer::new(name, records).with_additionals(additionals).with_complete(complete))
-}
-
-/// Tells "there is no such record" from a reply that does not know.
+/// Why a reply without a record of the type asked for does not say that there is none.
 ///
 /// RFC 2308 section 2.2 tells them apart by the SOA record, but caches leave it out. What is left
 /// is a truncated reply, a referral to other servers, and a CNAME record that leads out of what an
 /// authoritative server serves: none of them says that there is nothing.
-fn read_no_records(server: SocketAddr, links: usize, reply: &Message) -> LookupError {
+///
+/// Where each link of a chain of aliases is proved, each is asked for, and the first one is enough.
+fn ignorance(ask: &Ask, reply: &Message) -> Option<&'static str> {
+    let Question { name, query_type, .. } = &ask.question;
+    let (name, chain) = follow(name.clone(), *query_type, &reply.answers);
     let has = |record_type| reply.authorities.iter().any(|r| r.record_type() == record_type);
     let recursive = reply.metadata.recursion_available;
-    if reply.metadata.truncation {
-        server_failed(server, "the reply was cut before its first record")
+    let is_found = reply.answers.iter().any(|record| is_of(&name, *query_type, record));
+    if is_found || (ask.signed && !chain.is_empty()) {
+        None
+    } else if reply.metadata.truncation {
+        Some("the reply was cut before its first record")
     } else if has(RecordType::SOA) || recursive {
-        LookupError::no_data(negative_ttl(reply))
+        None
     } else if has(RecordType::NS) {
-        server_failed(server, "the server only refers to others")
-    } else if links > 0 {
-        server_failed(server, "the alias leads out of what the server serves")
+        Some("the server only refers to others")
+    } else if !chain.is_empty() {
+        Some("the alias leads out of what the server serves")
     } else {
-        LookupError::no_data(None)
+        None
     }
+}
+
+/// Reads a reply that was [checked](check).
+///
+/// Only records on the CNAME chain that begins at the name asked for are taken, and glue only for
+/// targets that the answer names: what else a server sends is not its to say.
+pub(super) fn read(question: &Question, mut reply: Message) -> Result<Answer, LookupError> {
+    if reply.metadata.response_code == ResponseCode::NXDomain {
+        return Err(LookupError::nx_domain(negative_ttl(&reply)));
+    }
+    let record_type = question.query_type;
+    let (name, mut records) = follow(question.name.clone(), record_type, &reply.answers);
+    let links = records.len();
+    let answers = std::mem::take(&mut reply.answers);
+    records.extend(answers.into_iter().filter(|record| is_of(&name, record_type, record)));
+    if records.len() == links {
+        return Err(LookupError::no_data(negative_ttl(&reply)));
+    }
+    let additionals = glue(&records, std::mem::take(&mut reply.additionals));
+    let complete = !reply.metadata.truncation;
+    Ok(Answer::new(name, records).with_additionals(additionals).with_complete(complete))
 }
 
 /// The end of the CNAME chain that begins at `name`, and the records that lead there.
@@ -103,12 +106,17 @@ fn follow(mut name: Name, record_type: RecordType, answers: &[Record]) -> (Name,
     (name, chain)
 }
 
-fn glue(records: &[Record], additionals: Vec<Record>) -> Vec<Record> {
-    let targets = records.iter().filter_map(|record| match &record.data {
+/// The names that SRV records among these point to.
+pub(super) fn glue_targets(records: &[Record]) -> impl Iterator<Item = &Name> {
+    records.iter().filter_map(|record| match &record.data {
         RData::SRV(srv) => Some(&srv.target),
         _ => None,
-    });
-    let targets: HashSet<&Name> = targets.collect();
+    })
+}
+
+/// The addresses of the targets of SRV records.
+pub(super) fn glue(records: &[Record], additionals: Vec<Record>) -> Vec<Record> {
+    let targets: HashSet<_> = glue_targets(records).collect();
     let is_glue = |record: &Record| {
         record.record_type().is_ip_addr() && is_in(record) && targets.contains(&record.name)
     };
@@ -134,11 +142,15 @@ fn is_reply_to(question: &Question, reply: &Message) -> bool {
         && asked.query_class == question.query_class
 }
 
-fn is_in(record: &Record) -> bool {
+fn is_of(name: &Name, record_type: RecordType, record: &Record) -> bool {
+    record.record_type() == record_type && is_in(record) && record.name == *name
+}
+
+pub(super) fn is_in(record: &Record) -> bool {
     record.dns_class == DNSClass::IN
 }
 
-fn server_failed(server: SocketAddr, reason: impl std::fmt::Display) -> LookupError {
+pub(super) fn server_failed(server: SocketAddr, reason: impl std::fmt::Display) -> LookupError {
     LookupError::ServerFailed(format!("{server}: {reason}").into())
 }
 
@@ -186,8 +198,13 @@ mod tests {
         reply
     }
 
+    fn read_reply(question: &Question, reply: Message) -> Result<Answer, LookupError> {
+        let ask = Ask { question: question.clone(), signed: false };
+        check(([127, 0, 0, 1], 53).into(), &ask, reply).and_then(|reply| read(question, reply))
+    }
+
     fn read_a(reply: Message) -> Result<Answer, LookupError> {
-        read(([127, 0, 0, 1], 53).into(), &question(RecordType::A), reply)
+        read_reply(&question(RecordType::A), reply)
     }
 
     #[track_caller]
@@ -305,7 +322,7 @@ mod tests {
             a("evil.test.", 2),
             cname("a.test.", "evil.test."),
         ]);
-        let answer = read(([127, 0, 0, 1], 53).into(), &question, reply).unwrap();
+        let answer = read_reply(&question, reply).unwrap();
         assert_eq!(answer.additionals, [a("a.test.", 1)]);
     }
 }

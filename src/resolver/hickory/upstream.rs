@@ -19,13 +19,32 @@ use hickory_proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Message, Que
 use tokio::time::{Instant, timeout_at};
 
 use super::{config::Config, reply};
-use crate::resolver::{Answer, LookupError};
+use crate::resolver::LookupError;
 
 /// What passes every path without being fragmented (DNS flag day 2020).
 const UDP_PAYLOAD: u16 = 1232;
 /// How long a server that stepped in for an earlier one is asked first. Then the order of the
 /// configuration counts again: the servers may not know the same names.
 const PREFERENCE: Duration = Duration::from_secs(60);
+
+/// What servers are asked.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) question: Question,
+    /// Whether the reply shall bring its signatures (the bit `DO`, RFC 3225).
+    pub(super) signed: bool,
+}
+
+impl Ask {
+    fn options(&self) -> DnsRequestOptions {
+        let mut options = DnsRequestOptions::default();
+        options.use_edns = true;
+        options.edns_payload_len = UDP_PAYLOAD;
+        options.edns_set_dnssec_ok = self.signed;
+        options.recursion_desired = true;
+        options
+    }
+}
 
 /// The servers' recent behaviour.
 #[derive(Debug, Default)]
@@ -42,9 +61,9 @@ impl Upstream {
     pub(super) async fn ask(
         &self,
         config: &Config,
-        question: &Question,
+        question: &Ask,
         deadline: Instant,
-    ) -> Result<Answer, LookupError> {
+    ) -> Result<Message, LookupError> {
         let mut servers = self.order(&config.servers);
         let mut failure = None;
         for _ in 0..config.attempts.get() {
@@ -54,13 +73,13 @@ impl Upstream {
                     break;
                 };
                 let error = match exchange(server, question, until).await {
-                    Err(error) if !is_final(&error) => error,
-                    outcome => {
+                    Err(error) => error,
+                    Ok(reply) => {
                         self.remember(server, &config.servers);
-                        return outcome;
+                        return Ok(reply);
                     }
                 };
-                tracing::trace!(%server, name = %question.name, %error, "no answer");
+                tracing::trace!(%server, question = %question.question, %error, "no answer");
                 if !matches!(error, LookupError::ServerFailed(_) | LookupError::Refused) {
                     silent.push(server);
                 }
@@ -124,43 +143,28 @@ fn end_of_attempt(config: &Config, deadline: Instant) -> Option<Instant> {
     (now < deadline).then_some(until)
 }
 
-fn is_final(error: &LookupError) -> bool {
-    matches!(error, LookupError::Nothing(_))
-}
-
 /// Asks one server, over UDP first.
-async fn exchange(
-    server: SocketAddr,
-    question: &Question,
-    until: Instant,
-) -> Result<Answer, LookupError> {
-    let cut = match bounded(until, over_udp(server, question, until)).await {
+async fn exchange(server: SocketAddr, ask: &Ask, until: Instant) -> Result<Message, LookupError> {
+    let check = |message| reply::check(server, ask, message);
+    let cut = match bounded(until, over_udp(server, ask, until)).await {
         Ok(message) if message.metadata.truncation => Some(message),
-        Ok(message) => return reply::read(server, question, message),
+        Ok(message) => return check(message),
         // A reply longer than what was offered is cut by the socket and cannot be decoded.
         Err(NetError::Proto(_)) => None,
         Err(error) => return Err(failed(server, error)),
     };
-    let outcome = match bounded(until, over_tcp(server, question, until)).await {
-        Ok(message) => reply::read(server, question, message),
+    let whole = match bounded(until, over_tcp(server, ask, until)).await {
+        Ok(message) => check(message),
         Err(error) => Err(failed(server, error)),
     };
-    match (outcome, cut.map(|message| reply::read(server, question, message))) {
-        // A part of the members is better than none.
-        (Err(error), Some(Ok(part))) if !is_final(&error) => Ok(part),
-        // The response code stands in the header, which is never cut.
-        (Err(error), Some(Err(nothing))) if !is_final(&error) && is_final(&nothing) => Err(nothing),
-        (outcome, _) => outcome,
-    }
+    // A part of the members is better than none, and a response code is whole: it stands in the
+    // header, which is never cut.
+    whole.or_else(|error| cut.and_then(|message| check(message).ok()).ok_or(error))
 }
 
-async fn over_udp(
-    server: SocketAddr,
-    question: &Question,
-    until: Instant,
-) -> Result<Message, NetError> {
+async fn over_udp(server: SocketAddr, ask: &Ask, until: Instant) -> Result<Message, NetError> {
     let timeout = until.saturating_duration_since(Instant::now());
-    let mut options = options();
+    let mut options = ask.options();
     // A datagram that is lost must not cost the whole time-out (in Kubernetes, a race in the
     // kernel's connection tracking loses some): it is sent a second time.
     options.retry_interval = timeout / 3;
@@ -169,31 +173,19 @@ async fn over_udp(
         .with_max_retries(2)
         .with_os_port_selection(true)
         .build();
-    let request = DnsRequest::from_query(question.clone(), options);
+    let request = DnsRequest::from_query(ask.question.clone(), options);
     stream.send_message(request).first_answer().await.map(DnsResponse::into_message)
 }
 
-async fn over_tcp(
-    server: SocketAddr,
-    question: &Question,
-    until: Instant,
-) -> Result<Message, NetError> {
+async fn over_tcp(server: SocketAddr, ask: &Ask, until: Instant) -> Result<Message, NetError> {
     let timeout = until.saturating_duration_since(Instant::now());
     // The provider owns the task that drives the connection, and ends it when it is dropped.
     let provider = TokioRuntimeProvider::new();
     let exchange = TcpClientStream::exchange(server, None, timeout, None, provider.clone()).await?;
-    let request = DnsRequest::from_query(question.clone(), options());
+    let request = DnsRequest::from_query(ask.question.clone(), ask.options());
     let reply = exchange.send(request).first_answer().await;
     drop(provider);
     reply.map(DnsResponse::into_message)
-}
-
-fn options() -> DnsRequestOptions {
-    let mut options = DnsRequestOptions::default();
-    options.use_edns = true;
-    options.edns_payload_len = UDP_PAYLOAD;
-    options.recursion_desired = true;
-    options
 }
 
 async fn bounded<T>(

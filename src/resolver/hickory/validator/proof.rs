@@ -1,0 +1,85 @@
+//! How well a pruned reply is proved.
+
+use hickory_proto::{
+    dnssec::{
+        self,
+        rdata::{DNSSECRData, NSEC3},
+    },
+    op::{Message, ResponseCode},
+    rr::{RData, Record},
+};
+
+use super::{
+    prune::{is_expanded, signature},
+    wildcard::{is_closest, is_told_by_nsec},
+};
+use crate::resolver::Proof;
+
+/// How well a pruned reply is proved, with what hickory-net said of its NSEC and NSEC3 records; `None`
+/// if it is bogus.
+pub(super) fn of(message: &Message, denial: dnssec::Proof) -> Option<Proof> {
+    let mut records = message.answers.iter().filter(|r| signature(r).is_none()).peekable();
+    if records.peek().is_none() {
+        return Proof::weaker(Some(of_denial(message)), known(denial));
+    }
+    let is_nsec_wildcard = is_expanded(&message.answers) && is_told_by_nsec(message);
+    let denial = if is_nsec_wildcard { Some(Proof::Secure) } else { known(denial) };
+    let proof = records.map(|record| known(record.proof)).fold(denial, Proof::weaker);
+    if proof != Some(Proof::Secure) || !is_expanded(&message.answers) {
+        return proof;
+    }
+    // RFC 4035 section 5.3.4: a wildcard stands for a name only where there is nothing closer.
+    match is_nsec_wildcard {
+        true => is_closest(message).then_some(Proof::Secure),
+        false => denies(message).then(|| of_denial(message)),
+    }
+}
+
+/// Without the records that are proved less than the reply.
+pub(super) fn strip(mut message: Message, proof: Proof) -> Message {
+    if proof == Proof::Secure {
+        for section in [&mut message.answers, &mut message.authorities, &mut message.additionals] {
+            section.retain(|record| record.proof.is_secure());
+        }
+    }
+    message
+}
+
+/// hickory-net takes a denial without a secure proof only where it has found the zone insecure.
+fn of_denial(message: &Message) -> Proof {
+    let nx_domain = message.metadata.response_code == ResponseCode::NXDomain;
+    // RFC 5155 section 9.2: below such a record there may be unsigned names.
+    let opts_out = secure(message).filter_map(nsec3).any(NSEC3::opt_out);
+    let is_about_others = nx_domain || !message.answers.is_empty();
+    match denies(message) && !(is_about_others && opts_out) {
+        true => Proof::Secure,
+        false => Proof::Insecure,
+    }
+}
+
+fn denies(message: &Message) -> bool {
+    let is_denial = |record: &Record| {
+        matches!(record.data, RData::DNSSEC(DNSSECRData::NSEC(_) | DNSSECRData::NSEC3(_)))
+    };
+    secure(message).any(is_denial)
+}
+
+fn secure(message: &Message) -> impl Iterator<Item = &Record> {
+    message.authorities.iter().filter(|record| record.proof.is_secure())
+}
+
+fn nsec3(record: &Record) -> Option<&NSEC3> {
+    match &record.data {
+        RData::DNSSEC(DNSSECRData::NSEC3(nsec3)) => Some(nsec3),
+        _ => None,
+    }
+}
+
+fn known(proof: dnssec::Proof) -> Option<Proof> {
+    match proof {
+        dnssec::Proof::Secure => Some(Proof::Secure),
+        dnssec::Proof::Insecure => Some(Proof::Insecure),
+        dnssec::Proof::Indeterminate => Some(Proof::Indeterminate),
+        dnssec::Proof::Bogus => None,
+    }
+}

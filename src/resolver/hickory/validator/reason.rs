@@ -1,0 +1,61 @@
+//! Why a reply is bogus, in words: hickory-net says only that it is.
+
+use hickory_proto::{
+    dnssec::rdata::RRSIG,
+    op::{Message, Query as Question, ResponseCode},
+    rr::{Name, Record, SerialNumber},
+};
+
+use super::{anchored::is_valid_at, prune::signature};
+
+/// Who signed the pruned reply.
+pub(super) fn signer(message: &Message) -> Option<&Name> {
+    signatures(message).next().map(|signature| &signature.input().signer_name)
+}
+
+/// What is wrong with a pruned reply. `trusted` says whether there is a chain of trust to the keys
+/// of its signer.
+pub(super) fn of(
+    question: &Question,
+    message: &Message,
+    trusted: bool,
+    now: SerialNumber,
+) -> String {
+    let what = what(question, message);
+    let Some(first) = signatures(message).next() else {
+        return format!("{what} is not signed, and nothing proves that the zone is unsigned");
+    };
+    let signer = &first.input().signer_name;
+    if !signatures(message).any(|signature| is_valid_at(signature, now)) {
+        match now < first.input().sig_inception {
+            true => format!("the signature of {what} is not valid yet"),
+            false => format!("the signature of {what} has expired"),
+        }
+    } else if !trusted {
+        format!("no trust anchor vouches for the keys of {signer}, which signed {what}")
+    } else if message.answers.is_empty() {
+        format!("{what} is not what the signed records say")
+    } else {
+        format!("{what} is not what {signer} signed")
+    }
+}
+
+fn what(question: &Question, message: &Message) -> String {
+    let Question { name, query_type, .. } = question;
+    let is_record = |record: &&Record| signature(record).is_none();
+    match message.answers.iter().find(is_record) {
+        Some(record) => format!("{name} {}", record.record_type()),
+        None if message.metadata.response_code == ResponseCode::NXDomain => {
+            format!("the denial of {name}")
+        }
+        None => format!("the denial of {name} {query_type}"),
+    }
+}
+
+fn signatures(message: &Message) -> impl Iterator<Item = &RRSIG> {
+    let section = match message.answers.is_empty() {
+        true => &message.authorities,
+        false => &message.answers,
+    };
+    section.iter().filter_map(signature)
+}
