@@ -32,6 +32,32 @@ pub enum Identify {
 /// Durations are kept between a millisecond and a year; where one is the pace of something, a year
 /// turns it off.
 ///
+/// # Bounds
+///
+/// Whoever writes the records, and whoever connects, can make a node hold and do no more than this:
+///
+/// | What | Default | Setter | Past it |
+/// |---|---|---|---|
+/// | records read of an answer, and kept of a refresh | 16,384 | [`with_max_records_per_answer`](Self::with_max_records_per_answer) | the lowest are kept; [`Resolved`](crate::Event::Resolved) says so in `dropped` |
+/// | bytes of a `dnsaddr` text | 1,024 | [`with_max_text_length`](Self::with_max_text_length) | it is left out; `dropped` |
+/// | depth of `dnsaddr` entries and CNAME chains | 4 | [`with_max_recursion_depth`](Self::with_max_recursion_depth) | it is not followed; `dropped`, or a failure of the look-up |
+/// | look-ups of a refresh | 128 | [`with_max_lookups_per_refresh`](Self::with_max_lookups_per_refresh) | they are not made; `dropped` |
+/// | time of a refresh | 20 s | [`with_lookup_timeout`](Self::with_lookup_timeout) | what has come counts; `missing` |
+/// | refreshes of a source | one in 5 s, and in 10 ms a record | [`with_min_refresh`](Self::with_min_refresh) | it is asked later |
+/// | what could not be used, one by one | 16 a refresh | | `dropped_total` counts all |
+/// | candidates, and entries of the table | 16,384 | [`with_max_candidates`](Self::with_max_candidates) | fair shares are kept; [`Bounded`](crate::Event::Bounded) |
+/// | rejected addresses, one by one | 64 a refresh | [`with_max_rejections_told`](Self::with_max_rejections_told) | [`MoreRejected`](crate::Event::MoreRejected) counts them |
+/// | probes of a host | 4 a refresh | [`with_max_probes_per_host`](Self::with_max_probes_per_host) | they wait for the next refresh |
+/// | dials at once | 16 | [`with_max_concurrent_probes`](Self::with_max_concurrent_probes) | they wait |
+/// | dials in a minute | 600 | [`with_max_probes_per_minute`](Self::with_max_probes_per_minute) | they wait |
+/// | time of a dial | 10 s | [`with_probe_timeout`](Self::with_probe_timeout) | the address counts as silent |
+/// | entries for hints to add to | 256 | [`with_max_hinted`](Self::with_max_hinted) | the hint is ignored |
+/// | peers passed over | 16,384 | [`with_max_disqualified`](Self::with_max_disqualified) | the one nearest to its end is forgiven |
+/// | outputs that wait for the swarm | 1,024 | [`with_max_queued`](Self::with_max_queued) | what others' dials met is looked at later |
+/// | bytes of an error's text | 256 | | the text is cut |
+///
+/// Connections, and what is known of them, are the swarm's to bound (`libp2p-connection-limits`).
+///
 /// Nodes in one process whose configurations are clones of one another share what they know of
 /// addresses, as far as they know the same: a thousand of them take little more memory for the
 /// addresses of a cluster than one.
@@ -72,6 +98,14 @@ pub(crate) struct Limits {
     pub(crate) lookups_per_refresh: NonZeroUsize,
     /// Candidates held, over all sources.
     pub(crate) candidates: NonZeroUsize,
+    /// Rejected addresses of one refresh that are told one by one.
+    pub(crate) rejections_told: NonZeroUsize,
+    /// Entries that the table may have for hints to add to it.
+    pub(crate) hinted: usize,
+    /// Peers that are passed over at once.
+    pub(crate) disqualified: NonZeroUsize,
+    /// Outputs that wait for the swarm while what its other dials met is still believed at once.
+    pub(crate) queued: NonZeroUsize,
     /// Addresses of one IP address that are probed between two refreshes.
     pub(crate) probes_per_host: NonZeroUsize,
     /// Probes and verifications under way at once.
@@ -285,17 +319,101 @@ impl Config {
         self
     }
 
-    /// How many candidates are held. Default: 16,384, four times what a DNS answer over TCP can
-    /// carry. Of a larger answer, the lowest are kept.
+    /// How many records of the type asked for are read of one answer; and of one refresh, how many
+    /// addresses of a family that need no look-up, how many ways to reach a host, and twice as many
+    /// addresses of hosts. Default: 16,384, four times what a DNS answer over TCP can carry. The
+    /// lowest are kept, whatever the selection, so that all nodes keep the same; the result counts
+    /// as a part of what there is.
+    #[must_use]
+    pub fn with_max_records_per_answer(mut self, most: NonZeroUsize) -> Self {
+        self.limits.records_per_answer = most;
+        self
+    }
+
+    /// How many bytes a `dnsaddr` text may have, all character-strings of its record together.
+    /// Default: 1,024, several times what the longest useful address takes. A longer one is left
+    /// out, and not copied.
+    #[must_use]
+    pub fn with_max_text_length(mut self, bytes: NonZeroUsize) -> Self {
+        self.limits.text_length = bytes;
+        self
+    }
+
+    /// How many times `dnsaddr` entries may lead to further names, and how many CNAME records that
+    /// come one to an answer are followed. Default: 4; 0 follows none.
+    #[must_use]
+    pub fn with_max_recursion_depth(mut self, most: usize) -> Self {
+        self.limits.recursion_depth = most;
+        self
+    }
+
+    /// How many look-ups one refresh of one source may make. Default: 128, two for each of 64 hosts.
+    /// What is named past them is left out, and the result counts as a part of what there is.
+    #[must_use]
+    pub fn with_max_lookups_per_refresh(mut self, most: NonZeroUsize) -> Self {
+        self.limits.lookups_per_refresh = most;
+        self
+    }
+
+    /// How many candidates are held, over all sources. Default: 16,384, four times what a DNS answer
+    /// over TCP can carry. The table of verified peers holds no more.
+    ///
+    /// Past the bound, static sources are whole; the others have equal shares, of which a small one
+    /// leaves the rest to the large ones; and so have the families of each source. Of a share,
+    /// `Lowest` keeps the lowest, and `Fingers` those nearest its targets.
+    /// [`Event::Bounded`](crate::Event::Bounded) says that candidates were left out.
     #[must_use]
     pub fn with_max_candidates(mut self, most: NonZeroUsize) -> Self {
         self.limits.candidates = most;
         self
     }
 
-    /// How many addresses of one host (IP address) are probed between two refreshes. Default: 4, so
-    /// that records cannot turn the cluster against one host. Raise it where many nodes share an
-    /// address and differ by port.
+    /// How many addresses that the filter rejects are told one by one after a refresh. Default: 64,
+    /// enough to see what is wrong. The others are counted by
+    /// [`Event::MoreRejected`](crate::Event::MoreRejected).
+    #[must_use]
+    pub fn with_max_rejections_told(mut self, most: NonZeroUsize) -> Self {
+        self.limits.rejections_told = most;
+        self
+    }
+
+    /// How many entries the table of verified peers may have for hints to add to it: addresses where
+    /// connected peers seem to live. Default: 256, as many as Kademlia's table keeps of a large
+    /// cluster; but there, everybody connects to the lowest. 0 turns hints off, except that they
+    /// have entries verified early.
+    #[must_use]
+    pub fn with_max_hinted(mut self, most: usize) -> Self {
+        self.limits.hinted = most;
+        self
+    }
+
+    /// How many peers may be passed over at once by [`disqualify`](crate::Behaviour::disqualify).
+    /// Default: 16,384, as many as there are candidates. Past it, whoever would be forgiven first is
+    /// forgiven at once: a remote can make itself as many identities as it likes.
+    #[must_use]
+    pub fn with_max_disqualified(mut self, most: NonZeroUsize) -> Self {
+        self.limits.disqualified = most;
+        self
+    }
+
+    /// How many events and commands may wait for the swarm while identities that dials of *other*
+    /// behaviours meet are still believed at once. Default: 1,024. Past it, they are a reason to
+    /// look, and no more: a swarm that is too busy to take events learns the same by a dial of its
+    /// own later. Nothing that was decided is dropped: the rest of the queue is bounded by the dials
+    /// under way, the look-ups of a refresh and the entries of the table.
+    #[must_use]
+    pub fn with_max_queued(mut self, most: NonZeroUsize) -> Self {
+        self.limits.queued = most;
+        self
+    }
+
+    /// How many addresses of one host are probed between two refreshes, or in
+    /// [`with_min_refresh`](Self::with_min_refresh) if that is longer: several sources, and those
+    /// that fail, do not add up. Default: 4, so that records cannot turn the cluster against one
+    /// host. Raise it where many nodes share an address and differ by port, or share a relay.
+    ///
+    /// A host is an IP address, whatever the transports, ports and pins: also where it stands in an
+    /// IPv6 address to be translated (see [`Filter`]), and as that of a relay.
     #[must_use]
     pub fn with_max_probes_per_host(mut self, most: NonZeroUsize) -> Self {
         self.limits.probes_per_host = most;
@@ -337,6 +455,10 @@ impl Default for Limits {
             recursion_depth: 4,
             lookups_per_refresh: nz(128),
             candidates: nz(16_384),
+            rejections_told: nz(64),
+            hinted: 256,
+            disqualified: nz(16_384),
+            queued: nz(1_024),
             probes_per_host: nz(4),
             concurrent_probes: nz(16),
             probes_per_minute: nz(600),

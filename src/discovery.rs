@@ -38,6 +38,7 @@ use crate::{
 
 mod admission;
 mod advance;
+mod bound;
 mod checks;
 mod connections;
 mod dials;
@@ -114,6 +115,10 @@ pub struct Discovery {
     dirty: bool,
     /// Whether the members of a source changed since the order was last made.
     stale_order: bool,
+    /// How many candidates the sources name, all together, past the bound.
+    order_cut: usize,
+    /// Whether it was told that candidates are left out.
+    told_bounded: bool,
     wake: Option<Instant>,
 }
 
@@ -150,6 +155,8 @@ impl Discovery {
             outputs: VecDeque::new(),
             dirty: true,
             stale_order: false,
+            order_cut: 0,
+            told_bounded: false,
             wake: None,
             config,
         }
@@ -188,6 +195,8 @@ impl Discovery {
     /// Changes the selection. Connections to peers that are no longer selected are left alone.
     pub fn set_selection(&mut self, selection: Selection) {
         self.config.selection = selection;
+        // It decides who is held.
+        self.stale_order |= self.told_bounded;
         self.replan();
         self.dirty = true;
     }

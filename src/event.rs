@@ -66,6 +66,23 @@ pub enum Event {
         /// The rule that it breaks.
         rejection: Rejection,
     },
+    /// The filter does not let through more addresses than are
+    /// [told one by one](crate::Config::with_max_rejections_told) after a refresh.
+    MoreRejected {
+        /// The source that names them.
+        source: Source,
+        /// How many more there are that were not told before.
+        more: usize,
+    },
+    /// The sources name more candidates than are
+    /// [held](crate::Config::with_max_candidates), or no longer do. Told when that begins, and when it
+    /// ends.
+    Bounded {
+        /// How many are held.
+        held: usize,
+        /// How many are left out: 0 when it ends.
+        cut: usize,
+    },
     /// A peer proved possession of its key at an address where it was not known before.
     Verified {
         /// The peer that lives there.

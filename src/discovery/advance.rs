@@ -34,6 +34,7 @@ impl Discovery {
         if std::mem::take(&mut self.stale_order) {
             self.reorder();
         }
+        self.tell_bounded();
         // What keeps us joined goes before what might improve our place.
         self.check_entries(now);
         self.connect_acquaintances(now);
@@ -166,8 +167,9 @@ impl Discovery {
                 verified: entry.map(|e| e.last_verified),
             }
         };
-        let most = self.config.limits.candidates.get();
-        let turned = source.apply(passed, resolution.complete, most, standing, now);
+        let turned = source.apply(passed, resolution.complete, standing, now);
+        self.bound_members(id);
+        let Some(source) = self.sources.get_mut(&id) else { return };
         if turned {
             let (source, sampled) = (source.source.clone(), source.is_sampled());
             tracing::info!(%source, sampled, "answers are samples, or no longer");
@@ -237,11 +239,33 @@ impl Discovery {
                 }
             }
         }
-        for (candidate, rejection) in source.reject(rejected) {
+        self.reject(id, rejected);
+        passed
+    }
+
+    fn reject(&mut self, id: u64, rejected: BTreeMap<Candidate, Rejection>) {
+        let most = self.config.limits.candidates.get();
+        let Some(source) = self.sources.get_mut(&id) else { return };
+        let new = source.reject(rejected, most);
+        let source = source.source.clone();
+        let told = self.config.limits.rejections_told.get();
+        let more = new.len().saturating_sub(told);
+        for (candidate, rejection) in new.into_iter().take(told) {
             let address = candidate.address().clone();
             self.tell(Event::Rejected { address, rejection });
         }
-        passed
+        if more > 0 {
+            tracing::warn!(%source, more, "the filter rejects more addresses than are told");
+            self.tell(Event::MoreRejected { source, more });
+        }
+    }
+
+    /// Keeps the members of a source within the bound.
+    fn bound_members(&mut self, id: u64) {
+        let most = self.config.limits.candidates.get();
+        let Some(mut source) = self.sources.remove(&id) else { return };
+        source.bound(most, |family| self.rank(family));
+        self.sources.insert(id, source);
     }
 
     /// Merges the sources' candidates, and lets go of what no source names any more.
@@ -249,9 +273,11 @@ impl Discovery {
         let members = self.sources.values().flat_map(|source| &source.members);
         let preferences = members.filter_map(|m| Some((m.candidate.clone(), m.preferred.clone()?)));
         let preferred = preferences.collect();
-        let lists = self.sources.values().filter_map(|source| source.told.clone());
-        let lists: Vec<_> = lists.collect();
-        let order = Order::new(&lists, preferred, self.config.limits.candidates.get());
+        let told = |s: &SourceState| s.told.clone().map(|told| (told, s.source.is_static()));
+        let lists: Vec<_> = self.sources.values().filter_map(told).collect();
+        let held = self.hold(&lists);
+        self.order_cut = held.cut;
+        let order = Order::new(held.candidates, preferred);
         self.note_own_changed();
         for walker in self.walkers.values_mut() {
             walker.start_over();

@@ -42,23 +42,12 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Unites lists of candidates, each of them sorted, and keeps the lowest, `most` at the most. A
-    /// preference for one that is not among them, because the filter did not let it through, is none.
+    /// Of candidates that are sorted and without duplicates. A preference for one that is not among
+    /// them, because the filter did not let it through, is none.
     pub(super) fn new(
-        lists: &[Arc<[Candidate]>],
+        sorted: Arc<[Candidate]>,
         mut preferred: HashMap<Candidate, Candidate>,
-        most: usize,
     ) -> Self {
-        let sorted = match lists {
-            [only] if only.len() <= most => only.clone(),
-            _ => {
-                let mut all = lists.concat();
-                all.sort();
-                all.dedup();
-                all.truncate(most);
-                all.into()
-            }
-        };
         preferred.retain(|_, better| sorted.binary_search(better).is_ok());
         let alternatives = alternatives(&preferred);
         Self { sorted, preferred, alternatives }
@@ -123,13 +112,17 @@ impl Order {
     }
 }
 
+/// How far a chain of preferences is followed.
+const LONGEST_CHAIN: usize = 64;
+
 /// Groups candidates that lead to each other by preference.
 fn alternatives(preferred: &HashMap<Candidate, Candidate>) -> HashMap<Candidate, Arc<[Candidate]>> {
     let mut groups: HashMap<&Candidate, Vec<Candidate>> = HashMap::new();
     for candidate in preferred.keys() {
         let mut best = candidate;
-        // A chain is as long as a source has transports; two sources may contradict each other.
-        for _ in 0..preferred.len() {
+        // A chain is as long as a source has transports; but two sources may contradict each other,
+        // and then it is a circle.
+        for _ in 0..LONGEST_CHAIN {
             match preferred.get(best) {
                 Some(better) => best = better,
                 None => break,

@@ -107,6 +107,7 @@ impl Discovery {
             walker.start_over();
         }
         self.note_own_changed();
+        self.stale_order |= self.told_bounded;
         self.dirty = true;
     }
 
@@ -125,6 +126,8 @@ impl Discovery {
             self.find_itself(&candidate, now);
         }
         self.note_own_changed();
+        // Our own place may decide who is held.
+        self.stale_order |= self.told_bounded;
         self.dirty = true;
     }
 

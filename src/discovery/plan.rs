@@ -239,7 +239,7 @@ impl<'a> Ring<'a> {
 }
 
 /// A place between 0 and `len`, by the hash that a peer id is.
-fn place_of(peer: &PeerId, len: usize) -> usize {
+pub(super) fn place_of(peer: &PeerId, len: usize) -> usize {
     let bytes = peer.to_bytes();
     let word = bytes.iter().rev().take(8).fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
     usize::try_from(word % len as u64).unwrap_or(0)

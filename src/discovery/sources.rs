@@ -10,6 +10,7 @@ use std::{
 use web_time::Instant;
 
 use super::{
+    bound::{self, List},
     refresh::{Named, Refresh, Resolution},
     sampling::{Look, Sampling},
 };
@@ -38,9 +39,6 @@ const LOST_AFTER: u32 = 3;
 /// How often in a row a name must be said not to exist before we believe to be the first.
 pub(super) const NOTHINGS: u32 = 3;
 
-/// How many rejected addresses are remembered as told.
-const MAX_TOLD_REJECTED: usize = 16_384;
-
 /// One source and what is known of it.
 #[derive(Debug)]
 pub(super) struct SourceState {
@@ -50,6 +48,8 @@ pub(super) struct SourceState {
     /// What it named and the filter did not let through.
     pub(super) rejected: BTreeMap<Candidate, Rejection>,
     told_rejected: BTreeSet<Candidate>,
+    /// How many members the last answer brought past the bound.
+    pub(super) cut: usize,
     /// When the last answer was taken that claimed to be complete, and what these give away.
     last_complete: Option<Instant>,
     sampling: Sampling,
@@ -108,6 +108,7 @@ impl SourceState {
             members: Vec::new(),
             rejected: BTreeMap::new(),
             told_rejected: BTreeSet::new(),
+            cut: 0,
             last_complete: None,
             sampling: Sampling::default(),
             told: None,
@@ -210,13 +211,12 @@ impl SourceState {
 
     /// Merges an answer into the members. What complete answers omit twice in a row leaves, unless a
     /// live connection contradicts; what partial answers have not named for long leaves if it fails
-    /// as well, or if nobody is verified there for longer still. Past `most` members, the lowest are
-    /// kept. Says whether the source was recognised as sampled, or no longer.
+    /// as well, or if nobody is verified there for longer still. Says whether the source was
+    /// recognised as sampled, or no longer.
     pub(super) fn apply(
         &mut self,
         candidates: Vec<Named>,
         complete: bool,
-        most: usize,
         standing: impl Fn(&Candidate) -> Standing,
         now: Instant,
     ) -> bool {
@@ -242,8 +242,19 @@ impl SourceState {
             self.members.iter_mut().for_each(|member| member.omitted = member.omitted.min(1));
         }
         self.drop_departed(standing);
-        self.members.truncate(most);
         turned
+    }
+
+    /// Keeps so many members at the most, and notes how many were too many. Each family has its
+    /// [share](bound::hold).
+    pub(super) fn bound(&mut self, most: usize, rank: impl Fn(&[Candidate]) -> Vec<usize>) {
+        self.cut = self.members.len().saturating_sub(most);
+        if self.cut > 0 {
+            let candidates: Vec<_> = self.members.iter().map(|m| m.candidate.clone()).collect();
+            let list = List { candidates: &candidates, is_static: false };
+            let kept = bound::hold(&[list], most, rank).candidates;
+            self.members.retain(|member| kept.binary_search(&member.candidate).is_ok());
+        }
     }
 
     fn drop_departed(&mut self, standing: impl Fn(&Candidate) -> Standing) {
@@ -340,19 +351,24 @@ impl SourceState {
         }
     }
 
-    /// Notes what the filter did not let through; returns what was not told of it before.
+    /// Notes what the filter did not let through, of which so many are held; returns what was not told
+    /// of it before, which counts as told from now on.
     pub(super) fn reject(
         &mut self,
-        rejected: BTreeMap<Candidate, Rejection>,
+        mut rejected: BTreeMap<Candidate, Rejection>,
+        most: usize,
     ) -> Vec<(Candidate, Rejection)> {
-        self.rejected = rejected;
         // Forgotten only when it grows too large: a zone that alternates would be told for ever.
-        if self.told_rejected.len() > MAX_TOLD_REJECTED {
+        if self.told_rejected.len() > most {
             self.told_rejected.clear();
         }
-        let new = self.rejected.iter().filter(|(c, _)| !self.told_rejected.contains(*c));
+        let new = rejected.iter().filter(|(c, _)| !self.told_rejected.contains(*c));
         let new: Vec<_> = new.map(|(c, r)| (c.clone(), r.clone())).collect();
         self.told_rejected.extend(new.iter().map(|(c, _)| c.clone()));
+        while rejected.len() > most {
+            rejected.pop_last();
+        }
+        self.rejected = rejected;
         new
     }
 }
