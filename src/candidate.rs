@@ -125,11 +125,6 @@ impl Candidate {
         }
     }
 
-    /// What several addresses share that lead to one machine: the IP address, or else all of it.
-    pub(crate) fn host(&self) -> Multiaddr {
-        self.ip().map_or_else(|| self.0.address.clone(), Multiaddr::from)
-    }
-
     /// Whether both lead to the same place. A relayed address leads to the peer at its end, so that
     /// there the pin is a part of the address.
     pub(crate) fn is_same_place(&self, other: &Self) -> bool {

@@ -14,6 +14,7 @@ use web_time::Instant;
 use self::{
     connections::{Connection, Connections},
     dials::{Dials, Purpose},
+    host_probes::HostProbes,
     order::Order,
     own::OwnAddresses,
     sources::{Lookups, SourceState},
@@ -44,6 +45,7 @@ mod connections;
 mod dials;
 mod eligible;
 mod hints;
+mod host_probes;
 mod order;
 mod output;
 mod own;
@@ -93,6 +95,7 @@ pub struct Discovery {
     connections: Connections,
     dials: Dials,
     walkers: BTreeMap<Family, Walker>,
+    host_probes: HostProbes,
     selected: BTreeSet<Candidate>,
     /// Peers without an entry that are connected, and had one.
     lingering: HashSet<PeerId>,
@@ -141,6 +144,7 @@ impl Discovery {
             connections: Connections::default(),
             dials,
             walkers: Family::ALL.map(|family| (family, Walker::default())).into(),
+            host_probes: HostProbes::default(),
             selected: BTreeSet::new(),
             lingering: HashSet::new(),
             acquaintances: BTreeMap::new(),
@@ -214,6 +218,7 @@ impl Discovery {
         for walker in self.walkers.values_mut() {
             walker.renew(now);
         }
+        self.host_probes.renew(now);
         self.tracks.retry_all_by(now);
         self.dirty = true;
     }
@@ -222,6 +227,10 @@ impl Discovery {
     /// stay in the table. For peers that complete the handshake and are of no use.
     pub fn disqualify(&mut self, peer: PeerId, until: Instant) {
         self.disqualified.insert(peer, until);
+        if self.disqualified.len() > self.config.limits.disqualified.get() {
+            let first = self.disqualified.iter().map(|(peer, until)| (*until, *peer)).min();
+            first.map(|(_, peer)| self.disqualified.remove(&peer));
+        }
         self.replan();
         self.dirty = true;
     }
@@ -244,7 +253,7 @@ impl Discovery {
     pub fn handle_dial_failure(&mut self, id: DialId, failure: DialFailure, now: Instant) {
         if let Some(dial) = self.dials.end(id) {
             self.dirty = true;
-            self.judge_failure(&dial, failure, now);
+            self.judge_failure(&dial, failure.bounded(), now);
         }
     }
 
@@ -268,7 +277,7 @@ impl Discovery {
                     self.dirty = true;
                     self.judge_connected(&dial, peer, now);
                 }
-                None => self.observe(&remote, peer, now),
+                None => self.note_observed(&remote, peer, now),
             },
             Direction::Accepted => self.hint_host(&remote, peer, now),
         }
@@ -297,7 +306,17 @@ impl Discovery {
     pub fn handle_observed(&mut self, address: &Multiaddr, obtained: PeerId, now: Instant) {
         let address = Candidate::new(address);
         self.dirty |= self.concerns(&obtained, &address);
-        self.observe(&address, obtained, now);
+        self.note_observed(&address, obtained, now);
+    }
+
+    /// What a dial of somebody else's met is believed; but while more waits to be told than a swarm
+    /// that keeps up leaves, it is only a reason to look.
+    fn note_observed(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
+        if self.outputs.len() < self.config.limits.queued.get() {
+            self.observe(address, peer, now);
+        } else {
+            self.hint_address(address, peer, now);
+        }
     }
 
     /// Takes note that a peer is said to live at an address, by itself or by somebody else. If it is

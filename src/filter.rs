@@ -12,6 +12,7 @@ mod kind;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::ip::embedded_v4;
 pub use self::kind::TransportKind;
 
 /// Which addresses may be dialled.

@@ -58,10 +58,13 @@ pub(crate) enum Why {
 }
 
 impl Dropped {
+    /// How many characters are told of a record.
+    const LONGEST: usize = 128;
+
     pub(crate) fn new(what: &str, why: Why) -> Self {
-        const LONGEST: usize = 128;
         // A record may carry control characters, which do not belong in anyone's terminal.
-        Self { what: what.chars().take(LONGEST).flat_map(char::escape_default).collect(), why }
+        let what = what.chars().take(Self::LONGEST);
+        Self { what: what.flat_map(char::escape_default).collect(), why }
     }
 }
 
@@ -121,7 +124,7 @@ fn says_where(record: &Record) -> bool {
         // "The service is decidedly not available at this domain" (RFC 2782).
         RData::SRV(srv) => !srv.target.is_root(),
         // Zones keep all sorts of things in TXT records.
-        RData::TXT(txt) => text_of(txt).starts_with(DNSADDR),
+        RData::TXT(txt) => bytes_of(txt).take(DNSADDR.len()).eq(DNSADDR.iter().copied()),
         _ => true,
     }
 }
@@ -242,30 +245,48 @@ impl Glue {
     }
 }
 
-/// The texts of TXT records, sorted, without duplicates. A record's character-strings are one text:
-/// one of them holds 255 bytes at most.
-pub(crate) fn texts<'a>(records: impl IntoIterator<Item = &'a Record>) -> BTreeSet<Vec<u8>> {
+/// The text of a TXT record: its character-strings together, one of which holds 255 bytes at most.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Text {
+    /// All of it; of one that is too long, no more than is told.
+    bytes: Vec<u8>,
+    is_too_long: bool,
+}
+
+/// The texts of TXT records, sorted, without duplicates. Those of more than `longest` bytes are not
+/// copied.
+pub(crate) fn texts<'a>(
+    records: impl IntoIterator<Item = &'a Record>,
+    longest: usize,
+) -> BTreeSet<Text> {
     records
         .into_iter()
         .filter_map(|record| match &record.data {
-            RData::TXT(txt) => Some(text_of(txt)),
+            RData::TXT(txt) => Some(text_of(txt, longest)),
             _ => None,
         })
         .collect()
 }
 
-fn text_of(txt: &TXT) -> Vec<u8> {
-    txt.txt_data.concat()
+fn text_of(txt: &TXT, longest: usize) -> Text {
+    let is_too_long = txt.txt_data.iter().map(|part| part.len()).sum::<usize>() > longest;
+    // A character has four bytes at the most.
+    let most = if is_too_long { 4 * Dropped::LONGEST } else { longest };
+    Text { bytes: bytes_of(txt).take(most).collect(), is_too_long }
 }
 
-/// Reads the text of a TXT record at `_dnsaddr.NAME` ([addressing in libp2p]); `None` if it is
-/// about something else.
+fn bytes_of(txt: &TXT) -> impl Iterator<Item = u8> {
+    txt.txt_data.iter().flatten().copied()
+}
+
+/// Reads the text of a TXT record at `_dnsaddr.NAME` ([addressing in libp2p]), which may have
+/// `longest` bytes; `None` if it is about something else.
 ///
 /// [addressing in libp2p]: https://github.com/libp2p/specs/tree/master/addressing#multiaddr-basics
-pub(crate) fn dnsaddr(text: &[u8], longest: usize) -> Option<Result<Kind, Dropped>> {
-    let entry = text.strip_prefix(DNSADDR)?;
-    let dropped = |why| Dropped::new(&String::from_utf8_lossy(text), why);
-    if text.len() > longest {
+pub(crate) fn dnsaddr(text: &Text, longest: usize) -> Option<Result<Kind, Dropped>> {
+    let entry = text.bytes.strip_prefix(DNSADDR)?;
+    let dropped = |why| Dropped::new(&String::from_utf8_lossy(&text.bytes), why);
+    if text.is_too_long {
         return Some(Err(dropped(Why::TooLong(longest))));
     }
     Some(read_entry(entry).map_err(|reason| dropped(Why::Malformed(reason))))

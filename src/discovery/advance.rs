@@ -150,6 +150,7 @@ impl Discovery {
         for walker in self.walkers.values_mut() {
             walker.renew(now);
         }
+        self.renew_hosts(now);
     }
 
     fn apply_resolution(&mut self, id: u64, resolution: Resolution, now: Instant) {

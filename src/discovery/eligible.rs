@@ -63,11 +63,4 @@ impl Discovery {
         !matches!(self.config.selection, Selection::All)
             && self.table.candidates_of(pinned).any(|c| c.family() == candidate.family())
     }
-
-    /// Whether a host may be probed once more before the next renewal.
-    pub(super) fn host_has_room(&self, candidate: &Candidate) -> bool {
-        let most = self.config.limits.probes_per_host.get();
-        let walker = &self.walkers[&candidate.family()];
-        walker.probes_of(&candidate.host()) < most
-    }
 }

@@ -9,30 +9,25 @@ use super::{
 };
 use crate::candidate::Candidate;
 
-/// How many entries the table may have for hints to add to it. Peers that connected to us are worth
-/// knowing, for Kademlia above all, whose table holds no more; but in a large cluster everybody
-/// connects to the lowest.
-const HINTED: usize = 256;
-
 impl Discovery {
     /// Somebody connected from an address. Its host is that of a candidate, perhaps: then there is
     /// reason to look there now, but not to believe anything yet.
     pub(super) fn hint_host(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
-        let at_host = match address.ip() {
-            Some(ip) => self.order.at_host(ip).to_vec(),
-            None => return,
-        };
-        if at_host.iter().any(|c| self.table.get(c).is_some_and(|e| e.peer == peer)) {
+        let Some(ip) = address.ip() else { return };
+        if self.table.candidates_of(&peer).any(|c| c.ip() == Some(ip)) {
             return;
         }
-        for candidate in at_host.iter().take(self.config.limits.probes_per_host.get()) {
-            self.hint(candidate, now);
+        let most = self.config.limits.probes_per_host.get();
+        let at_host: Vec<_> = self.order.at_host(ip).iter().take(most).cloned().collect();
+        for candidate in at_host {
+            self.hint(&candidate, now);
         }
     }
 
     /// A connected peer is said to live at an address.
     pub(super) fn hint_address(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
-        let claimed: Vec<_> = self.order.at_address(address).cloned().collect();
+        let claimed = self.order.at_address(address).take(self.config.limits.probes_per_host.get());
+        let claimed: Vec<_> = claimed.cloned().collect();
         for candidate in claimed {
             if self.table.get(&candidate).is_none_or(|e| e.peer != peer) {
                 self.hint(&candidate, now);
@@ -51,7 +46,9 @@ impl Discovery {
             Some(_) => {}
             None => {
                 self.tracks.retry_by(candidate, now);
-                if self.table.len() + self.hints.len() < HINTED {
+                // Peers that connected to us are worth knowing, for Kademlia above all; but in a large
+                // cluster everybody connects to the lowest.
+                if self.table.len() + self.hints.len() < self.config.limits.hinted {
                     self.hints.insert(candidate.clone());
                 }
             }

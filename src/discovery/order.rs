@@ -1,6 +1,6 @@
 //! All candidates of all sources in order, and what is known of each.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, ops::Range, sync::Arc, time::Duration};
 
 use libp2p_identity::PeerId;
 
@@ -81,11 +81,9 @@ impl Order {
         self.sorted.binary_search(candidate).is_ok()
     }
 
-    /// The candidates of one family: the order sorts by family first.
+    /// The candidates of one family.
     pub(super) fn family(&self, family: Family) -> &[Candidate] {
-        let start = self.sorted.partition_point(|c| c.family() < family);
-        let end = self.sorted.partition_point(|c| c.family() <= family);
-        &self.sorted[start..end]
+        &self.sorted[range_of(&self.sorted, family)]
     }
 
     /// The candidates that lead to the same place, whatever their pins.
@@ -110,6 +108,12 @@ impl Order {
     pub(super) fn preferred_to(&self, candidate: &Candidate) -> Option<&Candidate> {
         self.preferred.get(candidate)
     }
+}
+
+/// Where those of one family are: the order sorts by family first.
+fn range_of(sorted: &[Candidate], family: Family) -> Range<usize> {
+    let start = sorted.partition_point(|c| c.family() < family);
+    start..sorted.partition_point(|c| c.family() <= family)
 }
 
 /// How far a chain of preferences is followed.
@@ -139,6 +143,16 @@ fn alternatives(preferred: &HashMap<Candidate, Candidate>) -> HashMap<Candidate,
 }
 
 impl Discovery {
+    /// What each source names of a family, those left out that name nothing of it.
+    pub(super) fn lists_of(&self, family: Family) -> Vec<(Arc<[Candidate]>, Range<usize>)> {
+        let part = |told: Arc<[Candidate]>| {
+            let range = range_of(&told, family);
+            (told, range)
+        };
+        let told = self.sources.values().filter_map(|source| source.told.clone());
+        told.map(part).filter(|(_, range)| !range.is_empty()).collect()
+    }
+
     pub(super) fn state_of(&self, candidate: &Candidate) -> CandidateState {
         let track = self.tracks.get(candidate);
         if self.is_own(candidate) {

@@ -71,6 +71,28 @@ pub enum DialFailure {
     Failed(Failure),
 }
 
+impl DialFailure {
+    /// The longest text of an error that is kept, in bytes: a remote may have a say in it.
+    const LONGEST: usize = 256;
+
+    pub(super) fn bounded(self) -> Self {
+        match self {
+            Self::Denied(text) => Self::Denied(short(text)),
+            Self::Failed(Failure::NoRoute(text)) => Self::Failed(Failure::NoRoute(short(text))),
+            Self::Failed(Failure::Transport(text)) => Self::Failed(Failure::Transport(short(text))),
+            other => other,
+        }
+    }
+}
+
+fn short(text: Arc<str>) -> Arc<str> {
+    let fits = |at: &usize| *at + '…'.len_utf8() <= DialFailure::LONGEST;
+    match text.char_indices().map(|(at, _)| at).take_while(fits).last() {
+        Some(end) if text.len() > DialFailure::LONGEST => format!("{}…", &text[..end]).into(),
+        _ => text,
+    }
+}
+
 /// Who opened a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

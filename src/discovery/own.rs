@@ -1,12 +1,12 @@
 //! The addresses by which this node is known to be reached.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, iter};
 
-use libp2p_core::Multiaddr;
+use libp2p_core::{Multiaddr, multiaddr::Protocol};
 use web_time::Instant;
 
 use super::Discovery;
-use crate::candidate::Candidate;
+use crate::{candidate::Candidate, filter::embedded_v4};
 
 /// The addresses that are ours, each by whoever says so. An address ceases to be ours when nobody
 /// says so any more.
@@ -32,7 +32,12 @@ impl OwnAddresses {
         own
     }
 
+    /// Also where one of them is spelled as an IPv6 address to be translated to it.
     pub(super) fn contains(&self, candidate: &Candidate) -> bool {
+        self.has(candidate) || plain(candidate).is_some_and(|plain| self.has(&plain))
+    }
+
+    fn has(&self, candidate: &Candidate) -> bool {
         let same = |owned: &Owned| candidate.is_same_place(&owned.candidate);
         self.0.get(candidate.address()).is_some_and(|of_address| of_address.iter().any(same))
     }
@@ -75,6 +80,14 @@ impl OwnAddresses {
             }
         }
     }
+}
+
+/// The IPv4 address to which a gateway may translate an IPv6 one, with what follows it.
+fn plain(candidate: &Candidate) -> Option<Candidate> {
+    let ip = embedded_v4(candidate.ip()?)?;
+    let parts = candidate.address().iter().skip_while(|part| !matches!(part, Protocol::Ip6(_)));
+    let address: Multiaddr = iter::once(Protocol::Ip4(ip)).chain(parts.skip(1)).collect();
+    Some(Candidate::new(&address))
 }
 
 impl Discovery {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    net::IpAddr,
     num::NonZeroU16,
     time::Duration,
 };
@@ -109,7 +110,7 @@ impl Refresh {
             waiting: VecDeque::new(),
             under_way: BTreeMap::new(),
             visited: HashSet::new(),
-            hosts: Hosts::default(),
+            hosts: Hosts::new(limits.records_per_answer),
             tally: Tally::default(),
         };
         match source.kind() {
@@ -164,8 +165,7 @@ impl Refresh {
         if !self.is_done() {
             self.tally.fail(LookupError::TimedOut);
         }
-        let candidates =
-            self.hosts.candidates(&mut self.tally, self.limits.records_per_answer, pool);
+        let candidates = self.hosts.candidates(&mut self.tally, pool);
         self.tally.resolution(candidates)
     }
 
@@ -181,7 +181,7 @@ impl Refresh {
             Task::Addresses(host) => {
                 let addresses = record::addresses(section.records);
                 let addresses = self.bounded(addresses, &step.query);
-                self.hosts.add_ips(host, addresses);
+                self.add_ips(host, addresses, &step.query);
             }
             Task::Targets(srv) => {
                 let targets = record::targets(section.records);
@@ -233,9 +233,9 @@ impl Refresh {
         let tails = srv.tails.iter().filter_map(|tail| tail.at(port)).map(Some);
         let suffixes = self.suffixes(tails, &host, srv.pin);
         if !suffixes.is_empty() {
-            self.hosts.add_whole(host.clone(), suffixes);
             // Before the look-ups of targets, since these may use up what the limit allows.
             self.look_up(&host, Families::Both);
+            self.hosts.add_whole(host, suffixes);
         }
     }
 
@@ -248,28 +248,24 @@ impl Refresh {
         srv: &Srv,
     ) {
         let mut glue = Glue::of(answer);
-        let mut looked_up = BTreeSet::new();
         for (target, port) in self.bounded(targets, query) {
             let tails = srv.tails.iter().map(|tail| tail.at(port));
             let suffixes = self.suffixes(tails, &target, srv.pin);
             if suffixes.is_empty() {
                 continue;
             }
-            self.hosts.add_use(target.clone(), Families::Both, suffixes);
             // One family in the glue is enough: a server adds all that it has, or none.
             if let Some((ips, ttl)) = glue.take(&target) {
                 self.tally.note_ttl(Some(ttl));
                 let (v4, v6) = ips.into_iter().partition(|ip| ip.is_ipv4());
                 for ips in [v4, v6] {
                     let ips = self.bounded(ips, query);
-                    self.hosts.add_ips(target.clone(), ips);
+                    self.add_ips(target.clone(), ips, query);
                 }
-            } else if !self.hosts.is_known(&target) {
-                looked_up.insert(target);
+            } else if !self.hosts.is_known(&target) && !self.look_up(&target, Families::Both) {
+                continue;
             }
-        }
-        for target in looked_up {
-            self.look_up(&target, Families::Both);
+            self.add_use(target, Families::Both, suffixes);
         }
     }
 
@@ -281,8 +277,9 @@ impl Refresh {
         peer: Option<PeerId>,
         depth: usize,
     ) {
-        for text in self.bounded(record::texts(records), query) {
-            let kind = match record::dnsaddr(&text, self.limits.text_length.get()) {
+        let longest = self.limits.text_length.get();
+        for text in self.bounded(record::texts(records, longest), query) {
+            let kind = match record::dnsaddr(&text, longest) {
                 Some(Ok(kind)) => kind,
                 Some(Err(dropped)) => {
                     self.tally.drop(dropped);
@@ -294,7 +291,11 @@ impl Refresh {
                 continue;
             }
             match kind {
-                Kind::Static(candidate) => self.hosts.add_address(candidate),
+                Kind::Static(candidate) => {
+                    if !self.hosts.add_address(candidate) {
+                        self.cut(&query.to_string(), self.too_many_records());
+                    }
+                }
                 Kind::Host(host) => self.host(&host),
                 Kind::Dnsaddr(dnsaddr) => self.dnsaddr(&dnsaddr, depth + 1),
                 // Not a form that an entry can have.
@@ -304,32 +305,56 @@ impl Refresh {
     }
 
     fn dnsaddr(&mut self, dnsaddr: &Dnsaddr, depth: usize) {
-        if !self.visited.insert(dnsaddr.clone()) {
+        if self.visited.contains(dnsaddr) {
             return;
         }
         let query = Query::new(dnsaddr.owner.clone(), RecordType::TXT);
         if depth > self.limits.recursion_depth {
             return self.cut(&query.to_string(), Why::TooDeep(self.limits.recursion_depth));
         }
-        self.ask(query, Task::Entries(dnsaddr.peer, depth));
+        // What cannot be asked is not remembered either: an entry may lead to thousands.
+        if self.ask(query, Task::Entries(dnsaddr.peer, depth)) {
+            self.visited.insert(dnsaddr.clone());
+        }
     }
 
     fn host(&mut self, host: &Host) {
         let Host { name, families, tails, pin } = host;
         let suffixes = self.suffixes(tails.iter().cloned().map(Some), name, *pin);
-        if !suffixes.is_empty() {
-            self.hosts.add_use(name.clone(), *families, suffixes);
-            self.look_up(name, *families);
+        if !suffixes.is_empty() && self.look_up(name, *families) {
+            self.add_use(name.clone(), *families, suffixes);
         }
     }
 
-    fn look_up(&mut self, name: &Name, families: Families) {
+    /// Looks up a host, unless that was done. Says whether anything may come of it.
+    fn look_up(&mut self, name: &Name, families: Families) -> bool {
+        let mut asked = false;
         for &record_type in families.record_types() {
-            if self.hosts.note_asked(name, record_type) {
-                let query = Query::new(name.clone(), record_type);
-                self.ask(query, Task::Addresses(name.clone()));
+            let query = Query::new(name.clone(), record_type);
+            if self.hosts.is_asked(name, record_type) {
+                asked = true;
+            } else if self.ask(query, Task::Addresses(name.clone())) {
+                self.hosts.note_asked(name, record_type);
+                asked = true;
             }
         }
+        asked
+    }
+
+    fn add_use(&mut self, name: Name, families: Families, suffixes: Vec<Multiaddr>) {
+        if !self.hosts.add_use(name.clone(), families, suffixes) {
+            self.cut(&name.to_ascii(), self.too_many_records());
+        }
+    }
+
+    fn add_ips(&mut self, name: Name, ips: BTreeSet<IpAddr>, query: &Query) {
+        if !self.hosts.add_ips(name, ips) {
+            self.cut(&query.to_string(), self.too_many_records());
+        }
+    }
+
+    fn too_many_records(&self) -> Why {
+        Why::TooManyRecords(self.limits.records_per_answer.get())
     }
 
     /// What follows the host's IP addresses, in order of preference. Drops what has no port and
@@ -356,17 +381,20 @@ impl Refresh {
         suffixes
     }
 
-    fn ask(&mut self, query: Query, task: Task) {
-        self.plan(Step { query, task, aliases: Vec::new() });
+    fn ask(&mut self, query: Query, task: Task) -> bool {
+        self.plan(Step { query, task, aliases: Vec::new() })
     }
 
-    fn plan(&mut self, step: Step) {
+    /// Plans a look-up; says whether there may be one more.
+    fn plan(&mut self, step: Step) -> bool {
         let most = self.limits.lookups_per_refresh.get();
         if self.steps as usize >= most {
-            return self.cut(&step.query.to_string(), Why::TooManyLookups(most));
+            self.cut(&step.query.to_string(), Why::TooManyLookups(most));
+            return false;
         }
         self.waiting.push_back((self.steps, step));
         self.steps += 1;
+        true
     }
 
     /// Keeps the lowest items, so that all nodes keep the same.
@@ -374,7 +402,7 @@ impl Refresh {
         let most = self.limits.records_per_answer.get();
         if items.len() > most {
             items = items.into_iter().take(most).collect();
-            self.cut(&query.to_string(), Why::TooManyRecords(most));
+            self.cut(&query.to_string(), self.too_many_records());
         }
         items
     }

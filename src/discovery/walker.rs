@@ -1,13 +1,7 @@
 //! The walk over a family: which candidates take a place, and which to try next.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    ops::Range,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
 
-use libp2p_core::Multiaddr;
 use web_time::Instant;
 
 use super::{
@@ -29,6 +23,8 @@ const DESERTED_RETRY: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// One in how many of those that have kept it for so long is waited for until its deadline.
 const SPARED: usize = 4;
+/// How many candidates one step turns away that are pinned to peers that may not join.
+const TURNED_AWAY: usize = 64;
 /// How many candidates after a random one are looked at for one to try.
 const RANDOM_REACH: usize = 16;
 
@@ -54,10 +50,6 @@ pub(super) struct Walker {
     no_route: bool,
     /// It had none when last tried: one probe at a time finds out whether that has changed.
     doubtful: bool,
-    /// Probes started at each host since the last renewal.
-    per_host: HashMap<Multiaddr, usize>,
-    /// Whether one of them may not be probed again before.
-    host_full: bool,
     renewed: Option<Instant>,
 }
 
@@ -69,11 +61,6 @@ impl Walker {
 
     pub(super) fn note_route(&mut self) {
         self.doubtful = false;
-    }
-
-    /// How many probes were started at a host since the last renewal.
-    pub(super) fn probes_of(&self, host: &Multiaddr) -> usize {
-        self.per_host.get(host).copied().unwrap_or(0)
     }
 
     pub(super) fn has_route(&self) -> bool {
@@ -90,11 +77,9 @@ impl Walker {
         self.plan = None;
     }
 
-    /// A refresh has ended, or time has passed: routes and hosts may be tried again.
+    /// A refresh has ended, or time has passed: routes may be tried again.
     pub(super) fn renew(&mut self, now: Instant) {
         self.no_route = false;
-        self.per_host.clear();
-        self.host_full = false;
         self.renewed = Some(now);
     }
 
@@ -107,6 +92,7 @@ impl Walker {
 impl Discovery {
     /// Walks over all families: notes who is selected, starts and aborts probes.
     pub(super) fn walk_families(&mut self, now: Instant) {
+        self.renew_hosts_in_time(now);
         let mut selected = BTreeSet::new();
         // The room for probes is theirs together: whoever has started none for longest goes first.
         let mut families = Family::ALL;
@@ -125,9 +111,8 @@ impl Discovery {
             self.start_probes(family, &plan, now);
             selected.extend(plan.selected.iter().cloned());
             let walker = self.walker(family);
-            let renewal = walker.no_route || walker.host_full;
-            let at = walker.renew_at(period, now);
-            self.wake_at(renewal.then_some(at));
+            let at = walker.no_route.then(|| walker.renew_at(period, now));
+            self.wake_at(at);
         }
         self.reselect(selected, now);
     }
@@ -160,11 +145,18 @@ impl Discovery {
         if !plan.is_free {
             self.walker(family).started = 0;
         }
+        let mut turned_away = 0;
         while self.has_slot(family, plan, now) {
             let Some(candidate) = self.next_to_try(family, plan, now) else { break };
             match self.start_probe(&candidate, Purpose::Place, now) {
                 Room::Free => {
                     let latest = self.dials.of(&candidate).map(|(id, _)| id);
+                    turned_away += usize::from(latest.is_none());
+                    if turned_away >= TURNED_AWAY {
+                        // The next step goes on, once what there is to tell was taken.
+                        self.dirty = true;
+                        return;
+                    }
                     let walker = self.walker(family);
                     walker.started += 1;
                     walker.latest = latest.or(walker.latest);
@@ -309,10 +301,38 @@ impl Discovery {
         if !self.walker(family).has_route() || len == 0 {
             return None;
         }
+        if self.sources.len() > 1 {
+            let lists = self.lists_of(family);
+            if lists.len() > 1 {
+                return self.random_of_lists(&lists, now);
+            }
+        }
         let start = self.rng.usize(..len);
         let order = self.order.family(family);
-        let around = order[start..].iter().chain(&order[..start]).take(RANDOM_REACH);
-        around.filter(|c| self.is_untried(c)).find(|c| self.may_try(c, now)).cloned()
+        around(order, start).filter(|c| self.is_untried(c)).find(|c| self.may_try(c, now)).cloned()
+    }
+
+    /// A source first and then one of its candidates, so that a source with few is met within seconds
+    /// beside one with thousands of silent ones; or met again, if it was late.
+    fn random_of_lists(
+        &mut self,
+        lists: &[(Arc<[Candidate]>, Range<usize>)],
+        now: Instant,
+    ) -> Option<Candidate> {
+        let first = self.rng.usize(..lists.len());
+        for (told, range) in lists[first..].iter().chain(&lists[..first]) {
+            let list = &told[range.clone()];
+            let start = self.rng.usize(..list.len());
+            let open = |c: &&Candidate| {
+                let waits = self.tracks.get(c).and_then(|t| t.failed.as_ref());
+                let due = waits.is_none_or(|failed| failed.retry_at <= now);
+                due && !self.is_own(c) && self.order.contains(c) && self.may_try(c, now)
+            };
+            if let Some(found) = around(list, start).find(open) {
+                return Some(found.clone());
+            }
+        }
+        None
     }
 
     /// Starts a dial that tells who lives at a candidate nobody is verified at.
@@ -327,12 +347,8 @@ impl Discovery {
             return Room::Free;
         }
         let room = self.dials.room(purpose, now);
-        let most = self.config.limits.probes_per_host.get();
         if room == Room::Free {
-            let walker = self.walker(candidate.family());
-            let started = walker.per_host.entry(candidate.host()).or_default();
-            *started += 1;
-            walker.host_full |= *started >= most;
+            self.note_probe(candidate);
             let expect = self.expectation(candidate);
             self.start_dial(candidate, expect, purpose, now);
         }
@@ -415,4 +431,9 @@ impl Discovery {
     pub(super) fn walker(&mut self, family: Family) -> &mut Walker {
         self.walkers.entry(family).or_default()
     }
+}
+
+/// The candidates from a place on, in a circle, as far as it is worth to look.
+fn around(list: &[Candidate], start: usize) -> impl Iterator<Item = &Candidate> {
+    list[start..].iter().chain(&list[..start]).take(RANDOM_REACH)
 }

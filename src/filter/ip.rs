@@ -28,7 +28,7 @@ pub(super) fn scope(ip: IpAddr) -> Scope {
 }
 
 /// The IPv4 address to which a gateway on the way may translate an IPv6 address.
-pub(super) fn embedded_v4(ip: IpAddr) -> Option<Ipv4Addr> {
+pub(crate) fn embedded_v4(ip: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(ip) = ip else { return None };
     let [.., high, low] = ip.segments();
     match ip.segments() {

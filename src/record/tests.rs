@@ -124,14 +124,33 @@ fn character_strings_are_joined() {
         |parts: Vec<&[u8]>| Record::from_rdata(name("t."), 5, RData::TXT(TXT::from_bytes(parts)));
     let records =
         [txt(vec![b"dnsaddr=/ip4/10.0", b".0.7/tcp/1"]), txt(vec![b"b"]), txt(vec![b"b"])];
-    let texts = texts(&records);
+    let texts = texts(&records, 1024);
     assert_eq!(texts.len(), 2);
-    assert!(texts.contains(b"dnsaddr=/ip4/10.0.0.7/tcp/1".as_slice()));
+    assert!(texts.contains(&text(b"dnsaddr=/ip4/10.0.0.7/tcp/1", 1024)));
+}
+
+/// Fails if a text is copied before its length is looked at.
+#[test]
+fn a_text_that_is_too_long_is_not_copied() {
+    let long = vec![b'x'; 60_000];
+    assert_eq!(text(&long, 60_000).bytes.len(), 60_000);
+    let cut = text(&long, 59_999);
+    assert!(cut.is_too_long);
+    assert!(cut.bytes.capacity() <= 1024, "{}", cut.bytes.capacity());
+}
+
+/// As a record carries it.
+fn text(bytes: &[u8], longest: usize) -> Text {
+    text_of(&TXT::from_bytes(bytes.chunks(255).collect()), longest)
+}
+
+fn read_text(bytes: &[u8], longest: usize) -> Option<Result<Kind, Dropped>> {
+    dnsaddr(&text(bytes, longest), longest)
 }
 
 #[test]
 fn dnsaddr_entries() {
-    let read = |text: &str| match dnsaddr(text.as_bytes(), 1024) {
+    let read = |text: &str| match read_text(text.as_bytes(), 1024) {
         None => "unrelated".to_owned(),
         Some(Ok(kind)) => kind.to_string(),
         Some(Err(dropped)) => format!("{}: {}", dropped.what, dropped.why),
@@ -172,20 +191,20 @@ fn dnsaddr_entries() {
 #[test]
 fn what_is_dropped_is_bounded_and_printable() {
     let long = [b"dnsaddr=".as_slice(), &[b'\x1b'; 2000]].concat();
-    let Some(Err(dropped)) = dnsaddr(&long, 1024) else { panic!() };
+    let Some(Err(dropped)) = read_text(&long, 1024) else { panic!() };
     assert_eq!(dropped.why, Why::TooLong(1024));
     assert!(dropped.what.starts_with("dnsaddr=\\u{1b}"));
     assert!(dropped.what.len() < 1000);
     let exact = format!("dnsaddr=/dns4/{}/tcp/1", "a".repeat(3));
-    assert!(matches!(dnsaddr(exact.as_bytes(), exact.len()), Some(Ok(_))));
-    assert!(matches!(dnsaddr(exact.as_bytes(), exact.len() - 1), Some(Err(_))));
+    assert!(matches!(read_text(exact.as_bytes(), exact.len()), Some(Ok(_))));
+    assert!(matches!(read_text(exact.as_bytes(), exact.len() - 1), Some(Err(_))));
 }
 
 proptest! {
     #[test]
     fn any_text_is_read_without_a_panic(text: Vec<u8>) {
         let text = [b"dnsaddr=".as_slice(), &text].concat();
-        if let Some(Err(dropped)) = dnsaddr(&text, 1024) {
+        if let Some(Err(dropped)) = read_text(&text, 1024) {
             prop_assert!(dropped.what.is_ascii());
         }
     }
@@ -194,7 +213,7 @@ proptest! {
     fn any_path_is_read_without_a_panic(
         text in "(/(dns|dnsaddr|ip4|p2p|tcp|tls|ws|sni|unix|certhash|a[.]b|1|10[.]0[.]0[.]7|\\PC){0,2}){0,7}"
     ) {
-        if let Some(Ok(kind)) = dnsaddr(format!("dnsaddr={text}").as_bytes(), 1024) {
+        if let Some(Ok(kind)) = read_text(format!("dnsaddr={text}").as_bytes(), 1024) {
             prop_assert!(!kind.to_string().is_empty());
         }
     }

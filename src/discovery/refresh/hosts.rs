@@ -19,11 +19,18 @@ use crate::{
 
 /// Every host is looked up once, however many records name it, and its addresses are combined with
 /// what those records say only in the end.
-#[derive(Debug, Default)]
+///
+/// What it holds is bounded for all answers of a refresh together, since each of them may lead to
+/// many others.
+#[derive(Debug)]
 pub(super) struct Hosts {
+    /// How many records one answer may carry.
+    records: NonZeroUsize,
     by_name: BTreeMap<Name, Host>,
+    uses: usize,
+    ips: usize,
     /// Addresses that needed no look-up.
-    direct: BTreeSet<Candidate>,
+    direct: BTreeMap<Family, BTreeSet<Candidate>>,
 }
 
 #[derive(Debug, Default)]
@@ -45,14 +52,39 @@ struct Use {
 }
 
 impl Hosts {
-    pub(super) fn add_address(&mut self, candidate: Candidate) {
-        self.direct.insert(candidate);
+    pub(super) fn new(records: NonZeroUsize) -> Self {
+        Self { records, by_name: BTreeMap::new(), uses: 0, ips: 0, direct: BTreeMap::new() }
     }
 
-    pub(super) fn add_use(&mut self, name: Name, families: Families, suffixes: Vec<Multiaddr>) {
+    /// Adds an address that needs no look-up. Of each family the lowest are kept, as many as an answer
+    /// may carry; says whether all are.
+    pub(super) fn add_address(&mut self, candidate: Candidate) -> bool {
+        let direct = self.direct.entry(candidate.family()).or_default();
+        direct.insert(candidate);
+        let fits = direct.len() <= self.records.get();
+        if !fits {
+            direct.pop_last();
+        }
+        fits
+    }
+
+    /// Adds a way to reach a host, unless there are as many as an answer may carry; says whether it is
+    /// known.
+    pub(super) fn add_use(
+        &mut self,
+        name: Name,
+        families: Families,
+        suffixes: Vec<Multiaddr>,
+    ) -> bool {
         let types = families.record_types();
         let [v4, v6] = [RecordType::A, RecordType::AAAA].map(|family| types.contains(&family));
-        self.by_name.entry(name).or_default().uses.insert(Use { v4, v6, suffixes });
+        let host = self.by_name.entry(name).or_default();
+        let new = Use { v4, v6, suffixes };
+        if self.uses >= self.records.get() {
+            return host.uses.contains(&new);
+        }
+        self.uses += usize::from(host.uses.insert(new));
+        true
     }
 
     /// Adds the host that has the addresses of all targets of a source's SRV records.
@@ -61,8 +93,20 @@ impl Hosts {
         self.add_use(name, Families::Both, suffixes);
     }
 
-    pub(super) fn add_ips(&mut self, name: Name, mut ips: BTreeSet<IpAddr>) {
-        self.by_name.entry(name).or_default().ips.append(&mut ips);
+    /// Adds addresses of a host, the lowest first, until there are twice as many as an answer may
+    /// carry: once for each family. Says whether all are known.
+    pub(super) fn add_ips(&mut self, name: Name, ips: BTreeSet<IpAddr>) -> bool {
+        let host = self.by_name.entry(name).or_default();
+        let most = self.records.get().saturating_mul(2);
+        let mut all = true;
+        for ip in ips {
+            if self.ips < most {
+                self.ips += usize::from(host.ips.insert(ip));
+            } else {
+                all &= host.ips.contains(&ip);
+            }
+        }
+        all
     }
 
     /// Whether addresses of the host are known.
@@ -70,32 +114,26 @@ impl Hosts {
         self.by_name.get(name).is_some_and(|host| !host.ips.is_empty())
     }
 
-    /// Notes a look-up; `false` if it was noted before.
-    pub(super) fn note_asked(&mut self, name: &Name, record_type: RecordType) -> bool {
-        let asked = &mut self.by_name.entry(name.clone()).or_default().asked;
-        let new = !asked.contains(&record_type);
-        if new {
-            asked.push(record_type);
-        }
-        new
+    pub(super) fn is_asked(&self, name: &Name, record_type: RecordType) -> bool {
+        self.by_name.get(name).is_some_and(|host| host.asked.contains(&record_type))
+    }
+
+    pub(super) fn note_asked(&mut self, name: &Name, record_type: RecordType) {
+        self.by_name.entry(name.clone()).or_default().asked.push(record_type);
     }
 
     /// All candidates, sorted, without duplicates: of each family as many as an answer may carry
     /// records, for each transport. A few records could name one host with many ports and another
     /// with many addresses, and the product is not bounded by the size of any answer.
-    pub(super) fn candidates(
-        self,
-        tally: &mut Tally,
-        records: NonZeroUsize,
-        pool: &Pool,
-    ) -> Vec<Named> {
+    pub(super) fn candidates(self, tally: &mut Tally, pool: &Pool) -> Vec<Named> {
         let uses = self.by_name.values().flat_map(|host| &host.uses);
         let transports = uses.map(|of| of.suffixes.len()).max().unwrap_or(1);
-        let most = records.get().saturating_mul(transports);
+        let most = self.records.get().saturating_mul(transports);
         let mut cut = false;
         let mut all: Vec<_> = self
             .direct
-            .iter()
+            .values()
+            .flatten()
             .map(|candidate| Named { candidate: candidate.clone(), preferred: None })
             .collect();
         let mut pool = pool.open();
