@@ -420,7 +420,9 @@ impl Config {
         self
     }
 
-    /// How many dials of the discovery may be under way at once. Default: 16.
+    /// How many dials of the discovery may be under way at once. Default: 16. A dial to a pinned
+    /// address cannot be aborted; of those that are silent, as many again may be left to the swarm's
+    /// own time-out while others have their turn.
     #[must_use]
     pub fn with_max_concurrent_probes(mut self, most: NonZeroUsize) -> Self {
         self.limits.concurrent_probes = most;
@@ -462,6 +464,71 @@ impl Default for Limits {
             probes_per_host: nz(4),
             concurrent_probes: nz(16),
             probes_per_minute: nz(600),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A limit's setter, its field and its documented default.
+    type Bound =
+        (&'static str, fn(Config, NonZeroUsize) -> Config, fn(&Limits) -> usize, &'static str);
+
+    const BOUNDS: [Bound; 12] = [
+        (
+            "records_per_answer",
+            Config::with_max_records_per_answer,
+            |l| l.records_per_answer.get(),
+            "16,384",
+        ),
+        ("text_length", Config::with_max_text_length, |l| l.text_length.get(), "1,024"),
+        ("recursion_depth", |c, n| c.with_max_recursion_depth(n.get()), |l| l.recursion_depth, "4"),
+        (
+            "lookups_per_refresh",
+            Config::with_max_lookups_per_refresh,
+            |l| l.lookups_per_refresh.get(),
+            "128",
+        ),
+        ("candidates", Config::with_max_candidates, |l| l.candidates.get(), "16,384"),
+        ("rejections_told", Config::with_max_rejections_told, |l| l.rejections_told.get(), "64"),
+        ("hinted", |c, n| c.with_max_hinted(n.get()), |l| l.hinted, "256"),
+        ("disqualified", Config::with_max_disqualified, |l| l.disqualified.get(), "16,384"),
+        ("queued", Config::with_max_queued, |l| l.queued.get(), "1,024"),
+        ("probes_per_host", Config::with_max_probes_per_host, |l| l.probes_per_host.get(), "4"),
+        (
+            "concurrent_probes",
+            Config::with_max_concurrent_probes,
+            |l| l.concurrent_probes.get(),
+            "16",
+        ),
+        (
+            "probes_per_minute",
+            Config::with_max_probes_per_minute,
+            |l| l.probes_per_minute.get(),
+            "600",
+        ),
+    ];
+
+    /// Fails if a default is another than the docs say, in the table or at the setter; and if a setter
+    /// sets something else.
+    #[test]
+    fn the_bounds_are_those_of_the_docs() {
+        let source = include_str!("config.rs");
+        for (name, set, get, default) in BOUNDS {
+            let link = format!("`with_max_{name}`](Self::with_max_{name})");
+            let row = source.lines().find(|line| line.starts_with("/// |") && line.contains(&link));
+            let row = row.unwrap_or_else(|| panic!("no row for {name}"));
+            let of_row = row.split('|').nth(2).expect("a default").trim();
+            assert!(of_row.split(' ').any(|word| word == default), "{row}");
+            let docs = source.split(&format!("fn with_max_{name}(")).next().expect("the docs");
+            let at_setter = docs.rsplit("Default: ").next().expect("a default");
+            let word = at_setter.split([' ', ';', '.']).next().expect("a number");
+            assert_eq!(word.trim_end_matches(','), default, "{name}");
+            let number = default.replace(',', "").parse::<usize>().expect("a number");
+            assert_eq!(get(&Limits::default()), number, "{name}");
+            assert_eq!(get(&set(Config::new(), nz(7)).limits), 7, "{name}");
         }
     }
 }

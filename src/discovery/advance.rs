@@ -80,6 +80,8 @@ impl Discovery {
         // Closing the connections of a real peer would close those of others with it.
         if dial.expect == Expect::Probe {
             self.outputs.push_back(Output::Abort { id });
+        } else if dial.deadline > now {
+            self.dials.abandon(&dial);
         }
         self.judge_failure(&dial, DialFailure::Failed(Failure::TimedOut), now);
     }
@@ -297,11 +299,12 @@ impl Discovery {
     }
 
     fn depart(&mut self, candidate: &Candidate) {
-        if let Some((id, dial)) = self.dials.of(candidate) {
-            let probe = dial.expect == Expect::Probe;
-            self.dials.end(id);
-            if probe {
+        let under_way = self.dials.of(candidate).map(|(id, _)| id);
+        if let Some((id, dial)) = under_way.and_then(|id| Some((id, self.dials.end(id)?))) {
+            if dial.expect == Expect::Probe {
                 self.outputs.push_back(Output::Abort { id });
+            } else if dial.waits_for.is_none() {
+                self.dials.abandon(&dial);
             }
         }
         if let Some(entry) = self.table.remove(candidate) {

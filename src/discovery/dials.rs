@@ -59,6 +59,9 @@ pub(super) struct Dials {
     next_id: u64,
     concurrent: usize,
     budget: Budget,
+    /// Until when the swarm may still be dialling for those that are waited for no longer and could
+    /// not be aborted.
+    abandoned: Vec<Instant>,
 }
 
 /// Whether a dial may start.
@@ -79,7 +82,18 @@ impl Dials {
             next_id: 0,
             concurrent: concurrent.get(),
             budget: Budget::new(per_minute, now),
+            abandoned: Vec::new(),
         }
+    }
+
+    /// Whether one more dial may be abandoned before its deadline: as many as there may be at once.
+    pub(super) fn may_abandon(&self) -> bool {
+        self.abandoned.len() < self.concurrent
+    }
+
+    /// Notes that a dial was ended that could not be aborted.
+    pub(super) fn abandon(&mut self, dial: &Dial) {
+        self.abandoned.push(dial.deadline);
     }
 
     /// Whether a dial may start. A quarter of all room is kept for what keeps a node joined, of which
@@ -92,7 +106,11 @@ impl Dials {
         };
         let all = self.under_way.len();
         let without_spared = all - self.spared();
-        if all >= self.concurrent || without_spared >= (self.concurrent * share).div_ceil(4) {
+        let dialling = all + self.abandoned.len();
+        if all >= self.concurrent
+            || dialling >= 2 * self.concurrent
+            || without_spared >= (self.concurrent * share).div_ceil(4)
+        {
             return Room::Full;
         }
         self.budget.room((4 - share) as f64 / 4.0, now)
@@ -156,8 +174,10 @@ impl Dials {
         self.under_way.iter().map(|(id, dial)| (*id, dial))
     }
 
-    /// The dials whose deadline has passed, in the order in which they were started.
-    pub(super) fn overdue(&self, now: Instant) -> Vec<DialId> {
+    /// The dials whose deadline has passed, in the order in which they were started. By then, those are
+    /// over too that were abandoned.
+    pub(super) fn overdue(&mut self, now: Instant) -> Vec<DialId> {
+        self.abandoned.retain(|deadline| *deadline > now);
         let mut ids: Vec<_> =
             self.iter().filter(|(_, d)| d.deadline <= now).map(|(id, _)| id).collect();
         ids.sort_unstable();
@@ -165,7 +185,8 @@ impl Dials {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.under_way.values().map(|d| d.deadline).min()
+        let abandoned = self.abandoned.iter().copied();
+        self.under_way.values().map(|d| d.deadline).chain(abandoned).min()
     }
 }
 

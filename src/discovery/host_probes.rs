@@ -14,7 +14,7 @@ use crate::{
 /// Probes of each host, whatever the family, transport, port or pin that names it.
 #[derive(Debug, Default)]
 pub(super) struct HostProbes {
-    started: HashMap<Multiaddr, usize>,
+    started: HashMap<Host, usize>,
     /// Whether one of them may not be probed again before the renewal.
     is_full: bool,
     renewed: Option<Instant>,
@@ -22,13 +22,13 @@ pub(super) struct HostProbes {
 
 impl HostProbes {
     fn note(&mut self, candidate: &Candidate, most: NonZeroUsize) {
-        let started = self.started.entry(host_of(candidate)).or_default();
+        let started = self.started.entry(Host::of(candidate)).or_default();
         *started += 1;
         self.is_full |= *started >= most.get();
     }
 
     fn of(&self, candidate: &Candidate) -> usize {
-        self.started.get(&host_of(candidate)).copied().unwrap_or(0)
+        self.started.get(&Host::of(candidate)).copied().unwrap_or(0)
     }
 
     /// All hosts may be probed again.
@@ -74,9 +74,17 @@ impl Discovery {
 
 /// What several addresses share that lead to one machine: the IP address, also where it is that of a
 /// relay or to be translated to by a gateway; or else all of it.
-fn host_of(candidate: &Candidate) -> Multiaddr {
-    match ip_of(candidate.address()) {
-        Some(ip) => embedded_v4(ip).map_or(ip, IpAddr::V4).into(),
-        None => candidate.address().clone(),
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Host {
+    Ip(IpAddr),
+    Address(Multiaddr),
+}
+
+impl Host {
+    fn of(candidate: &Candidate) -> Self {
+        match candidate.ip().or_else(|| ip_of(candidate.address())) {
+            Some(ip) => Self::Ip(embedded_v4(ip).map_or(ip, IpAddr::V4)),
+            None => Self::Address(candidate.address().clone()),
+        }
     }
 }

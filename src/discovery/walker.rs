@@ -182,8 +182,11 @@ impl Discovery {
     /// are waited for beside the others: where everybody is slow, nobody would be met before everybody
     /// had been given up once.
     fn give_up_slowest(&mut self, family: Family, now: Instant) -> bool {
+        // A dial to a pinned peer cannot be aborted: the swarm goes on with it.
+        let may_abandon = self.dials.may_abandon();
         let silent = |d: &Dial| {
             d.purpose == Purpose::Place
+                && (may_abandon || d.expect == Expect::Probe)
                 && d.expect != Expect::Anyone
                 && d.candidate.family() == family
                 && !d.is_spared

@@ -60,6 +60,8 @@ pub struct World {
     /// No look-up is ever answered.
     pub deaf: bool,
     pub hosts: HashMap<Multiaddr, Host>,
+    /// What is behind all other addresses.
+    pub elsewhere: Host,
     /// Who says whether it speaks the required protocol, so long after it was connected.
     pub speaks: HashMap<PeerId, bool>,
     pub speaks_after: Duration,
@@ -103,6 +105,7 @@ impl World {
             proof: None,
             deaf: false,
             hosts: HashMap::new(),
+            elsewhere: Host::Refuses,
             speaks: HashMap::new(),
             speaks_after: Duration::from_millis(1),
             events: Vec::new(),
@@ -266,9 +269,12 @@ impl World {
                 }
                 Output::Dial { id, address, expect } => {
                     self.dials.push((self.now, address.clone(), expect));
-                    self.under_way.insert(id, self.now);
+                    // A dial that cannot be aborted ends by the swarm's own time-out.
+                    let now = self.now;
+                    self.under_way.retain(|_, started| *started + secs(10) > now);
+                    self.under_way.insert(id, now);
                     self.most_at_once = self.most_at_once.max(self.under_way.len());
-                    let latency = match self.hosts.get(&address) {
+                    let latency = match self.hosts.get(&address).or(Some(&self.elsewhere)) {
                         Some(Host::Silent) => continue,
                         Some(Host::Slow(_, latency)) => *latency,
                         _ => self.latency,
@@ -320,7 +326,7 @@ impl World {
         if self.cancelled.contains(&id) {
             return;
         }
-        let peer = match self.hosts.get(address).cloned() {
+        let peer = match self.hosts.get(address).or(Some(&self.elsewhere)).cloned() {
             Some(Host::Lives(peer) | Host::Slow(peer, _)) => peer,
             Some(Host::Alternates(peers)) => {
                 self.turns += 1;
