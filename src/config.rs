@@ -524,7 +524,7 @@ mod tests {
             assert!(of_row.split(' ').any(|word| word == default), "{row}");
             let docs = source.split(&format!("fn with_max_{name}(")).next().expect("the docs");
             let at_setter = docs.rsplit("Default: ").next().expect("a default");
-            let word = at_setter.split([' ', ';', '.']).next().expect("a number");
+            let word = at_setter.split([' ', ';', '.', '\n']).next().expect("a number");
             assert_eq!(word.trim_end_matches(','), default, "{name}");
             let number = default.replace(',', "").parse::<usize>().expect("a number");
             assert_eq!(get(&Limits::default()), number, "{name}");

@@ -23,7 +23,7 @@ pub(super) struct List<'a> {
 
 /// The candidates of all lists, sorted and without duplicates, `most` of them at the most.
 ///
-/// Static sources are whole, as far as the bound goes. The room that is left is shared by the others
+/// Static sources are whole, all of them together, as far as the bound goes. The room that is left is shared by the others
 /// equally, a small one leaving what it does not need to the larger ones; and the share of each source
 /// by its families likewise. What several sources name counts for all of them. `rank` says which
 /// candidates of a family, which it is given whole, are kept first.
@@ -43,12 +43,13 @@ pub(super) fn hold(
     }
     let ranks: Vec<usize> = all.chunk_by(|a, b| a.family() == b.family()).flat_map(rank).collect();
     let mut kept = Kept { is_kept: vec![false; all.len()], room: most };
-    for is_static in [true, false] {
-        let lists = lists.iter().filter(|list| list.is_static == is_static);
-        let mut sources: Vec<_> = lists.map(|list| Share::of(list, &all, &ranks)).collect();
-        sources.sort();
-        kept.fill(&sources);
-    }
+    let (written, by_dns): (Vec<_>, Vec<_>) = lists.iter().partition(|list| list.is_static);
+    let of_operator = written.iter().flat_map(|list| list.candidates);
+    kept.fill(&[Share::of(of_operator, &all, &ranks)]);
+    let mut sources: Vec<_> =
+        by_dns.iter().map(|list| Share::of(list.candidates, &all, &ranks)).collect();
+    sources.sort();
+    kept.fill(&sources);
     let mut is_kept = kept.is_kept.into_iter();
     all.retain(|_| is_kept.next().unwrap_or(false));
     Held { candidates: all.into(), cut }
@@ -63,18 +64,24 @@ struct Share {
 }
 
 impl Share {
-    fn of(list: &List<'_>, all: &[Candidate], ranks: &[usize]) -> Self {
-        let by_family = list.candidates.chunk_by(|a, b| a.family() == b.family());
+    fn of<'a>(
+        candidates: impl IntoIterator<Item = &'a Candidate>,
+        all: &[Candidate],
+        ranks: &[usize],
+    ) -> Self {
+        let found = candidates.into_iter().filter_map(|c| all.binary_search(c).ok());
+        let mut places: Vec<_> = found.collect();
+        places.sort_unstable();
+        places.dedup();
+        let by_family = places.chunk_by_mut(|a, b| all[*a].family() == all[*b].family());
         let mut families: Vec<_> = by_family
             .map(|family| {
-                let found = family.iter().filter_map(|c| all.binary_search(c).ok());
-                let mut places: Vec<_> = found.collect();
-                places.sort_unstable_by_key(|place| ranks[*place]);
-                (places.len(), places)
+                family.sort_unstable_by_key(|place| ranks[*place]);
+                (family.len(), family.to_vec())
             })
             .collect();
         families.sort();
-        Self { len: list.candidates.len(), families }
+        Self { len: places.len(), families }
     }
 }
 
@@ -96,7 +103,7 @@ impl Kept {
                 return;
             }
             for (i, source) in hungry.iter().enumerate() {
-                let share = self.room / (hungry.len() - i);
+                let share = part(self.room, hungry.len() - i);
                 self.room -= self.fill_families(&source.families, share);
             }
         }
@@ -112,7 +119,7 @@ impl Kept {
                 break;
             }
             for (i, (_, family)) in hungry.iter().enumerate() {
-                room -= self.take(family, room / (hungry.len() - i));
+                room -= self.take(family, part(room, hungry.len() - i));
             }
         }
         share - room
@@ -133,6 +140,11 @@ impl Kept {
         }
         taken
     }
+}
+
+/// An equal part of the room; where there is not enough for all, those that come first have one each.
+fn part(room: usize, among: usize) -> usize {
+    (room / among).max(1).min(room)
 }
 
 /// The lowest first.
