@@ -41,6 +41,9 @@ mod handler;
 pub mod kad;
 mod peers;
 mod pool;
+#[cfg(feature = "publish")]
+#[cfg_attr(docsrs, doc(cfg(feature = "publish")))]
+pub mod publish;
 mod record;
 pub mod resolver;
 mod selection;

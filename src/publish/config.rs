@@ -1,0 +1,263 @@
+//! What can be configured, and the defaults with their reasons.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use hickory_proto::rr::Name;
+use libp2p_core::Multiaddr;
+
+use crate::{
+    filter::Filter,
+    source::{Kind, Source, SourceError},
+};
+
+/// What is published where, and when.
+///
+/// Durations are kept between a millisecond and a year.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(super) source: Source,
+    pub(super) zone: Name,
+    pub(super) owner: Name,
+    pub(super) addresses: Vec<Multiaddr>,
+    pub(super) filter: Filter,
+    pub(super) ttl: Duration,
+    pub(super) refresh_interval: Duration,
+    pub(super) debounce: Duration,
+    pub(super) timeout: Duration,
+    pub(super) retry: (Duration, Duration),
+    pub(super) max_addresses: NonZeroUsize,
+    pub(super) seed: Option<u64>,
+}
+
+/// Why it cannot be published there.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The name is none that `/dnsaddr/NAME` could be.
+    #[error("`{name}` is not a name that records can be published at")]
+    #[non_exhaustive]
+    Name {
+        /// What was given.
+        name: String,
+        /// What is wrong with `/dnsaddr/NAME`.
+        source: SourceError,
+    },
+    /// The zone is not a domain name.
+    #[error("`{zone}` is not the name of a zone")]
+    #[non_exhaustive]
+    Zone {
+        /// What was given.
+        zone: String,
+        /// What is wrong with it.
+        source: hickory_proto::ProtoError,
+    },
+    /// The records would not be in the zone.
+    #[error(
+        "{owner} is not in the zone {zone}; name the zone that holds it, such as `{suggestion}`"
+    )]
+    #[non_exhaustive]
+    OutsideZone {
+        /// Where the records would be.
+        owner: String,
+        /// The zone that was given.
+        zone: String,
+        /// A zone that it could be in.
+        suggestion: String,
+    },
+}
+
+impl Config {
+    /// Publishes at `_dnsaddr.NAME`, where readers of `/dnsaddr/NAME` look, in a zone. Both names
+    /// are taken as absolute.
+    ///
+    /// # Errors
+    ///
+    /// If one is not a name, or `_dnsaddr.NAME` is not in the zone.
+    pub fn new(name: &str, zone: &str) -> Result<Self, ConfigError> {
+        let (source, owner) = owner(name)?;
+        let zone = absolute(zone)?;
+        if !zone.zone_of(&owner) {
+            let suggestion = owner.base_name().to_ascii();
+            let (owner, zone) = (owner.to_ascii(), zone.to_ascii());
+            return Err(ConfigError::OutsideZone { owner, zone, suggestion });
+        }
+        Ok(Self {
+            source,
+            zone,
+            owner,
+            addresses: Vec::new(),
+            filter: Filter::default(),
+            ttl: Duration::from_secs(30),
+            refresh_interval: Duration::from_secs(600),
+            debounce: Duration::from_secs(1),
+            timeout: Duration::from_secs(10),
+            retry: (Duration::from_secs(1), Duration::from_secs(300)),
+            max_addresses: NonZeroUsize::MIN.saturating_add(15),
+            seed: None,
+        })
+    }
+
+    /// The source by which the others find what is published.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Where the records are: `_dnsaddr.NAME`, absolute.
+    pub fn owner(&self) -> &Name {
+        &self.owner
+    }
+
+    /// The addresses to publish, instead of those that the swarm tells of. `/p2p/ID` is added where
+    /// it is missing. Default: none, so that the confirmed external addresses are published, or
+    /// without any, those listened on.
+    #[must_use]
+    pub fn with_addresses(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
+        self.addresses = addresses.into_iter().collect();
+        self
+    }
+
+    /// Which of the addresses that the swarm tells of are published: those that a reader with this
+    /// filter dials. Default: [`Filter::default`], so no loopback, link-local, memory and Unix
+    /// addresses. Deny the networks that other nodes have too, such as Docker's bridge.
+    ///
+    /// Of [configured](Self::with_addresses) addresses, only those are kept out that cannot be
+    /// dialled, or that are in a denied network.
+    #[must_use]
+    pub fn with_filter(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// How long resolvers may keep what they have read, in whole seconds. Default: 30 s, which is
+    /// how long a node may be sought at its old address; much less costs look-ups all the time, and
+    /// readers of this crate look at most every 5 s. All nodes at one name should have the same.
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    /// How often the zone is read, and what is missing or wrong repaired. Default: 10 min, a tenth
+    /// more or less at random: somebody else has to break a record for this to find anything, and a
+    /// thousand nodes cost the server two queries a second.
+    #[must_use]
+    pub fn with_refresh_interval(mut self, interval: Duration) -> Self {
+        self.refresh_interval = sane(interval);
+        self
+    }
+
+    /// How long after the first change of the addresses the zone is updated. Default: 1 s, in which
+    /// all listeners of a starting node report their addresses.
+    #[must_use]
+    pub fn with_debounce(mut self, debounce: Duration) -> Self {
+        self.debounce = sane(debounce);
+        self
+    }
+
+    /// How long one exchange with the name server may take. Default: 10 s, three retransmissions of
+    /// a lost segment.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = sane(timeout);
+        self
+    }
+
+    /// The pause after a failed exchange: the first, and the longest. Default: 1 s, doubled with
+    /// every failure up to 5 min; half of each pause is random.
+    #[must_use]
+    pub fn with_retry(mut self, first: Duration, longest: Duration) -> Self {
+        self.retry = (sane(first), sane(longest.max(first)));
+        self
+    }
+
+    /// How many addresses are published, the first in the [order](crate::Candidate). Default: 16:
+    /// all transports over both families. The records of all nodes at one name must fit into one
+    /// answer of 64 KiB.
+    #[must_use]
+    pub fn with_max_addresses(mut self, most: NonZeroUsize) -> Self {
+        self.max_addresses = most;
+        self
+    }
+
+    /// The seed of all random choices, to make a run repeatable. Default: drawn at random.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// The TTL as a record carries it.
+    pub(super) fn ttl_seconds(&self) -> u32 {
+        // RFC 2181 section 8: 31 bits.
+        u32::try_from(self.ttl.as_secs()).unwrap_or(u32::MAX).min(i32::MAX as u32)
+    }
+}
+
+/// The source that reads a name, and where it looks: whatever cannot be read is not published.
+fn owner(name: &str) -> Result<(Source, Name), ConfigError> {
+    let bad = |source| ConfigError::Name { name: name.to_owned(), source };
+    let absolute = if name.ends_with('.') { name.to_owned() } else { format!("{name}.") };
+    let source: Source = format!("/dnsaddr/{absolute}").parse().map_err(bad)?;
+    match source.kind() {
+        Kind::Dnsaddr(dnsaddr) if dnsaddr.peer.is_none() => {
+            Ok((source.clone(), dnsaddr.owner.clone()))
+        }
+        _ => Err(bad(SourceError::Empty)),
+    }
+}
+
+fn absolute(zone: &str) -> Result<Name, ConfigError> {
+    let name = Name::from_ascii(zone);
+    let mut name =
+        name.map_err(|source| ConfigError::Zone { zone: zone.to_owned(), source })?.to_lowercase();
+    name.set_fqdn(true);
+    Ok(name)
+}
+
+/// Keeps a duration between a millisecond, below which a timer is a busy loop, and a year, beyond
+/// which instants may overflow.
+fn sane(duration: Duration) -> Duration {
+    duration.clamp(Duration::from_millis(1), Duration::from_secs(365 * 24 * 3600))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_absolute_and_in_lower_case() {
+        let config = Config::new("Peers.Example", "EXAMPLE").unwrap();
+        assert_eq!(config.owner().to_ascii(), "_dnsaddr.peers.example.");
+        assert_eq!(config.zone.to_ascii(), "example.");
+        assert_eq!(config.source().to_string(), "/dnsaddr/peers.example.");
+        assert!(Config::new("peers.example", "_dnsaddr.peers.example").is_ok());
+    }
+
+    #[test]
+    fn the_owner_must_be_in_the_zone() {
+        let outside = Config::new("peers.example.", "example.org.").unwrap_err();
+        let ConfigError::OutsideZone { suggestion, .. } = &outside else { panic!("{outside:?}") };
+        assert_eq!(suggestion, "peers.example.");
+        assert!(outside.to_string().contains("not in the zone example.org."), "{outside}");
+        assert!(Config::new("peers.example", "a.peers.example").is_err());
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        for name in ["", ".", "10.0.0.7", "peers example", "a..b", "peers.example/p2p/7", "a/b"] {
+            let error = Config::new(name, "example").unwrap_err();
+            assert!(matches!(error, ConfigError::Name { .. }), "{name}: {error:?}");
+        }
+        let error = Config::new("peers.example", "a..b").unwrap_err();
+        assert!(matches!(error, ConfigError::Zone { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_ttl_has_31_bits() {
+        let ttl = |seconds| {
+            let config = Config::new("peers.example", "example").unwrap();
+            config.with_ttl(Duration::from_secs(seconds)).ttl_seconds()
+        };
+        assert_eq!((ttl(0), ttl(60), ttl(u64::MAX)), (0, 60, 0x7fff_ffff));
+    }
+}

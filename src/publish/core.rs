@@ -1,0 +1,358 @@
+//! The decisions of a publisher, without clock and network: what happened goes in by `handle_*`,
+//! what is to be done comes out by [`Core::poll_output`], and [`Core::poll_timeout`] says when to
+//! call [`Core::handle_timeout`].
+//!
+//! Everything is one round, repeated: read the records, and make one update if they are not as they
+//! should be. A round begins when the addresses have changed, when the refresh interval is over,
+//! when the pause after a failure is, and when we are to leave.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    mem::{Discriminant, discriminant},
+    time::Duration,
+};
+
+use hickory_proto::rr::rdata::TXT;
+use libp2p_core::Multiaddr;
+use libp2p_identity::PeerId;
+use web_time::Instant;
+
+use super::{
+    Config, Event, Update, UpdateError,
+    own::{Own, Wanted},
+    plan::Plan,
+    record,
+};
+use crate::candidate::Candidate;
+
+#[cfg(test)]
+mod tests;
+
+/// The state of a publisher.
+#[derive(Debug)]
+pub(super) struct Core {
+    config: Config,
+    local: PeerId,
+    rng: fastrand::Rng,
+    own: Own,
+    wanted: Wanted,
+    /// What the zone says of us, as last told.
+    published: Option<Wanted>,
+    /// At most one.
+    exchange: Option<Exchange>,
+    /// When changed addresses are acted upon.
+    change: Option<Instant>,
+    /// When the zone is looked at again, after a success or a failure.
+    next: Option<Instant>,
+    failures: Option<(Discriminant<UpdateError>, u32)>,
+    /// By what addresses the zone may name us.
+    claimed: BTreeSet<Candidate>,
+    stay: Stay,
+    outputs: VecDeque<Output>,
+    serial: u64,
+}
+
+/// What the core wants done.
+#[derive(Debug)]
+pub(super) enum Output {
+    /// Read the records, and hand the result to [`Core::handle_read`].
+    Read(ExchangeId),
+    /// Make an update, and hand the result to [`Core::handle_update`].
+    Update(ExchangeId, Update),
+    /// Abandon the exchange under way. Its result will be ignored.
+    Cancel,
+    /// Tell the application.
+    Event(Event),
+}
+
+/// Names one exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ExchangeId(u64);
+
+#[derive(Debug)]
+struct Exchange {
+    id: ExchangeId,
+    deadline: Instant,
+    /// Whether it serves our leaving.
+    leaving: bool,
+    step: Step,
+}
+
+#[derive(Debug)]
+enum Step {
+    Read,
+    /// What is to be told once it is done.
+    Update(Done),
+}
+
+/// What the zone is like after an update.
+#[derive(Debug)]
+struct Done {
+    wanted: Wanted,
+    /// Whether anything was to be added.
+    added: bool,
+    removed: BTreeSet<Candidate>,
+    /// Whether there is more to do.
+    more: bool,
+}
+
+/// Whether we stay or leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stay {
+    Staying,
+    Leaving,
+    Left,
+}
+
+impl Core {
+    pub(super) fn new(config: Config, local: PeerId, seed: u64, now: Instant) -> Self {
+        let own = Own::default();
+        let wanted = own.wanted(&config, &local);
+        Self {
+            // What is configured does not change: there is nothing to wait for.
+            change: (!wanted.addresses.is_empty()).then_some(now),
+            config,
+            local,
+            rng: fastrand::Rng::with_seed(seed),
+            own,
+            wanted,
+            published: None,
+            exchange: None,
+            next: None,
+            failures: None,
+            claimed: BTreeSet::new(),
+            stay: Stay::Staying,
+            outputs: VecDeque::new(),
+            serial: 0,
+        }
+    }
+
+    /// Takes note of a change of the addresses that the swarm tells of.
+    pub(super) fn handle_addresses(&mut self, change: impl FnOnce(&mut Own), now: Instant) {
+        change(&mut self.own);
+        if self.stay != Stay::Staying {
+            return;
+        }
+        let wanted = self.own.wanted(&self.config, &self.local);
+        if wanted.addresses != self.wanted.addresses {
+            self.change.get_or_insert(now + self.config.debounce);
+        }
+        self.wanted = wanted;
+    }
+
+    /// Takes the result of a read.
+    pub(super) fn handle_read(
+        &mut self,
+        id: ExchangeId,
+        result: Result<Vec<TXT>, UpdateError>,
+        now: Instant,
+    ) {
+        let Some(exchange) = self.exchange.take_if(|e| e.id == id) else { return };
+        match result {
+            Ok(records) => self.compare(&records, now),
+            // What is ours must go even where it cannot be seen: so there is room again.
+            Err(UpdateError::Full { .. }) if self.stay == Stay::Leaving => {
+                let claimed: Vec<_> = self.claimed.iter().map(record::write).collect();
+                self.compare(&claimed, now);
+            }
+            Err(error) => self.fail(error, exchange.leaving, now),
+        }
+    }
+
+    /// Takes the result of an update.
+    pub(super) fn handle_update(
+        &mut self,
+        id: ExchangeId,
+        result: Result<(), UpdateError>,
+        now: Instant,
+    ) {
+        let Some(exchange) = self.exchange.take_if(|e| e.id == id) else { return };
+        let Step::Update(done) = exchange.step else { return };
+        match result {
+            Ok(()) => self.succeed(done, exchange.leaving, now),
+            Err(error) => self.fail(error, exchange.leaving, now),
+        }
+    }
+
+    /// Removes what the zone says of us, and publishes nothing more.
+    pub(super) fn withdraw(&mut self, now: Instant) {
+        if self.stay != Stay::Staying {
+            return;
+        }
+        self.stay = Stay::Leaving;
+        (self.change, self.next, self.failures) = (None, None, None);
+        match self.exchange {
+            Some(_) => {}
+            None if self.claimed.is_empty() => self.leave(),
+            None => self.read(now),
+        }
+    }
+
+    /// Acts on what has become due.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if let Some(exchange) = self.exchange.take_if(|e| e.deadline <= now) {
+            self.outputs.push_back(Output::Cancel);
+            self.fail(UpdateError::TimedOut, exchange.leaving, now);
+        } else if self.exchange.is_none() && self.due().is_some_and(|due| due <= now) {
+            self.read(now);
+        }
+    }
+
+    /// When to call [`Self::handle_timeout`]; `None` if there is nothing to wait for.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        match &self.exchange {
+            Some(exchange) => Some(exchange.deadline),
+            None => self.due(),
+        }
+    }
+
+    /// The next thing to do.
+    pub(super) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The addresses that the zone names us by, as last told.
+    pub(super) fn published(&self) -> Vec<Multiaddr> {
+        self.published.as_ref().map(|told| multiaddrs(&told.addresses)).unwrap_or_default()
+    }
+
+    fn due(&self) -> Option<Instant> {
+        match (self.change, self.next) {
+            (Some(change), Some(next)) => Some(change.min(next)),
+            (change, next) => change.or(next),
+        }
+    }
+
+    fn read(&mut self, now: Instant) {
+        (self.change, self.next) = (None, None);
+        let id = self.begin(Step::Read, now);
+        self.outputs.push_back(Output::Read(id));
+    }
+
+    fn begin(&mut self, step: Step, now: Instant) -> ExchangeId {
+        self.serial += 1;
+        let id = ExchangeId(self.serial);
+        let deadline = now + self.config.timeout;
+        self.exchange = Some(Exchange { id, deadline, leaving: self.stay == Stay::Leaving, step });
+        id
+    }
+
+    /// Makes the update that is needed, if one is.
+    fn compare(&mut self, records: &[TXT], now: Instant) {
+        // What has changed meanwhile is acted upon now.
+        self.change = None;
+        let wanted = match self.stay {
+            Stay::Staying => self.wanted.clone(),
+            Stay::Leaving | Stay::Left => Wanted::default(),
+        };
+        let plan = Plan::new(records, &wanted.addresses, &self.local);
+        let leaving = self.stay == Stay::Leaving;
+        if plan.is_empty() && plan.full {
+            return self.fail(
+                UpdateError::Full { owner: self.config.owner.to_ascii() },
+                leaving,
+                now,
+            );
+        }
+        self.claimed.extend(wanted.addresses.iter().cloned());
+        let (is_done, added, more) =
+            (plan.is_empty(), !plan.add.is_empty(), plan.more || plan.full);
+        let done = Done { wanted, added, removed: plan.removed, more };
+        if is_done {
+            return self.succeed(done, leaving, now);
+        }
+        let id = self.begin(Step::Update(done), now);
+        let update = Update {
+            zone: self.config.zone.clone(),
+            owner: self.config.owner.clone(),
+            ttl: self.config.ttl_seconds(),
+            delete: plan.delete,
+            add: plan.add,
+        };
+        self.outputs.push_back(Output::Update(id, update));
+    }
+
+    /// The zone is as it should be, or as it should have been before we were to leave.
+    fn succeed(&mut self, done: Done, leaving: bool, now: Instant) {
+        self.failures = None;
+        match self.stay {
+            Stay::Left => {}
+            Stay::Leaving if leaving && !done.more => self.leave(),
+            Stay::Leaving => self.read(now),
+            Stay::Staying => {
+                let pause = match done.more {
+                    true => self.config.debounce,
+                    false => self.config.refresh_interval.mul_f64(0.9 + self.rng.f64() * 0.2),
+                };
+                self.next = Some(now + pause);
+                self.tell(done);
+            }
+        }
+    }
+
+    fn tell(&mut self, done: Done) {
+        if !done.removed.is_empty() {
+            self.event(Event::Removed { addresses: multiaddrs(&done.removed) });
+        }
+        if done.more {
+            return;
+        }
+        self.claimed.clone_from(&done.wanted.addresses);
+        let known = self.published.as_ref();
+        let same = match known {
+            Some(known) => known.addresses == done.wanted.addresses,
+            None => done.wanted.addresses.is_empty(),
+        };
+        if done.added || !same {
+            self.event(Event::Published {
+                addresses: multiaddrs(&done.wanted.addresses),
+                left_out: multiaddrs(&done.wanted.left_out),
+            });
+            self.published = Some(done.wanted);
+        }
+    }
+
+    fn leave(&mut self) {
+        self.stay = Stay::Left;
+        self.published = None;
+        self.event(Event::Withdrawn);
+    }
+
+    fn fail(&mut self, error: UpdateError, leaving: bool, now: Instant) {
+        // What failed was not to withdraw, and says nothing of whether that can be done.
+        if self.stay == Stay::Leaving && !leaving {
+            return self.read(now);
+        }
+        let kind = discriminant(&error);
+        let (same, failures) = match self.failures {
+            Some((known, count)) => (known == kind, count.saturating_add(1)),
+            None => (false, 1),
+        };
+        self.failures = Some((kind, failures));
+        let retry_in = self.back_off(failures);
+        self.next = Some(now + retry_in);
+        if !same || failures.is_power_of_two() {
+            self.event(Event::Failed { error, failures, retry_in });
+        }
+    }
+
+    /// Doubled for every failure after the first, up to the longest; half of it is random.
+    fn back_off(&mut self, failures: u32) -> Duration {
+        let (first, longest) = self.config.retry;
+        let doublings = failures.saturating_sub(1).min(30);
+        first.saturating_mul(1 << doublings).min(longest).mul_f64(0.5 + self.rng.f64() * 0.5)
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+}
+
+fn multiaddrs(addresses: &BTreeSet<Candidate>) -> Vec<Multiaddr> {
+    let with_pin = |address: &Candidate| match address.pinned() {
+        // Fails only for an address that ends in another id, which would be its pin.
+        Some(peer) => address.address().clone().with_p2p(*peer).unwrap_or_else(|address| address),
+        None => address.address().clone(),
+    };
+    addresses.iter().map(with_pin).collect()
+}

@@ -1,0 +1,221 @@
+//! The addresses of this node, and which of them are published.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use libp2p_core::Multiaddr;
+use libp2p_identity::PeerId;
+
+use super::{Config, record};
+use crate::{candidate::Candidate, filter::Rejection};
+
+/// The addresses that the swarm tells of.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    /// By how many listeners each is reported.
+    listening: BTreeMap<Candidate, usize>,
+    external: BTreeSet<Candidate>,
+}
+
+/// What the zone is to say of this node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// Each is pinned to this node's id.
+    pub(super) addresses: BTreeSet<Candidate>,
+    /// What will not be published, with the id if it is ours.
+    pub(super) left_out: BTreeSet<Candidate>,
+}
+
+impl Own {
+    pub(super) fn listen(&mut self, address: &Multiaddr) {
+        *self.listening.entry(Candidate::new(address)).or_default() += 1;
+    }
+
+    pub(super) fn listen_expired(&mut self, address: &Multiaddr) {
+        let address = Candidate::new(address);
+        if let Some(listeners) = self.listening.get_mut(&address) {
+            *listeners -= 1;
+            if *listeners == 0 {
+                self.listening.remove(&address);
+            }
+        }
+    }
+
+    pub(super) fn external(&mut self, address: &Multiaddr) {
+        self.external.insert(Candidate::new(address));
+    }
+
+    pub(super) fn external_expired(&mut self, address: &Multiaddr) {
+        self.external.remove(&Candidate::new(address));
+    }
+
+    /// The configured addresses if there are any, else the confirmed external ones, else those
+    /// listened on; of these, the first.
+    pub(super) fn wanted(&self, config: &Config, local: &PeerId) -> Wanted {
+        if !config.addresses.is_empty() {
+            let configured =
+                config.addresses.iter().map(|address| pin(&Candidate::new(address), local));
+            let is_fit = |address: &Candidate| {
+                address.pinned() == Some(local)
+                    && matches!(config.filter.check(address, false), Ok(()) | Err(Rejection::Name))
+            };
+            let (fit, unfit) = configured.partition(is_fit);
+            return bounded(fit, unfit, config);
+        }
+        let fit = |addresses: &mut dyn Iterator<Item = &Candidate>| -> BTreeSet<_> {
+            let pinned = addresses.map(|address| pin(address, local));
+            pinned.filter(|address| is_published(address, config, local)).collect()
+        };
+        let external = fit(&mut self.external.iter());
+        let chosen = if external.is_empty() { fit(&mut self.listening.keys()) } else { external };
+        bounded(chosen, BTreeSet::new(), config)
+    }
+}
+
+/// Whether a reader with this filter would dial it, or look its name up.
+fn is_published(address: &Candidate, config: &Config, local: &PeerId) -> bool {
+    address.pinned() == Some(local)
+        && matches!(config.filter.check(address, true), Ok(()) | Err(Rejection::Name))
+}
+
+/// The address with this node's id, unless it ends in an id already.
+fn pin(address: &Candidate, local: &PeerId) -> Candidate {
+    match address.pinned() {
+        Some(_) => address.clone(),
+        None => match address.address().clone().with_p2p(*local) {
+            Ok(pinned) => Candidate::new(&pinned),
+            Err(_) => address.clone(),
+        },
+    }
+}
+
+/// Leaves out what is longer than a reader takes, and what is past the bound.
+fn bounded(fit: BTreeSet<Candidate>, unfit: BTreeSet<Candidate>, config: &Config) -> Wanted {
+    let (short, long): (BTreeSet<_>, BTreeSet<_>) = fit.into_iter().partition(record::is_readable);
+    let mut short = short.into_iter();
+    let addresses = short.by_ref().take(config.max_addresses.get()).collect();
+    Wanted { addresses, left_out: short.chain(long).chain(unfit).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+    use crate::filter::Filter;
+
+    fn config() -> Config {
+        Config::new("peers.example", "example").unwrap()
+    }
+
+    fn address(text: &str) -> Multiaddr {
+        text.parse().unwrap()
+    }
+
+    fn listening(addresses: &[&str]) -> Own {
+        let mut own = Own::default();
+        addresses.iter().for_each(|text| own.listen(&address(text)));
+        own
+    }
+
+    fn texts(addresses: &BTreeSet<Candidate>, local: &PeerId) -> Vec<String> {
+        let id = format!("/p2p/{local}");
+        addresses.iter().map(|a| a.to_string().replace(&id, "/ID")).collect()
+    }
+
+    #[track_caller]
+    fn assert_wanted(own: &Own, config: &Config, wanted: &[&str]) {
+        let local = PeerId::random();
+        assert_eq!(texts(&own.wanted(config, &local).addresses, &local), wanted);
+    }
+
+    #[test]
+    fn of_those_listened_on_the_ones_that_others_can_dial_are_published() {
+        let own = listening(&[
+            "/ip4/10.0.0.7/udp/4001/quic-v1",
+            "/ip4/10.0.0.7/tcp/4001",
+            "/ip4/127.0.0.1/tcp/4001",
+            "/ip4/0.0.0.0/tcp/4001",
+            "/ip4/169.254.7.7/tcp/4001",
+            "/ip6/::1/tcp/4001",
+            "/ip6/fe80::1/tcp/4001",
+            "/ip6/2001:db8::7/tcp/4001",
+            "/memory/7",
+            "/unix/tmp%2Fsocket",
+        ]);
+        let wanted = [
+            "/ip4/10.0.0.7/tcp/4001/ID",
+            "/ip4/10.0.0.7/udp/4001/quic-v1/ID",
+            "/ip6/2001:db8::7/tcp/4001/ID",
+        ];
+        assert_wanted(&own, &config(), &wanted);
+        let loopback = config().with_filter(Filter::default().with_loopback(true));
+        assert_eq!(own.wanted(&loopback, &PeerId::random()).addresses.len(), 5);
+        assert!(own.wanted(&config(), &PeerId::random()).left_out.is_empty());
+    }
+
+    #[test]
+    fn external_addresses_come_before_those_listened_on_and_configured_ones_before_all() {
+        let mut own = listening(&["/ip4/10.0.0.7/tcp/4001"]);
+        own.external(&address("/memory/7"));
+        assert_wanted(&own, &config(), &["/ip4/10.0.0.7/tcp/4001/ID"]);
+        own.external(&address("/ip4/192.0.2.7/tcp/4001"));
+        own.external(&address("/dns4/node.example/tcp/4001"));
+        let external = ["/ip4/192.0.2.7/tcp/4001/ID", "/dns4/node.example/tcp/4001/ID"];
+        assert_wanted(&own, &config(), &external);
+        let configured = ["/ip4/127.0.0.1/tcp/1", "/memory/9"].map(address);
+        let wanted = ["/ip4/127.0.0.1/tcp/1/ID", "/memory/9/ID"];
+        assert_wanted(&own, &config().with_addresses(configured), &wanted);
+        own.external_expired(&address("/ip4/192.0.2.7/tcp/4001"));
+        own.external_expired(&address("/dns4/node.example/tcp/4001"));
+        assert_wanted(&own, &config(), &["/ip4/10.0.0.7/tcp/4001/ID"]);
+    }
+
+    #[test]
+    fn an_address_is_gone_when_its_last_listener_is() {
+        let mut own = listening(&["/ip4/10.0.0.7/tcp/1", "/ip4/10.0.0.7/tcp/1"]);
+        own.listen_expired(&address("/ip4/10.0.0.7/tcp/1"));
+        assert_wanted(&own, &config(), &["/ip4/10.0.0.7/tcp/1/ID"]);
+        own.listen_expired(&address("/ip4/10.0.0.7/tcp/1"));
+        own.listen_expired(&address("/ip4/10.0.0.7/tcp/1"));
+        assert_wanted(&own, &config(), &[]);
+    }
+
+    #[test]
+    fn the_id_is_there_once_and_is_ours() {
+        let (local, other) = (PeerId::random(), PeerId::random());
+        let own = Own::default();
+        let relay = format!("/ip4/192.0.2.1/tcp/1/p2p/{other}/p2p-circuit");
+        let config = config().with_addresses([
+            address(&format!("/ip4/10.0.0.7/tcp/1/p2p/{local}")),
+            address("/ip4/10.0.0.7/tcp/1"),
+            address(&format!("/ip4/10.0.0.8/tcp/1/p2p/{other}")),
+            address("/ip4/10.0.0.9/tcp/0"),
+            address(&relay),
+        ]);
+        let wanted = own.wanted(&config, &local);
+        let relayed = format!("{relay}/ID");
+        assert_eq!(texts(&wanted.addresses, &local), ["/ip4/10.0.0.7/tcp/1/ID", &relayed]);
+        let left_out =
+            [format!("/ip4/10.0.0.8/tcp/1/p2p/{other}"), "/ip4/10.0.0.9/tcp/0/ID".into()];
+        assert_eq!(texts(&wanted.left_out, &local), left_out);
+    }
+
+    #[test]
+    fn the_first_are_published_and_what_is_cut_is_told() {
+        let long = format!("/ip4/10.0.0.1/tcp/1/tls/sni/{}/ws", "a".repeat(1_024));
+        let own = listening(&[
+            "/ip4/10.0.0.3/tcp/1",
+            "/ip4/10.0.0.1/tcp/2",
+            "/ip4/10.0.0.2/tcp/1",
+            &long,
+        ]);
+        let two = config().with_max_addresses(NonZeroUsize::new(2).unwrap());
+        let local = PeerId::random();
+        let wanted = own.wanted(&two, &local);
+        let first = ["/ip4/10.0.0.1/tcp/2/ID", "/ip4/10.0.0.2/tcp/1/ID"];
+        assert_eq!(texts(&wanted.addresses, &local), first);
+        let left_out = texts(&wanted.left_out, &local);
+        assert_eq!(left_out.len(), 2);
+        assert_eq!(left_out[1], "/ip4/10.0.0.3/tcp/1/ID");
+    }
+}

@@ -1,0 +1,206 @@
+//! The shell around the core: the clock, the timer, the exchange, and the swarm's events.
+
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    task::{Context, Poll, Waker},
+};
+
+use futures::{FutureExt, future::BoxFuture};
+use futures_timer::Delay;
+use hickory_proto::rr::rdata::TXT;
+use libp2p_core::{Endpoint, Multiaddr, transport::PortUse};
+use libp2p_identity::PeerId;
+use libp2p_swarm::{
+    ConnectionDenied, ConnectionId, ExpiredListenAddr, ExternalAddrExpired, FromSwarm,
+    NetworkBehaviour, NewListenAddr, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
+    behaviour::ExternalAddrConfirmed, dummy,
+};
+use web_time::Instant;
+
+use super::{
+    Config, Event, UpdateError, Updater,
+    core::{Core, ExchangeId, Output},
+};
+
+/// Keeps this node's own `dnsaddr=` records current in a zone, by way of `U`.
+///
+/// It is a behaviour of its own, composed beside the discovery's; see [the module](super).
+pub struct Publisher<U> {
+    updater: U,
+    config: Config,
+    core: Core,
+    exchange: Option<BoxFuture<'static, Outcome>>,
+    timer: Option<(Instant, Delay)>,
+    waker: Option<Waker>,
+}
+
+/// How an exchange ended.
+enum Outcome {
+    Read(ExchangeId, Result<Vec<TXT>, UpdateError>),
+    Update(ExchangeId, Result<(), UpdateError>),
+}
+
+impl<U> fmt::Debug for Publisher<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publisher").field("core", &self.core).finish_non_exhaustive()
+    }
+}
+
+impl<U: Updater> Publisher<U> {
+    /// Makes a publisher. `local_peer_id` is the swarm's own: it is what is published.
+    pub fn new(updater: U, config: Config, local_peer_id: PeerId) -> Self {
+        let seed = config.seed.unwrap_or_else(|| RandomState::new().hash_one(local_peer_id));
+        let core = Core::new(config.clone(), local_peer_id, seed, now());
+        Self { updater, config, core, exchange: None, timer: None, waker: None }
+    }
+
+    /// Removes this node's records from the zone, and publishes nothing more, ever.
+    ///
+    /// [`Event::Withdrawn`] says when that is done: at once if nothing was published. An exchange
+    /// that is under way is waited for first. Poll the swarm until then, with a limit of your own:
+    /// a name server that fails is tried again for ever, as always, and says so by
+    /// [`Event::Failed`].
+    pub fn withdraw(&mut self) {
+        self.core.withdraw(now());
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// The addresses by which the zone names this node, with `/p2p/ID`, in order, as last told by
+    /// [`Event::Published`].
+    pub fn published(&self) -> Vec<Multiaddr> {
+        self.core.published()
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn act(&mut self, output: Output) -> Option<Event> {
+        match output {
+            Output::Read(id) => {
+                let read = self.updater.read(self.config.owner.clone());
+                self.exchange = Some(read.map(move |result| Outcome::Read(id, result)).boxed());
+            }
+            Output::Update(id, update) => {
+                let update = self.updater.update(update);
+                self.exchange = Some(update.map(move |result| Outcome::Update(id, result)).boxed());
+            }
+            Output::Cancel => self.exchange = None,
+            Output::Event(event) => return Some(event),
+        }
+        None
+    }
+
+    fn poll_exchange(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(exchange) = &mut self.exchange else { return false };
+        let Poll::Ready(outcome) = exchange.poll_unpin(cx) else { return false };
+        self.exchange = None;
+        match outcome {
+            Outcome::Read(id, result) => self.core.handle_read(id, result, now()),
+            Outcome::Update(id, result) => self.core.handle_update(id, result, now()),
+        }
+        true
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(wake) = self.core.poll_timeout() else {
+            self.timer = None;
+            return false;
+        };
+        let timer = match &mut self.timer {
+            Some((at, delay)) if *at == wake => delay,
+            timer => {
+                let pause = wake.saturating_duration_since(now());
+                &mut timer.insert((wake, Delay::new(pause))).1
+            }
+        };
+        if timer.poll_unpin(cx).is_pending() {
+            return false;
+        }
+        self.timer = None;
+        // A timer may fire a hair early.
+        self.core.handle_timeout(now().max(wake));
+        true
+    }
+}
+
+impl<U: Updater> NetworkBehaviour for Publisher<U> {
+    type ConnectionHandler = dummy::ConnectionHandler;
+    type ToSwarm = Event;
+
+    fn handle_established_inbound_connection(
+        &mut self,
+        _: ConnectionId,
+        _: PeerId,
+        _: &Multiaddr,
+        _: &Multiaddr,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(dummy::ConnectionHandler)
+    }
+
+    fn handle_established_outbound_connection(
+        &mut self,
+        _: ConnectionId,
+        _: PeerId,
+        _: &Multiaddr,
+        _: Endpoint,
+        _: PortUse,
+    ) -> Result<THandler<Self>, ConnectionDenied> {
+        Ok(dummy::ConnectionHandler)
+    }
+
+    fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
+        match event {
+            FromSwarm::NewListenAddr(NewListenAddr { addr, .. }) => {
+                self.core.handle_addresses(|own| own.listen(addr), now());
+            }
+            FromSwarm::ExpiredListenAddr(ExpiredListenAddr { addr, .. }) => {
+                self.core.handle_addresses(|own| own.listen_expired(addr), now());
+            }
+            FromSwarm::ExternalAddrConfirmed(ExternalAddrConfirmed { addr }) => {
+                self.core.handle_addresses(|own| own.external(addr), now());
+            }
+            FromSwarm::ExternalAddrExpired(ExternalAddrExpired { addr }) => {
+                self.core.handle_addresses(|own| own.external_expired(addr), now());
+            }
+            _ => {}
+        }
+    }
+
+    fn on_connection_handler_event(
+        &mut self,
+        _: PeerId,
+        _: ConnectionId,
+        event: THandlerOutEvent<Self>,
+    ) {
+        match event {}
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
+        loop {
+            while let Some(output) = self.core.poll_output() {
+                if let Some(event) = self.act(output) {
+                    return Poll::Ready(ToSwarm::GenerateEvent(event));
+                }
+            }
+            if self.poll_exchange(cx) || self.poll_timer(cx) {
+                continue;
+            }
+            self.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+    }
+}
+
+/// The one place of the publisher where the clock is read.
+#[expect(clippy::disallowed_methods, reason = "the shell is where time enters")]
+fn now() -> Instant {
+    Instant::now()
+}

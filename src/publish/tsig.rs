@@ -1,0 +1,141 @@
+//! An [`Updater`] over `hickory-net`: TCP, signed by TSIG.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+use hickory_net::{
+    BufDnsStreamHandle, DnsStreamHandle, NetError,
+    runtime::{RuntimeProvider, Time, TokioRuntimeProvider, TokioTime},
+    tcp::TcpClientStream,
+};
+use hickory_proto::{
+    op::{Message, MessageType, OpCode, Query, SerialMessage},
+    rr::{DNSClass, Name, RData, Record, RecordType, TSigVerifier, rdata::TXT},
+};
+use tokio::runtime::Handle;
+
+use super::{ExchangeFuture, TsigKey, Update, UpdateError, Updater, reply::Request};
+
+/// The publisher keeps the time, and drops what takes longer: this only must not come before.
+const PATIENCE: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Reads and updates a zone at its primary server, over TCP, with every request signed and every
+/// reply verified ([RFC 2136], [RFC 8945]).
+///
+/// Reads are signed too: a forged answer would have us change the wrong records, and a wrong key is
+/// noticed before anything is to be changed. The system's clock must be right within 300 s.
+///
+/// It needs a Tokio runtime with I/O and time enabled. Each exchange takes a connection of its own.
+///
+/// [RFC 2136]: https://www.rfc-editor.org/rfc/rfc2136
+/// [RFC 8945]: https://www.rfc-editor.org/rfc/rfc8945
+#[derive(Debug, Clone)]
+pub struct TsigUpdater {
+    server: SocketAddr,
+    key: TsigKey,
+}
+
+/// An exchange was polled outside of a Tokio runtime.
+#[derive(Debug, thiserror::Error)]
+#[error("the updater needs a Tokio runtime")]
+struct NoRuntime;
+
+/// The server closed the connection instead of replying.
+#[derive(Debug, thiserror::Error)]
+#[error("the name server closed the connection without a reply")]
+struct Closed;
+
+impl TsigUpdater {
+    /// Updates at this server, which must be the zone's primary, by this key.
+    pub fn new(server: SocketAddr, key: TsigKey) -> Self {
+        Self { server, key }
+    }
+
+    async fn exchange(self, message: Message, owner: Name) -> Result<Message, UpdateError> {
+        // Without a runtime, the socket would panic.
+        Handle::try_current().map_err(|_| UpdateError::failed(NoRuntime))?;
+        let (bytes, verifier, request) = self.sign(message, owner)?;
+        let reply = send(self.server, bytes).await.map_err(failed)?;
+        request.read(&reply, verifier)
+    }
+
+    fn sign(
+        &self,
+        mut message: Message,
+        owner: Name,
+    ) -> Result<(Vec<u8>, TSigVerifier, Request), UpdateError> {
+        let now = TokioTime::current_time();
+        let verifier = message.finalize(&self.key.signer(), now).map_err(UpdateError::failed)?;
+        let verifier = verifier.expect("what TSIG signs has a verifier");
+        let bytes = message.to_vec().map_err(UpdateError::failed)?;
+        let key = self.key.name().clone();
+        let request = Request { id: message.id, op_code: message.op_code, owner, key, time: now };
+        Ok((bytes, verifier, request))
+    }
+}
+
+impl Updater for TsigUpdater {
+    fn read(&self, owner: Name) -> ExchangeFuture<Vec<TXT>> {
+        let mut message = Message::query();
+        message.metadata.recursion_desired = false;
+        message.add_query(Query::query(owner.clone(), RecordType::TXT));
+        let updater = self.clone();
+        async move {
+            let reply = updater.exchange(message, owner.clone()).await?;
+            super::reply::records(reply, &owner)
+        }
+        .boxed()
+    }
+
+    fn update(&self, update: Update) -> ExchangeFuture<()> {
+        let owner = update.owner.clone();
+        let exchange = self.clone().exchange(message(update), owner);
+        async move { exchange.await.map(|_| ()) }.boxed()
+    }
+}
+
+/// RFC 2136 section 2: the zone stands where questions do, the changes where authorities do.
+fn message(update: Update) -> Message {
+    let mut message = Message::new(Message::query().id, MessageType::Query, OpCode::Update);
+    message.add_query(Query::query(update.zone, RecordType::SOA));
+    for txt in update.delete {
+        // Section 2.5.4: one record of a set, by class NONE and TTL 0.
+        let mut record = Record::from_rdata(update.owner.clone(), 0, RData::TXT(txt));
+        record.dns_class = DNSClass::NONE;
+        message.add_authority(record);
+    }
+    for txt in update.add {
+        message.add_authority(Record::from_rdata(
+            update.owner.clone(),
+            update.ttl,
+            RData::TXT(txt),
+        ));
+    }
+    message
+}
+
+/// Sends one message and takes the first that comes back.
+async fn send(server: SocketAddr, message: Vec<u8>) -> Result<Vec<u8>, NetError> {
+    let provider = TokioRuntimeProvider::new();
+    let (stream, mut handle): (_, BufDnsStreamHandle) = TcpClientStream::<
+        <TokioRuntimeProvider as RuntimeProvider>::Tcp,
+    >::new(
+        server, None, Some(PATIENCE), provider
+    );
+    let mut stream = stream.await?;
+    handle.send(SerialMessage::new(message, server))?;
+    match stream.next().await {
+        Some(reply) => Ok(reply?.into_parts().0),
+        None => Err(NetError::from(std::io::Error::other(Closed))),
+    }
+}
+
+fn failed(error: NetError) -> UpdateError {
+    match error {
+        NetError::Timeout => UpdateError::TimedOut,
+        // It does not name the I/O error as its source.
+        NetError::Io(error) => UpdateError::Failed(error),
+        error => UpdateError::failed(error),
+    }
+}
