@@ -40,6 +40,12 @@ impl From<IdentifyBy> for Identify {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct NameServer(SocketAddr);
 
+impl NameServer {
+    pub(crate) fn address(self) -> SocketAddr {
+        self.0
+    }
+}
+
 impl FromStr for NameServer {
     type Err = String;
 

@@ -1,16 +1,17 @@
 //! What the node tells.
 
-use libp2p::{Swarm, swarm::SwarmEvent};
-use libp2p_dns_discovery::{Event as Discovered, Failure, Isolation, Status};
+use libp2p::{Multiaddr, Swarm, swarm::SwarmEvent};
+use libp2p_dns_discovery::{Event as Discovered, Failure, Isolation, Status, publish};
 use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{
     NAME,
+    behaviour::{Node, NodeEvent},
     common::{
-        member::{Member, MemberEvent},
+        member::MemberEvent,
         output::{Line, Output, note},
-        run::Stop,
+        run::{Stop, causes},
         words,
     },
 };
@@ -29,6 +30,10 @@ enum Event {
     Status { status: String },
     Isolated(Isolated),
     Kad { peers: usize },
+    Published { addresses: Vec<String>, left_out: Vec<String> },
+    Removed { addresses: Vec<String> },
+    PublishFailed { reason: String, failures: u32, retry_in: f64 },
+    Withdrawn,
 }
 
 /// Since when, in seconds since the start, and why nobody can be reached.
@@ -73,25 +78,30 @@ impl Events {
     }
 
     /// Tells how things are before anything has happened.
-    pub(crate) fn start(&mut self, swarm: &Swarm<Member>) -> Result<(), Stop> {
-        self.tell_status(swarm.behaviour().discovery.status())
+    pub(crate) fn start(&mut self, swarm: &Swarm<Node>) -> Result<(), Stop> {
+        self.tell_status(swarm.behaviour().member.discovery.status())
     }
 
     /// Tells of what is of interest, and whether the routing table has grown or shrunk.
     pub(crate) fn tell(
         &mut self,
-        swarm: &mut Swarm<Member>,
-        event: &SwarmEvent<MemberEvent>,
+        swarm: &mut Swarm<Node>,
+        event: &SwarmEvent<NodeEvent>,
     ) -> Result<(), Stop> {
         match event {
             SwarmEvent::NewListenAddr { address, .. } => self.print(Event::Listening {
                 peer: swarm.local_peer_id().to_string(),
                 address: address.to_string(),
             })?,
-            SwarmEvent::Behaviour(MemberEvent::Discovery(event)) => self.tell_discovered(event)?,
+            SwarmEvent::Behaviour(NodeEvent::Member(MemberEvent::Discovery(event))) => {
+                self.tell_discovered(event)?;
+            }
+            SwarmEvent::Behaviour(NodeEvent::Publisher(event)) => {
+                translate_published(event).map_or(Ok(()), |event| self.print(event))?;
+            }
             _ => {}
         }
-        let peers = swarm.behaviour_mut().routing_table().len();
+        let peers = swarm.behaviour_mut().member.routing_table().len();
         if std::mem::replace(&mut self.kad_peers, peers) != peers {
             self.print(Event::Kad { peers })?;
         }
@@ -183,6 +193,24 @@ fn translate_failure(event: &Discovered) -> Option<Event> {
     Some(Event::Unreachable { address, reason })
 }
 
+/// What the publisher tells.
+fn translate_published(event: &publish::Event) -> Option<Event> {
+    let texts = |addresses: &[Multiaddr]| addresses.iter().map(ToString::to_string).collect();
+    Some(match event {
+        publish::Event::Published { addresses, left_out, .. } => {
+            Event::Published { addresses: texts(addresses), left_out: texts(left_out) }
+        }
+        publish::Event::Removed { addresses, .. } => Event::Removed { addresses: texts(addresses) },
+        publish::Event::Failed { error, failures, retry_in, .. } => Event::PublishFailed {
+            reason: causes(error),
+            failures: *failures,
+            retry_in: retry_in.as_secs_f64(),
+        },
+        publish::Event::Withdrawn => Event::Withdrawn,
+        _ => return None,
+    })
+}
+
 impl Line for Stamped {
     fn text(&self) -> Option<String> {
         let what = match &self.event {
@@ -206,6 +234,18 @@ impl Line for Stamped {
             Event::Status { status } => format!("status: {status}"),
             Event::Isolated(isolated) => isolated.text(),
             Event::Kad { peers } => format!("{peers} peers in the routing table"),
+            Event::Published { addresses, left_out } => {
+                let left_out = match &left_out[..] {
+                    [] => String::new(),
+                    left_out => format!("; left out: {}", left_out.join(", ")),
+                };
+                format!("published {}{left_out}", addresses.join(", "))
+            }
+            Event::Removed { addresses } => format!("removed {}", addresses.join(", ")),
+            Event::PublishFailed { reason, retry_in, .. } => {
+                format!("not published, next try in {retry_in:.1} s: {reason}")
+            }
+            Event::Withdrawn => "withdrawn".to_owned(),
         };
         let seconds = self.ms as f64 / 1000.0;
         Some(format!("{seconds:9.3} s  {what}"))

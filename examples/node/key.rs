@@ -73,8 +73,9 @@ fn unusable(path: &Path, what: &str) -> Stop {
     Stop::Usage(format!("the key file `{}` {what}", path.display()))
 }
 
+/// Whoever can read a key can be this node.
 #[cfg(unix)]
-fn warn_if_open_to_others(file: &File, path: &Path) {
+pub(crate) fn warn_if_open_to_others(file: &File, path: &Path) {
     use std::os::unix::fs::PermissionsExt;
 
     let mode = file.metadata().map_or(0, |data| data.permissions().mode() & 0o777);
@@ -85,4 +86,4 @@ fn warn_if_open_to_others(file: &File, path: &Path) {
 }
 
 #[cfg(not(unix))]
-fn warn_if_open_to_others(_: &File, _: &Path) {}
+pub(crate) fn warn_if_open_to_others(_: &File, _: &Path) {}

@@ -9,8 +9,8 @@ use libp2p::{
 
 use crate::{
     NAME,
+    behaviour::{Node, NodeEvent},
     common::{
-        member::{Member, MemberEvent},
         output::note,
         run::{Stop, causes},
     },
@@ -29,7 +29,7 @@ pub(crate) struct Listeners(HashSet<ListenerId>);
 impl Listeners {
     /// Listens on all given addresses; without any, on the default ones, of which those are left
     /// out whose family this machine does not have.
-    pub(crate) fn start(swarm: &mut Swarm<Member>, given: &[Multiaddr]) -> Result<Self, Stop> {
+    pub(crate) fn start(swarm: &mut Swarm<Node>, given: &[Multiaddr]) -> Result<Self, Stop> {
         let mut listeners = HashSet::new();
         for address in given {
             listeners.insert(listen(swarm, address).map_err(|error| refused(address, &error))?);
@@ -41,7 +41,7 @@ impl Listeners {
     }
 
     /// Notes which listeners have closed; without any, nobody could reach this node any more.
-    pub(crate) fn follow(&mut self, event: &SwarmEvent<MemberEvent>) -> Result<(), Stop> {
+    pub(crate) fn follow(&mut self, event: &SwarmEvent<NodeEvent>) -> Result<(), Stop> {
         match event {
             SwarmEvent::ListenerError { error, .. } => {
                 note(NAME, &format!("a listener has a problem: {}", causes(error)));
@@ -62,7 +62,7 @@ impl Listeners {
     }
 }
 
-fn listen_by_default(swarm: &mut Swarm<Member>) -> Result<HashSet<ListenerId>, Stop> {
+fn listen_by_default(swarm: &mut Swarm<Node>) -> Result<HashSet<ListenerId>, Stop> {
     let mut listeners = HashSet::new();
     let mut last = None;
     for address in DEFAULT {
@@ -85,7 +85,7 @@ fn listen_by_default(swarm: &mut Swarm<Member>) -> Result<HashSet<ListenerId>, S
 }
 
 fn listen(
-    swarm: &mut Swarm<Member>,
+    swarm: &mut Swarm<Node>,
     address: &Multiaddr,
 ) -> Result<ListenerId, TransportError<io::Error>> {
     swarm.listen_on(address.clone())

@@ -12,22 +12,26 @@ use libp2p::{Multiaddr, Swarm, swarm::SwarmEvent};
 use libp2p_dns_discovery::{Config, Selection, Source};
 
 use crate::{
+    behaviour::{Node, NodeEvent},
     common::{
         cli::{self, IdentifyBy, NameServer},
-        member::{Member, MemberEvent},
+        member::Member,
         output::{Output, note},
         run::{Stop, run},
         transport,
     },
     events::Events,
     listeners::Listeners,
+    publishing::Publishing,
 };
 
+mod behaviour;
 #[path = "../common/mod.rs"]
 mod common;
 mod events;
 mod key;
 mod listeners;
+mod publishing;
 mod signals;
 mod sources;
 
@@ -81,6 +85,9 @@ struct Args {
     #[arg(long)]
     allow_loopback: bool,
 
+    #[command(flatten)]
+    publishing: Option<Publishing>,
+
     /// Print one JSON object on each line
     #[arg(long)]
     json: bool,
@@ -107,24 +114,28 @@ async fn node(args: Args) -> Result<u8, Stop> {
             }
         }
     }
+    publishing::withdraw(&mut swarm, &mut events).await?;
     leave(&mut swarm).await;
     Ok(0)
 }
 
-fn swarm(args: &Args) -> Result<Swarm<Member>, Stop> {
+fn swarm(args: &Args) -> Result<Swarm<Node>, Stop> {
     let sources = sources::sources(&args.sources)?;
     let key = key::key(args.key.as_deref())?;
     let resolver = cli::resolver(args.dns, None)?;
+    let filter = cli::filter(args.allow_loopback);
     let config = Config::new()
         .with_selection(args.select)
         .with_identify(args.identify.into())
-        .with_filter(cli::filter(args.allow_loopback));
+        .with_filter(filter.clone());
     let member = Member::new(&key, NETWORK, resolver, config, sources);
-    transport::full(key, member, IDLE)
+    let peer = key.public().to_peer_id();
+    let publisher = publishing::publisher(args.publishing.as_ref(), filter, peer)?;
+    transport::full(key, Node { member, publisher }, IDLE)
 }
 
 /// Closes all connections, so that the others see us leave and need not find out.
-async fn leave(swarm: &mut Swarm<Member>) {
+async fn leave(swarm: &mut Swarm<Node>) {
     let peers: Vec<_> = swarm.connected_peers().copied().collect();
     for peer in peers {
         // Fails only if there is no connection any more.
@@ -132,7 +143,7 @@ async fn leave(swarm: &mut Swarm<Member>) {
     }
     let closed = async {
         while swarm.connected_peers().next().is_some() {
-            let _: SwarmEvent<MemberEvent> = swarm.select_next_some().await;
+            let _: SwarmEvent<NodeEvent> = swarm.select_next_some().await;
         }
     };
     if tokio::time::timeout(FAREWELL, closed).await.is_err() {

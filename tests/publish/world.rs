@@ -49,13 +49,16 @@ pub(crate) fn node(
     key: TsigKey,
     config: Config,
 ) -> Swarm<Publisher<TsigUpdater>> {
+    node_with(TsigUpdater::new(server, key), config)
+}
+
+/// The same, with a given way to the name server.
+pub(crate) fn node_with<U: Updater>(updater: U, config: Config) -> Swarm<Publisher<U>> {
     SwarmBuilder::with_new_identity()
         .with_tokio()
         .with_other_transport(|_| DummyTransport::<(PeerId, StreamMuxerBox)>::new().boxed())
         .expect("a transport")
-        .with_behaviour(|key_pair| {
-            Publisher::new(TsigUpdater::new(server, key), config, key_pair.public().to_peer_id())
-        })
+        .with_behaviour(|key| Publisher::new(updater, config, key.public().to_peer_id()))
         .expect("a behaviour")
         .build()
 }

@@ -1,0 +1,113 @@
+//! Publishing this node's own addresses, and withdrawing them.
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+use futures::StreamExt;
+use libp2p::{
+    Multiaddr, PeerId, Swarm,
+    swarm::{SwarmEvent, behaviour::toggle::Toggle},
+};
+use libp2p_dns_discovery::{
+    Filter,
+    publish::{self, Config, Publisher, TsigKey, TsigUpdater},
+};
+
+use crate::{
+    NAME,
+    behaviour::{Node, NodeEvent},
+    common::{
+        cli::{self, NameServer},
+        output::note,
+        run::{Stop, causes},
+    },
+    events::Events,
+    key::warn_if_open_to_others,
+};
+
+/// More than any key takes: whatever is larger is no key.
+const LARGEST: u64 = 1_024;
+/// How long withdrawing may take: whoever asks a process to end kills it soon after.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where and how to publish.
+#[derive(Debug, Args)]
+pub(crate) struct Publishing {
+    /// Publish this node's own addresses, where `/dnsaddr/NAME` finds them, and withdraw them at
+    /// the end
+    #[arg(long, value_name = "NAME")]
+    publish: String,
+
+    /// The zone that `_dnsaddr.NAME` is in
+    #[arg(long, value_name = "ZONE")]
+    publish_zone: String,
+
+    /// The zone's primary name server, which takes dynamic updates (RFC 2136)
+    #[arg(long, value_name = "IP:PORT")]
+    publish_server: NameServer,
+
+    /// The file that holds the key for updates in one line, as `nsupdate -y` takes it:
+    /// `hmac-sha256:KEYNAME:SECRET`
+    #[arg(long, value_name = "FILE")]
+    publish_key: PathBuf,
+
+    /// An address to publish; may be repeated [default: the external ones, or else those listened
+    /// on]
+    #[arg(long, value_name = "ADDRESS", value_parser = cli::listen_address)]
+    publish_address: Vec<Multiaddr>,
+}
+
+/// What publishes, if that is asked for.
+pub(crate) fn publisher(
+    publishing: Option<&Publishing>,
+    filter: Filter,
+    peer: PeerId,
+) -> Result<Toggle<Publisher<TsigUpdater>>, Stop> {
+    let Some(publishing) = publishing else { return Ok(None.into()) };
+    let config = Config::new(&publishing.publish, &publishing.publish_zone)
+        .map_err(|error| Stop::Usage(format!("`--publish`: {}", causes(&error))))?
+        .with_addresses(publishing.publish_address.clone())
+        .with_filter(filter);
+    let updater =
+        TsigUpdater::new(publishing.publish_server.address(), key(&publishing.publish_key)?);
+    Ok(Some(Publisher::new(updater, config, peer)).into())
+}
+
+fn key(path: &Path) -> Result<TsigKey, Stop> {
+    let unusable = |what: String| Stop::Usage(format!("the key file `{}` {what}", path.display()));
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| {
+        (&file).take(LARGEST).read_to_string(&mut text)?;
+        warn_if_open_to_others(&file, path);
+        Ok(())
+    });
+    read.map_err(|error| unusable(format!("cannot be read ({error})")))?;
+    text.parse().map_err(|error| unusable(format!("holds no key for updates: {}", causes(&error))))
+}
+
+/// Withdraws what was published, so that nobody looks for this node any more.
+pub(crate) async fn withdraw(swarm: &mut Swarm<Node>, events: &mut Events) -> Result<(), Stop> {
+    let Some(publisher) = swarm.behaviour_mut().publisher.as_mut() else { return Ok(()) };
+    publisher.withdraw();
+    let withdrawn = async {
+        loop {
+            let event = swarm.select_next_some().await;
+            events.tell(swarm, &event)?;
+            if let SwarmEvent::Behaviour(NodeEvent::Publisher(publish::Event::Withdrawn)) = event {
+                return Ok(());
+            }
+        }
+    };
+    match tokio::time::timeout(PATIENCE, withdrawn).await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            note(NAME, "the published addresses could not be withdrawn in time");
+            Ok(())
+        }
+    }
+}
