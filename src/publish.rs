@@ -175,12 +175,13 @@
 //!
 //! # How many
 //!
-//! All records of one name travel in one answer of at most 64 KiB: some 600 addresses. When that is
-//! exceeded, readers get a part (or, by BIND, nothing), so that the publisher adds nothing that
-//! would not fit, and says so ([`UpdateError::Full`]). A reader of this crate makes at most 128
-//! look-ups in one refresh of a source, so that a common name can refer to 127 others; it takes
-//! texts of up to 1,024 bytes, and 16,384 records. For thousands of nodes, let a hundred names hold
-//! a hundred nodes each.
+//! All records of one name travel in one answer of at most 64 KiB: some 600 addresses. One more, and
+//! readers get none of them (BIND sends an empty answer that is marked as cut, Knot `SERVFAIL`). So
+//! the publisher adds nothing that would not fit, and says so ([`UpdateError::Full`]).
+//!
+//! A reader of this crate makes at most 128 look-ups in one refresh of a source, so that a common
+//! name can refer to 127 others; it takes texts of up to 1,024 bytes, and 16,384 records of an
+//! answer. For thousands of nodes, let a hundred names hold a hundred nodes each.
 //!
 //! [RFC 2136]: https://www.rfc-editor.org/rfc/rfc2136
 //! [RFC 8945]: https://www.rfc-editor.org/rfc/rfc8945

@@ -151,7 +151,9 @@ impl Core {
         match result {
             Ok(records) => self.compare(&records, now),
             // What is ours must go even where it cannot be seen: so there is room again.
-            Err(UpdateError::Full { .. }) if self.stay == Stay::Leaving => {
+            Err(UpdateError::Full { .. } | UpdateError::Server { .. })
+                if self.stay == Stay::Leaving =>
+            {
                 let claimed: Vec<_> = self.claimed.iter().map(record::write).collect();
                 self.compare(&claimed, now);
             }

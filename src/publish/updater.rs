@@ -167,7 +167,7 @@ pub enum UpdateError {
         owner: String,
     },
     /// Any other response code. `NOTIMP`: the server has no dynamic update. `SERVFAIL`: it cannot
-    /// write the zone, or a bound of its own is reached.
+    /// write the zone, or a bound of its own is reached; so does Knot say of a name that is full.
     #[error("the name server failed ({code}){}", advice(*.code))]
     #[non_exhaustive]
     Server {
@@ -203,7 +203,7 @@ fn advice(code: ResponseCode) -> &'static str {
         ResponseCode::NotZone => ": the name is not in the zone",
         ResponseCode::ServFail => {
             ": its log says why; it cannot write the zone, or has a bound on the records of a name \
-             (BIND: `max-records-per-type`, 100 by default)"
+             (BIND: `max-records-per-type`, 100 by default; Knot: what fits into one answer)"
         }
         _ => "",
     }

@@ -110,7 +110,10 @@ pub(crate) async fn change_elsewhere(server: SocketAddr, zone: &str, owner: &str
     outcome.expect("it replies").expect_err("it is not allowed")
 }
 
-async fn change(server: SocketAddr, what: impl FnOnce(&mut Update)) -> Result<(), UpdateError> {
+pub(crate) async fn change(
+    server: SocketAddr,
+    what: impl FnOnce(&mut Update),
+) -> Result<(), UpdateError> {
     let mut update = Update::new(Name::from_ascii(ZONE).unwrap(), Name::from_ascii(OWNER).unwrap());
     what(&mut update);
     TsigUpdater::new(server, good_key()).update(update).await

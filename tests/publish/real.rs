@@ -12,12 +12,18 @@ use std::{
 };
 
 use data_encoding::BASE64;
-use libp2p_dns_discovery::publish::UpdateError;
+use hickory_proto::rr::{Name, rdata::TXT};
+use libp2p_dns_discovery::{
+    hickory_proto,
+    publish::{Algorithm, Event, TsigKey, UpdateError},
+};
 use tempfile::TempDir;
 
 use crate::{
-    lifecycle::{all, change_elsewhere},
-    world::{KEY, OWNER, SECRET, ZONE, add, texts},
+    lifecycle::{all, change, change_elsewhere},
+    world::{
+        HERE, KEY, OWNER, SECRET, THERE, ZONE, add, config, good_key, next, node, published, texts,
+    },
 };
 
 /// How long a server may take to start.
@@ -63,6 +69,8 @@ impl Kind {
             Self::Bind => format!(
                 r#"
 key "{KEY}" {{ algorithm hmac-sha256; secret "{secret}"; }};
+key "longer.key." {{ algorithm hmac-sha384; secret "{secret}"; }};
+key "longest.key." {{ algorithm hmac-sha512; secret "{secret}"; }};
 options {{
     directory "{dir}";
     listen-on port {port} {{ {ip}; }};
@@ -76,7 +84,11 @@ zone "{ZONE}" {{
     type primary;
     file "zone";
     max-records-per-type 0;
-    update-policy {{ grant {KEY} name {OWNER} TXT; }};
+    update-policy {{
+        grant {KEY} name {OWNER} TXT;
+        grant longer.key. name {OWNER} TXT;
+        grant longest.key. name {OWNER} TXT;
+    }};
 }};
 "#
             ),
@@ -94,9 +106,15 @@ key:
   - id: {KEY}
     algorithm: hmac-sha256
     secret: {secret}
+  - id: longer.key.
+    algorithm: hmac-sha384
+    secret: {secret}
+  - id: longest.key.
+    algorithm: hmac-sha512
+    secret: {secret}
 acl:
   - id: node
-    key: {KEY}
+    key: [{KEY}, longer.key., longest.key.]
     action: update
     update-type: [TXT]
     update-owner: name
@@ -233,6 +251,49 @@ async fn a_key_for_one_name_is_of_no_use_for_another() {
     }
 }
 
+#[tokio::test]
+async fn all_algorithms_are_those_of_the_servers() {
+    for kind in installed() {
+        let server = NameServer::start(kind);
+        for (name, algorithm) in
+            [("longer.key.", Algorithm::HmacSha384), ("longest.key.", Algorithm::HmacSha512)]
+        {
+            let key = TsigKey::new(Name::from_ascii(name).unwrap(), algorithm, SECRET).unwrap();
+            let config = config().with_addresses([HERE.parse().unwrap()]);
+            let mut node = node(server.address, key, config);
+            published(&mut node, &[HERE]).await;
+            node.behaviour_mut().withdraw();
+            assert!(matches!(next(&mut node).await, Event::Withdrawn), "{kind:?} {name}");
+        }
+    }
+}
+
+/// A name that is past what one answer carries: BIND answers nothing, Knot `SERVFAIL`.
+#[tokio::test]
+async fn a_name_that_is_full_is_told_and_can_be_left_nevertheless() {
+    for kind in installed() {
+        let server = NameServer::start(kind);
+        let mut node = node(server.address, good_key(), config());
+        node.add_external_address(HERE.parse().unwrap());
+        published(&mut node, &[HERE]).await;
+        let entry = |n: usize| format!("dnsaddr=/ip4/10.0.0.7/tcp/{}/p2p/{:a<52}", 10_000 + n, "");
+        let entries: Vec<_> = (0..700).map(entry).collect();
+        for part in entries.chunks(350) {
+            add(server.address, &part.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        }
+        node.add_external_address(THERE.parse().unwrap());
+        match next(&mut node).await {
+            Event::Failed { error: UpdateError::Full { .. }, .. } if kind == Kind::Bind => {}
+            Event::Failed { error: UpdateError::Server { .. }, .. } if kind == Kind::Knot => {}
+            event => panic!("{kind:?}: {event:?}"),
+        }
+        node.behaviour_mut().withdraw();
+        assert!(matches!(next(&mut node).await, Event::Withdrawn), "{kind:?}");
+        remove(server.address, &entries[..200]).await;
+        assert_eq!(texts(server.address).await, entries[200..].iter().cloned().collect());
+    }
+}
+
 /// What the documentation says of `max-records-per-type 0`, and of Knot, which has no such bound.
 #[tokio::test]
 async fn a_name_holds_hundreds_of_nodes() {
@@ -243,4 +304,9 @@ async fn a_name_holds_hundreds_of_nodes() {
         add(server.address, &entries.iter().map(String::as_str).collect::<Vec<_>>()).await;
         assert_eq!(texts(server.address).await.len(), 500, "{kind:?}");
     }
+}
+
+async fn remove(server: SocketAddr, texts: &[String]) {
+    let records = texts.iter().map(|text| TXT::from_bytes(vec![text.as_bytes()])).collect();
+    change(server, |update| update.delete = records).await.expect("it is allowed");
 }

@@ -112,8 +112,8 @@ fn the_pause_after_a_failure_is_not_waited_out() {
 fn a_failure_to_withdraw_is_told_and_tried_again() {
     let mut world = World::published();
     world.fails = Some(UpdateError::failed("no route"));
-    // Three failures: without a new count, the next would not be told.
-    world.run(S(605));
+    world.run(S(670));
+    assert!(!world.events.is_empty());
     world.events.clear();
     world.withdraw();
     world.run(world.latency);
@@ -152,13 +152,17 @@ fn what_never_was_confirmed_is_withdrawn_too() {
 
 #[test]
 fn what_cannot_be_seen_is_withdrawn_too() {
-    let mut world = World::published();
-    world.fails = Some(UpdateError::Full { owner: String::new() });
-    world.withdraw();
-    world.run(world.latency);
-    assert_eq!(world.updates.len(), 1);
-    world.fails = None;
-    world.run(world.latency);
-    assert!(world.zone.is_empty());
-    assert_left(&mut world);
+    let full = UpdateError::Full { owner: String::new() };
+    let failed = UpdateError::Server { code: hickory_proto::op::ResponseCode::ServFail };
+    for error in [full, failed] {
+        let mut world = World::published();
+        world.fails = Some(error);
+        world.withdraw();
+        world.run(world.latency);
+        assert_eq!(world.updates.len(), 1);
+        world.fails = None;
+        world.run(world.latency);
+        assert!(world.zone.is_empty());
+        assert_left(&mut world);
+    }
 }
