@@ -35,25 +35,26 @@ const LARGEST: u64 = 1_024;
 /// How long withdrawing may take: whoever asks a process to end kills it soon after.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Where and how to publish.
+/// Where and how to publish. Each flag is optional, but not without the others.
 #[derive(Debug, Args)]
+#[group(requires_all = ["publish", "publish_zone", "publish_server", "publish_key"])]
 pub(crate) struct Publishing {
     /// Publish this node's own addresses, where `/dnsaddr/NAME` finds them, and withdraw them at
     /// the end
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", required = false)]
     publish: String,
 
     /// The zone that `_dnsaddr.NAME` is in
-    #[arg(long, value_name = "ZONE")]
+    #[arg(long, value_name = "ZONE", required = false)]
     publish_zone: String,
 
     /// The zone's primary name server, which takes dynamic updates (RFC 2136)
-    #[arg(long, value_name = "IP:PORT")]
+    #[arg(long, value_name = "IP:PORT", required = false)]
     publish_server: NameServer,
 
     /// The file that holds the key for updates in one line, as `nsupdate -y` takes it:
     /// `hmac-sha256:KEYNAME:SECRET`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required = false)]
     publish_key: PathBuf,
 
     /// An address to publish; may be repeated [default: the external ones, or else those listened

@@ -1,5 +1,7 @@
 //! What a reply says: the name server's message → a result, or why there is none.
 
+use std::sync::Arc;
+
 use hickory_proto::{
     op::{Message, MessageType, OpCode, ResponseCode},
     rr::{
@@ -44,8 +46,7 @@ impl Request {
             return Err(UpdateError::failed(OtherRequest));
         }
         self.failure(&message)?;
-        let verified = verifier.verify(reply);
-        verified.map_err(|error| UpdateError::Unverified(std::sync::Arc::new(error)))?;
+        verifier.verify(reply).map_err(|error| UpdateError::Unverified(Arc::new(error)))?;
         Ok(message)
     }
 

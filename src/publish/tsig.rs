@@ -1,7 +1,6 @@
 //! An [`Updater`] over `hickory-net`: TCP, signed by TSIG.
 
-use std::net::SocketAddr;
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use futures::{FutureExt, StreamExt};
 use hickory_net::{

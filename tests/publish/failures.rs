@@ -9,6 +9,7 @@ use libp2p_dns_discovery::{
     hickory_proto,
     publish::{Config, Event, TsigUpdater, UpdateError, Updater},
 };
+use tokio::io::AsyncReadExt;
 
 use crate::{
     lifecycle::change_elsewhere,
@@ -129,12 +130,18 @@ async fn a_server_that_is_not_there_is_told_with_the_cause() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_costs_the_time_out() {
+async fn a_server_that_says_nothing_costs_the_time_out_and_no_connection() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let config = configured().with_timeout(Duration::from_millis(100));
+    let hour = Duration::from_secs(3_600);
+    let config = configured().with_timeout(Duration::from_millis(500)).with_retry(hour, hour);
     let mut node = node(listener.local_addr().unwrap(), good_key(), config);
     let event = next(&mut node).await;
     assert!(matches!(event, Event::Failed { error: UpdateError::TimedOut, .. }), "{event:?}");
+    let (mut connection, _) = listener.accept().await.unwrap();
+    let mut sent = Vec::new();
+    let closed = connection.read_to_end(&mut sent);
+    let closed = tokio::time::timeout(Duration::from_secs(60), closed).await;
+    assert!(closed.is_ok(), "the abandoned connection is still open");
 }
 
 #[test]

@@ -1,8 +1,14 @@
 //! An application's own way to the name server.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Wake},
+};
 
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt};
 use hickory_proto::rr::{Name, rdata::TXT};
 use libp2p_dns_discovery::{
     hickory_proto,
@@ -54,4 +60,26 @@ async fn any_updater_will_do() {
     let updates = memory.updates.lock().unwrap();
     assert_eq!(updates.len(), 2);
     assert!(updates.iter().all(|update| update.zone.to_ascii() == ZONE));
+}
+
+/// Counts how often it is woken.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn whoever_polls_the_swarm_is_woken_to_withdraw() {
+    let mut node = node_with(Memory::default(), config());
+    let woken = Arc::new(Woken::default());
+    let waker = Arc::clone(&woken).into();
+    assert!(node.poll_next_unpin(&mut Context::from_waker(&waker)).is_pending());
+    let before = woken.0.load(Ordering::Relaxed);
+    node.behaviour_mut().withdraw();
+    assert!(woken.0.load(Ordering::Relaxed) > before);
+    assert!(matches!(next(&mut node).await, Event::Withdrawn));
 }
