@@ -75,7 +75,7 @@
 //!   left alone, whatever they say. Each deletion names one record exactly.
 //! - **What if it fails.** It tries again, after a second at first and after five minutes at most, for
 //!   ever, and says what to do ([`UpdateError`]). It has one exchange under way at most.
-//! - **At the end.** [`Publisher::withdraw`] takes away what names its id.
+//! - **At the end.** [`Publisher::withdraw`] takes away what it has published, and nothing else.
 //!
 //! # What it does not do
 //!

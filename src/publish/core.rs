@@ -176,7 +176,7 @@ impl Core {
         }
     }
 
-    /// Removes what the zone says of us, and publishes nothing more.
+    /// Removes what we have published, and publishes nothing more.
     pub(super) fn withdraw(&mut self, now: Instant) {
         if self.stay != Stay::Staying {
             return;
@@ -243,12 +243,15 @@ impl Core {
     fn compare(&mut self, records: &[TXT], now: Instant) {
         // What has changed meanwhile is acted upon now.
         self.change = None;
-        let wanted = match self.stay {
-            Stay::Staying => self.wanted.clone(),
-            Stay::Leaving | Stay::Left => Wanted::default(),
-        };
-        let plan = Plan::new(records, &wanted.addresses, &self.local);
         let leaving = self.stay == Stay::Leaving;
+        let (wanted, plan) = if leaving {
+            // Nothing else, even of our id: another process may have taken our place already.
+            let ours = |txt: &&TXT| record::read(txt).is_some_and(|a| self.claimed.contains(&a));
+            let ours: Vec<_> = records.iter().filter(ours).cloned().collect();
+            (Wanted::default(), Plan::new(&ours, &BTreeSet::new(), &self.local))
+        } else {
+            (self.wanted.clone(), Plan::new(records, &self.wanted.addresses, &self.local))
+        };
         if plan.is_empty() && plan.full {
             return self.fail(
                 UpdateError::Full { owner: self.config.owner.to_ascii() },

@@ -55,7 +55,7 @@ impl<U: Updater> Publisher<U> {
         Self { updater, config, core, exchange: None, timer: None, waker: None }
     }
 
-    /// Removes this node's records from the zone, and publishes nothing more, ever.
+    /// Removes what was published from the zone, and publishes nothing more, ever.
     ///
     /// [`Event::Withdrawn`] says when that is done: at once if nothing was published. An exchange
     /// that is under way is waited for first. Poll the swarm until then, with a limit of your own:

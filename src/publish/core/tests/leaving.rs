@@ -30,15 +30,32 @@ fn before_anything_was_published_it_is_immediate() {
 }
 
 #[test]
-fn all_of_ours_goes_and_nothing_else() {
+fn all_that_was_published_goes_and_nothing_else() {
     let mut world = World::published();
-    let other = named(&here(1), &PeerId::random());
-    world.zone.extend([other.clone(), world.record(7), raw("v=spf1 -all")]);
+    // Under our id, by another process that has taken our place.
+    let others = [named(&here(1), &PeerId::random()), world.record(7), raw("v=spf1 -all")];
+    world.zone.extend(others.clone());
     world.withdraw();
     world.run(world.latency * 2);
-    assert_eq!(world.zone, [other, raw("v=spf1 -all")]);
+    assert_eq!(world.zone, others);
     assert_eq!(world.updates.len(), 1);
     assert!(world.updates[0].1.add.is_empty());
+    assert_left(&mut world);
+}
+
+#[test]
+fn a_change_that_was_not_carried_out_yet_goes_with_the_rest() {
+    let mut world = World::published();
+    world.listen(2);
+    world.listen_expired(1);
+    world.run(S(1) + world.latency);
+    world.fails = Some(UpdateError::TimedOut);
+    world.zone.push(world.record(2));
+    world.run(world.latency);
+    world.fails = None;
+    world.withdraw();
+    world.run(S(1));
+    assert!(world.zone.is_empty());
     assert_left(&mut world);
 }
 
@@ -126,12 +143,14 @@ fn a_failure_to_withdraw_is_told_and_tried_again() {
 
 #[test]
 fn all_is_withdrawn_however_much_there_is() {
-    let mut world = World::published();
-    world.zone.extend((2..600).map(|port| named(&here(port), &world.local)));
+    let mut world = World::new(config().with_max_addresses(NonZeroUsize::MAX));
+    (1..=600).for_each(|port| world.listen(port));
+    world.run(S(5));
+    assert_eq!((world.zone.len(), world.updates.len()), (600, 1));
     world.withdraw();
     world.run(S(1));
     assert!(world.zone.is_empty());
-    assert_eq!(world.updates.len(), 3);
+    assert_eq!(world.updates.len(), 1 + 3);
     assert_left(&mut world);
 }
 
