@@ -44,6 +44,20 @@ fn all_that_was_published_goes_and_nothing_else() {
 }
 
 #[test]
+fn what_was_taken_away_before_is_ours_no_more() {
+    let mut world = World::published();
+    world.listen(2);
+    world.listen_expired(1);
+    world.run(S(5));
+    // By another process, since the last refresh.
+    world.zone.push(world.record(1));
+    world.withdraw();
+    world.run(S(1));
+    assert_eq!(world.zone, [world.record(1)]);
+    assert_left(&mut world);
+}
+
+#[test]
 fn a_change_that_was_not_carried_out_yet_goes_with_the_rest() {
     let mut world = World::published();
     world.listen(2);
