@@ -69,12 +69,12 @@
 //!   external ones; without any, those listened on that others can dial. At most 16 by default.
 //! - **When.** A second after they have changed, in one update that takes the old away and adds the
 //!   new; and every ten minutes it looks whether all is as it should be.
-//! - **What it deletes.** Before it adds, it reads what is there, and deletes in the same update what
-//!   names its id at addresses that it no longer has, and what names its addresses under other ids:
-//!   an earlier life with another key, or a former tenant of the address. All other records are
-//!   left alone, whatever they say. Each deletion names one record exactly.
-//! - **What if it fails.** It tries again, after a second at first and after five minutes at most, for
-//!   ever, and says what to do ([`UpdateError`]). It has one exchange under way at most.
+//! - **What it deletes.** Before it adds, it reads what is there, and deletes in the same update
+//!   what names its id at addresses that it no longer has, and what names its addresses under other
+//!   ids: an earlier life with another key, or a former tenant of the address. All other records
+//!   are left alone, whatever they say. Each deletion names one record exactly.
+//! - **What if it fails.** It tries again, after a second at first and after five minutes at most,
+//!   for ever, and says what to do ([`UpdateError`]). It has one exchange under way at most.
 //! - **At the end.** [`Publisher::withdraw`] takes away what it has published, and nothing else.
 //!
 //! # What it does not do
@@ -100,15 +100,15 @@
 //!
 //! Whoever publishes an address deletes every record of it that names somebody else. Two live nodes
 //! that publish the same address take it from each other at each refresh ([`Event::Removed`] says
-//! so). Such are the addresses of Docker's bridge, 172.17.0.1 on every host, and of virtual machines
-//! behind one translating router. Deny these networks by [`Config::with_filter`], or configure the
+//! so). Such are the addresses of Docker's bridge, 172.17.0.1 on every host, and of virtual
+//! machines behind one translating router. Deny these networks by [`Config::with_filter`], or configure the
 //! addresses.
 //!
 //! # Whom the key trusts
 //!
 //! Who holds a key that may change a name can name anybody there, and delete what others have
-//! published. What the records say is proved by a handshake before it counts, as always: a false one
-//! costs a dial, or hides a node. Use a zone for this and for nothing else.
+//! published. What the records say is proved by a handshake before it counts, as always: a false
+//! one costs a dial, or hides a node. Use a zone for this and for nothing else.
 //!
 //! **One key for all** is the simplest. All nodes share the key and the name `peers.example`. BIND
 //! (9.18):
@@ -175,8 +175,8 @@
 //!
 //! # How many
 //!
-//! All records of one name travel in one answer of at most 64 KiB: some 600 addresses. One more, and
-//! readers get none of them (BIND sends an empty answer that is marked as cut, Knot `SERVFAIL`). So
+//! All records of one name travel in one answer of at most 64 KiB: some 600 addresses. One more,
+//! and readers get none of them (BIND sends an empty answer that is marked as cut, Knot `SERVFAIL`). So
 //! the publisher adds nothing that would not fit, and says so ([`UpdateError::Full`]).
 //!
 //! A reader of this crate makes at most 128 look-ups in one refresh of a source, so that a common

@@ -92,6 +92,7 @@ struct Done {
     /// Whether anything was to be added.
     added: bool,
     removed: BTreeSet<Candidate>,
+    deleted: Vec<TXT>,
     /// Whether there is more to do.
     more: bool,
 }
@@ -262,7 +263,8 @@ impl Core {
         self.claimed.extend(wanted.addresses.iter().cloned());
         let (is_done, added, more) =
             (plan.is_empty(), !plan.add.is_empty(), plan.more || plan.full);
-        let done = Done { wanted, added, removed: plan.removed, more };
+        let deleted = plan.delete.clone();
+        let done = Done { wanted, added, removed: plan.removed, deleted, more };
         if is_done {
             return self.succeed(done, leaving, now);
         }
@@ -283,7 +285,13 @@ impl Core {
         match self.stay {
             Stay::Left => {}
             Stay::Leaving if leaving && !done.more => self.leave(),
-            Stay::Leaving => self.read(now),
+            Stay::Leaving => {
+                // Where the zone cannot be read, this alone says what is left.
+                for gone in done.deleted.iter().filter_map(record::read) {
+                    self.claimed.remove(&gone);
+                }
+                self.read(now);
+            }
             Stay::Staying => {
                 let pause = match done.more {
                     true => self.config.debounce,

@@ -41,6 +41,7 @@ pub enum Event {
         /// When it is tried again.
         retry_in: Duration,
     },
-    /// Nothing that was published is in the zone any more, or nothing ever was; the publisher is done.
+    /// Nothing that was published is in the zone any more, or nothing ever was: the publisher is
+    /// done.
     Withdrawn,
 }

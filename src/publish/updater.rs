@@ -24,8 +24,8 @@ pub type ExchangeFuture<T> = BoxFuture<'static, Result<T, UpdateError>>;
 /// - What is read is what the zone's primary server holds now: an answer from a cache would have
 ///   records restored that are gone, and others missed that are there.
 pub trait Updater: Send + Sync + 'static {
-    /// Reads the TXT records at a name: all, or it is a failure ([`UpdateError::Full`]). There being
-    /// none is an empty list and no failure.
+    /// Reads the TXT records at a name: all, or it is a failure ([`UpdateError::Full`]). That there
+    /// are none is an empty list and no failure.
     fn read(&self, owner: Name) -> ExchangeFuture<Vec<TXT>>;
 
     /// Makes one update, as a whole or not at all.
@@ -158,8 +158,8 @@ pub enum UpdateError {
     /// With the records that are there, the name would not fit into an answer any more, or does not
     /// already: then readers get a part of it, or nothing.
     #[error(
-        "the records at {owner} do not fit into one answer of 64 KiB; spread the nodes over several \
-         names, and refer to them by `dnsaddr=/dnsaddr/NAME`"
+        "the records at {owner} do not fit into one answer of 64 KiB; spread the nodes over \
+         several names, and refer to them by `dnsaddr=/dnsaddr/NAME`"
     )]
     #[non_exhaustive]
     Full {

@@ -1,5 +1,5 @@
-//! The same at BIND and Knot, where they are installed. Where neither is, the tests say so and pass,
-//! unless `NAME_SERVERS=required` is in the environment.
+//! The same at BIND and Knot, where they are installed. Where neither is, the tests say so and
+//! pass, unless `NAME_SERVERS=required` is in the environment.
 
 use std::{
     io::{BufRead, BufReader, Read},

@@ -1,5 +1,5 @@
-//! The core in a world that the test makes up: a zone, a name server that may fail, and a clock that
-//! jumps from one thing to the next.
+//! The core in a world that the test makes up: a zone, a name server that may fail, and a clock
+//! that jumps from one thing to the next.
 
 use std::{num::NonZeroUsize, sync::Arc};
 

@@ -156,16 +156,19 @@ fn a_failure_to_withdraw_is_told_and_tried_again() {
 }
 
 #[test]
-fn all_is_withdrawn_however_much_there_is() {
-    let mut world = World::new(config().with_max_addresses(NonZeroUsize::MAX));
-    (1..=600).for_each(|port| world.listen(port));
-    world.run(S(5));
-    assert_eq!((world.zone.len(), world.updates.len()), (600, 1));
-    world.withdraw();
-    world.run(S(1));
-    assert!(world.zone.is_empty());
-    assert_eq!(world.updates.len(), 1 + 3);
-    assert_left(&mut world);
+fn all_is_withdrawn_however_much_there_is_and_seen_or_not() {
+    for full in [false, true] {
+        let mut world = World::new(config().with_max_addresses(NonZeroUsize::MAX));
+        (1..=600).for_each(|port| world.listen(port));
+        world.run(S(5));
+        assert_eq!((world.zone.len(), world.updates.len()), (600, 1));
+        world.full = full;
+        world.withdraw();
+        world.run(S(1));
+        assert!(world.zone.is_empty());
+        assert_eq!(world.updates.len(), 1 + 3);
+        assert_left(&mut world);
+    }
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub(super) struct World {
     pub(super) zone: Vec<TXT>,
     pub(super) fails: Option<UpdateError>,
     pub(super) silent: bool,
+    /// No answer can carry the records.
+    pub(super) full: bool,
     pub(super) latency: Duration,
     pub(super) under_way: Option<(Instant, Request)>,
     pub(super) events: Vec<(Duration, Event)>,
@@ -61,6 +63,7 @@ impl World {
             zone: Vec::new(),
             fails: None,
             silent: false,
+            full: false,
             latency: Duration::from_millis(5),
             under_way: None,
             events: Vec::new(),
@@ -158,6 +161,10 @@ impl World {
             (Request::Read(id), Some(error)) => self.core.handle_read(id, Err(error), self.now),
             (Request::Update(id, _), Some(error)) => {
                 self.core.handle_update(id, Err(error), self.now);
+            }
+            (Request::Read(id), None) if self.full => {
+                let full = UpdateError::Full { owner: String::new() };
+                self.core.handle_read(id, Err(full), self.now);
             }
             (Request::Read(id), None) => {
                 self.core.handle_read(id, Ok(self.zone.clone()), self.now);
