@@ -1,0 +1,217 @@
+//! What holds whenever the outputs are drained.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
+use libp2p_dns_discovery::{
+    Candidate, CandidateState, Family, Selection, Status, discovery::Expect,
+};
+
+use super::node::{Dial, Node};
+use crate::fuzzing::{allowed, universe::peer};
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// After how long a dial may have to give its slot to another.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Node {
+    pub fn check(&mut self) {
+        self.forget_overdue();
+        self.check_wake();
+        self.check_table();
+        self.check_selection();
+        self.check_candidates();
+        self.check_status();
+        self.check_gone();
+        let connections = &self.connections;
+        let is_connected = |peer: &PeerId| connections.iter().any(|(_, p)| p == peer);
+        self.told.check(&self.core, is_connected);
+        if std::mem::take(&mut self.resolved) && self.lookups.is_empty() {
+            self.renewed.1 = self.now;
+        }
+    }
+
+    /// A dial that is to start: where, how many there are, and how many there were.
+    pub fn check_dial(&mut self, address: &Multiaddr, expect: Expect) {
+        self.check_destination(address);
+        assert!(expect != Expect::Peer(peer(0)), "we dial ourselves at {address}");
+        self.forget_overdue();
+        let under_way = self.dials.len() - self.given_up.len();
+        assert!(under_way < self.setup.at_once, "{} dials at once", under_way + 1);
+        let now = self.now;
+        self.starts.retain(|at| now - *at < MINUTE);
+        self.starts.push_back(now);
+        assert!(self.starts.len() <= self.setup.per_minute, "{} dials a minute", self.starts.len());
+        if !self.core.peers().any(|entry| entry.address() == address) {
+            self.check_host(address);
+        }
+    }
+
+    fn check_destination(&self, address: &Multiaddr) {
+        let is_listed = |source: &&libp2p_dns_discovery::Source| {
+            let text = source.to_string();
+            !text.starts_with("/dns") && !text.starts_with("srv:")
+        };
+        let operators = self.core.sources().filter(is_listed).map(ToString::to_string);
+        let by_operator = operators.map(|text| Candidate::new(&text.parse().expect("an address")));
+        let may_be_local = by_operator.into_iter().any(|c| c.address() == address);
+        let forbidden = match may_be_local {
+            true => allowed::never(address),
+            false => allowed::not_by_dns(address).filter(|why| !self.is_configured(address, why)),
+        };
+        assert_eq!(forbidden, None, "{address} is dialled");
+        let ends_in_peer = matches!(address.iter().last(), Some(Protocol::P2p(_)));
+        assert!(!ends_in_peer, "{address} cannot be dialled");
+        assert!(!self.own.contains_key(address), "{address} is ours, and is dialled");
+    }
+
+    /// Whether the configuration lets DNS name what it otherwise may not.
+    fn is_configured(&self, address: &Multiaddr, why: &str) -> bool {
+        let memory = matches!(address.iter().next(), Some(Protocol::Memory(_)));
+        (self.setup.memory && memory) || (self.setup.loopback && why == "loopback")
+    }
+
+    /// A probe of a host: there are only so many between two refreshes.
+    fn check_host(&mut self, address: &Multiaddr) {
+        let probes = self.probes.entry(host(address)).or_default();
+        *probes += 1;
+        let periods = |since: Instant| {
+            let periods = (self.now - since).as_millis() / self.setup.max_refresh.as_millis();
+            usize::try_from(periods).unwrap_or(usize::MAX)
+        };
+        // Where no refresh ends for long, hosts are renewed all the same.
+        let renewals = periods(self.renewed.1).min(periods(self.renewed.0).saturating_add(1));
+        let most = self.setup.per_host.saturating_mul(1 + renewals);
+        assert!(*probes <= most, "{probes} probes of {address}, of {most}");
+    }
+
+    /// What has not ended by its deadline counts no longer. Nor does a dial that cannot be aborted,
+    /// where its slot was given to another or its candidate has departed.
+    fn forget_overdue(&mut self) {
+        let (now, timeout) = (self.now, self.setup.probe_timeout);
+        let named: Vec<_> = self.core.candidates().map(|(candidate, _)| candidate).collect();
+        let is_named = |dial: &Dial| match dial.expect {
+            Expect::Probe => true,
+            // It may be that of the one which has departed.
+            _ if self.told.twins.contains(&dial.address) => false,
+            Expect::Peer(peer) => {
+                let entered = self.core.peer_at(&dial.address).is_some_and(|e| e.peer == peer);
+                let pinned = |c: &Candidate| c.pinned() == Some(&peer);
+                entered || named.iter().any(|c| *c.address() == dial.address && pinned(c))
+            }
+            _ => named.iter().any(|c| *c.address() == dial.address),
+        };
+        let is_over = |dial: &Dial| {
+            let patience =
+                if dial.expect == Expect::Probe { timeout } else { timeout.min(PATIENCE) };
+            now - dial.started >= patience || !is_named(dial)
+        };
+        let over = self.dials.iter().filter(|(_, dial)| is_over(dial)).map(|(id, _)| *id);
+        for id in over.collect::<Vec<_>>() {
+            self.given_up.insert(id);
+        }
+        self.given_up.retain(|id| self.dials.contains_key(id));
+    }
+
+    fn check_wake(&self) {
+        match self.core.poll_timeout() {
+            Some(at) => assert!(at > self.now, "a timeout that has passed is a busy loop"),
+            None => {
+                let looked_up = |s: &libp2p_dns_discovery::Source| {
+                    s.to_string().starts_with("/dns") || s.to_string().starts_with("srv:")
+                };
+                assert!(!self.core.sources().any(looked_up), "nothing is planned");
+            }
+        }
+    }
+
+    fn check_table(&self) {
+        for entry in self.core.peers() {
+            let (address, peer) = (entry.address().clone(), entry.peer);
+            let proved = self.proved.contains(&(address.clone(), peer));
+            assert!(proved, "{peer} never answered at {address}");
+            let pinned = entry.candidate.pinned();
+            assert!(pinned.is_none_or(|pinned| *pinned == peer), "{}: {peer}", entry.candidate);
+            assert_ne!(peer, crate::fuzzing::universe::peer(0), "{address}");
+            assert!(!self.own.contains_key(&address), "{address} is ours, and has an entry");
+            assert!(entry.first_verified <= entry.last_verified && entry.last_verified <= self.now);
+            assert!(self.core.addresses_of(&peer).any(|a| *a == address));
+            let text = entry.candidate.to_string();
+            assert!(self.core.peer_at(&text.parse().expect("an address")).is_some(), "{text}");
+        }
+    }
+
+    fn check_selection(&self) {
+        let mut places = BTreeSet::new();
+        for candidate in self.core.selected() {
+            let entry = self.core.peers().find(|entry| entry.candidate == *candidate);
+            let peer = entry.unwrap_or_else(|| panic!("{candidate} is not verified")).peer;
+            assert!(places.insert((candidate.family(), peer)), "{peer} has two places");
+            assert!(!self.is_disqualified(&peer), "{peer} is disqualified");
+            assert!(self.core.is_selected(&peer));
+        }
+        if let Selection::Lowest(n) = self.core.selection() {
+            for family in Family::ALL {
+                let of_family = places.iter().filter(|(of, _)| *of == family);
+                assert!(of_family.count() <= n.get());
+            }
+        }
+    }
+
+    fn check_candidates(&mut self) {
+        let is_live = |state: &CandidateState| !matches!(state, CandidateState::Rejected(_));
+        let all: Vec<_> = self.core.candidates().filter(|(_, state)| is_live(state)).collect();
+        assert!(all.len() <= self.setup.candidates, "{} candidates", all.len());
+        assert!(all.is_sorted_by(|(a, _), (b, _)| a < b));
+        let twins = all.windows(2).filter(|w| w[0].0.address() == w[1].0.address());
+        self.told.twins.extend(twins.map(|w| w[0].0.address().clone()));
+        let entries = self.core.peers().filter(|e| all.iter().any(|(c, _)| **c == e.candidate));
+        assert_eq!(entries.count(), self.core.peers().count(), "an entry is no candidate");
+    }
+
+    fn check_status(&self) {
+        let isolation = self.core.isolation();
+        assert_eq!(isolation.is_some(), self.core.status() == Status::Isolated);
+        match self.core.status() {
+            Status::Joined => {
+                let counts = self.core.peers().any(|entry| !self.is_disqualified(&entry.peer));
+                assert!(counts, "joined with nobody");
+            }
+            Status::Isolated => assert!(
+                self.core.candidates().any(|(_, state)| !matches!(
+                    state,
+                    CandidateState::Rejected(_) | CandidateState::Itself
+                )),
+                "isolated from nobody"
+            ),
+            _ => {}
+        }
+    }
+
+    /// Who is told gone is gone, and who is not is not. If more happened since, it may have changed.
+    fn check_gone(&mut self) {
+        let told = std::mem::take(&mut self.told.gone);
+        if self.inputs > 1 {
+            return;
+        }
+        for (peer, gone) in told {
+            let left = self.core.addresses_of(&peer).next().is_some() || self.is_connected(&peer);
+            assert_eq!(left, !gone, "{peer} is told gone: {gone}");
+        }
+    }
+}
+
+/// What several addresses have in common that lead to one machine.
+fn host(address: &Multiaddr) -> Multiaddr {
+    match address.iter().next() {
+        Some(ip @ (Protocol::Ip4(_) | Protocol::Ip6(_)))
+            if !address.iter().any(|part| part == Protocol::P2pCircuit) =>
+        {
+            ip.into()
+        }
+        _ => address.clone(),
+    }
+}

@@ -1,0 +1,246 @@
+//! A discovery and all that was said to it and by it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::{Duration, Instant},
+};
+
+use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
+use libp2p_dns_discovery::{
+    Answer, Candidate, LookupError, Query,
+    discovery::{DialFailure, DialId, Direction, Discovery, Expect, LookupId, Output},
+};
+
+use super::{setup::Setup, told::Told, world::World};
+use crate::fuzzing::universe::{ADDRESSES, address, epoch, peer};
+
+/// How many outputs may come without any input: far more than so few candidates can give reason to.
+const OUTPUTS: usize = 4_096;
+/// How often the discovery is asked for outputs until it has none: once should do, and does not yet,
+/// see `nothing_is_left_to_do_when_there_is_no_output`.
+const PAUSES: usize = 3;
+/// How often in a row something may be due at once.
+const OVERDUE: usize = 3;
+
+pub struct Node {
+    pub core: Discovery,
+    pub setup: Setup,
+    pub world: World,
+    pub now: Instant,
+    /// What came out, as text, to be compared.
+    pub log: Vec<String>,
+    pub lookups: Vec<(LookupId, Query)>,
+    pub ended_lookups: Vec<LookupId>,
+    pub dials: BTreeMap<DialId, Dial>,
+    /// Those among them that count no longer.
+    pub given_up: BTreeSet<DialId>,
+    pub ended_dials: Vec<DialId>,
+    pub connections: Vec<(ConnectionId, PeerId)>,
+    /// The addresses that are ours: how many listeners say so, and whether it is confirmed.
+    pub own: BTreeMap<Multiaddr, (usize, bool)>,
+    /// Who was let answer where.
+    pub proved: BTreeSet<(Multiaddr, PeerId)>,
+    pub disqualified: BTreeMap<PeerId, Instant>,
+    pub told: Told,
+    /// When dials started, in the last minute.
+    pub starts: VecDeque<Instant>,
+    /// How many probes each host had since the last refresh may have ended.
+    pub probes: BTreeMap<Multiaddr, usize>,
+    /// When the last refresh may have ended, and when one surely had.
+    pub renewed: (Instant, Instant),
+    /// Whether a refresh may have ended since the outputs were drained, and whether one has if
+    /// nothing is asked then.
+    pub answered: bool,
+    pub resolved: bool,
+    /// What was said to it since the outputs were drained.
+    pub inputs: usize,
+    pub serial: usize,
+}
+
+#[derive(Debug, Clone)]
+pub struct Dial {
+    pub address: Multiaddr,
+    pub expect: Expect,
+    pub started: Instant,
+}
+
+impl Node {
+    pub fn new(setup: Setup) -> Self {
+        let now = epoch();
+        let own = setup.own.iter().map(|n| (canonical(&address(ADDRESSES[*n])), (1, false)));
+        Self {
+            core: Discovery::new(setup.config.clone(), peer(0), setup.seed, now),
+            world: World::default(),
+            now,
+            log: Vec::new(),
+            lookups: Vec::new(),
+            ended_lookups: Vec::new(),
+            dials: BTreeMap::new(),
+            given_up: BTreeSet::new(),
+            ended_dials: Vec::new(),
+            connections: Vec::new(),
+            own: own.collect(),
+            proved: BTreeSet::new(),
+            disqualified: BTreeMap::new(),
+            told: Told::default(),
+            starts: VecDeque::new(),
+            probes: BTreeMap::new(),
+            renewed: (now, now),
+            answered: false,
+            resolved: false,
+            inputs: 0,
+            serial: 0,
+            setup,
+        }
+    }
+
+    /// Does all that is due now, and looks whether everything holds then.
+    pub fn drain(&mut self) {
+        self.take_all();
+        // A refresh that is hastened may have been due already.
+        for _ in 0..OVERDUE {
+            if self.core.poll_timeout().is_none_or(|at| at > self.now) {
+                break;
+            }
+            self.core.handle_timeout(self.now);
+            self.take_all();
+        }
+        self.check();
+        self.inputs = 0;
+    }
+
+    fn take_all(&mut self) {
+        if std::mem::take(&mut self.answered) {
+            self.may_have_renewed();
+        }
+        let (mut outputs, mut pauses) = (0, 0);
+        while pauses < PAUSES {
+            let Some(output) = self.core.poll_output(self.now) else {
+                pauses += 1;
+                continue;
+            };
+            outputs += 1;
+            assert!(outputs <= OUTPUTS, "no end of outputs; the last is {output:?}");
+            self.log.push(format!("{output:?}"));
+            self.take(output);
+        }
+    }
+
+    fn take(&mut self, output: Output) {
+        match output {
+            Output::Lookup { id, query } => self.lookups.push((id, query)),
+            Output::CancelLookup { id } => {
+                self.lookups.retain(|(lookup, _)| *lookup != id);
+                self.ended_lookups.push(id);
+                self.may_have_renewed();
+            }
+            Output::Dial { id, address, expect } => {
+                self.check_dial(&address, expect);
+                let started = self.now;
+                let old = self.dials.insert(id, Dial { address, expect, started });
+                assert!(old.is_none() && !self.ended_dials.contains(&id), "{id:?} is used twice");
+            }
+            Output::Abort { id } => {
+                let dial = self.dials.remove(&id);
+                assert!(
+                    dial.is_some_and(|d| d.expect == Expect::Probe),
+                    "{id:?} cannot be aborted"
+                );
+                self.ended_dials.push(id);
+            }
+            Output::Announce { peer, address } => {
+                assert!(self.proved.contains(&(address.clone(), peer)), "{peer} at {address}");
+            }
+            Output::Event(event) => self.told.take(&self.core, event),
+            other => panic!("not known: {other:?}"),
+        }
+    }
+
+    /// Routes and hosts may be tried again from now on.
+    pub fn may_have_renewed(&mut self) {
+        self.probes.clear();
+        self.renewed.0 = self.now;
+    }
+
+    pub fn input(&mut self) {
+        self.inputs += 1;
+    }
+
+    pub fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.core.handle_timeout(self.now);
+    }
+
+    /// Jumps to the next instant at which the discovery wants to be called, if there is one.
+    pub fn wake(&mut self) -> bool {
+        // What is not drained yet has not been planned for.
+        self.drain();
+        let Some(next) = self.core.poll_timeout() else { return false };
+        self.pass(next - self.now);
+        true
+    }
+
+    pub fn answer(&mut self, index: usize, result: Result<Answer, LookupError>) {
+        self.input();
+        let (id, _) = self.lookups.remove(index);
+        self.ended_lookups.push(id);
+        self.answered = true;
+        self.resolved = true;
+        self.core.handle_lookup(id, result);
+    }
+
+    pub fn fail_dial(&mut self, id: DialId, failure: DialFailure) {
+        self.input();
+        let Some(dial) = self.dials.remove(&id) else { return };
+        self.ended_dials.push(id);
+        if let DialFailure::Identity(peer) = &failure {
+            self.proved.insert((dial.address, *peer));
+        }
+        self.core.handle_dial_failure(id, failure, self.now);
+    }
+
+    /// A dial of the discovery ends in a connection.
+    pub fn connect(&mut self, id: DialId, peer: PeerId) {
+        let Some(dial) = self.dials.remove(&id) else { return };
+        self.ended_dials.push(id);
+        self.proved.insert((dial.address.clone(), peer));
+        self.open(peer, &dial.address, Direction::Dialled(Some(id)));
+    }
+
+    pub fn open(&mut self, peer: PeerId, address: &Multiaddr, direction: Direction) {
+        self.input();
+        self.serial += 1;
+        let id = ConnectionId::new_unchecked(self.serial);
+        self.connections.push((id, peer));
+        self.core.handle_connected(id, peer, address, direction, self.now);
+    }
+
+    pub fn close(&mut self, index: usize, lost: bool) {
+        self.input();
+        let (id, peer) = self.connections.remove(index);
+        self.core.handle_disconnected(id, &peer, lost, self.now);
+    }
+
+    pub fn is_connected(&self, peer: &PeerId) -> bool {
+        self.connections.iter().any(|(_, p)| p == peer)
+    }
+
+    pub fn is_disqualified(&self, peer: &PeerId) -> bool {
+        self.disqualified.get(peer).is_some_and(|until| *until > self.now)
+    }
+}
+
+/// The one spelling of an address that the discovery uses.
+pub fn canonical(address: &Multiaddr) -> Multiaddr {
+    Candidate::new(address).address().clone()
+}
+
+impl Drop for Node {
+    /// Tells how it came to a failure, where that is asked for.
+    fn drop(&mut self) {
+        if std::thread::panicking() && std::env::var_os("FUZZ_TRACE").is_some() {
+            let log = self.log.join("\n");
+            eprintln!("{log}\nat {:?} with {:#?}", self.now - epoch(), self.setup);
+        }
+    }
+}

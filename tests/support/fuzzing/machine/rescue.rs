@@ -1,0 +1,75 @@
+//! That nothing is stuck: after whatever happened, whoever can be reached is reached.
+
+use std::time::Duration;
+
+use libp2p::{Multiaddr, PeerId};
+use libp2p_dns_discovery::{CandidateState, LookupError, Source};
+
+use super::{node::Node, world::Host};
+use crate::fuzzing::universe::{PEERS, address, peer};
+
+/// The longest that may take: an address that was often shared is believed after some two hundred
+/// answers in a row.
+const LIMIT: Duration = Duration::from_secs(6 * 3_600);
+/// As many steps are more than that.
+const STEPS: usize = 20_000;
+
+impl Node {
+    /// Everybody dies, and DNS with them; one peer comes up at one address.
+    pub fn rescue(&mut self) {
+        // Where dials are so few, it does not hold yet: `few_dials_reach_everybody_in_the_end`.
+        if !self.setup.usual || self.setup.per_minute < 60 {
+            return;
+        }
+        while !self.connections.is_empty() {
+            self.close(0, true);
+        }
+        self.drain();
+        self.world.failure = Some(LookupError::TimedOut);
+        let dead = if self.log.len() % 2 == 0 { Host::Refuses } else { Host::Silent };
+        self.world.hosts.iter_mut().for_each(|(_, host)| *host = dead);
+        let (peer, at) = self.named_one().unwrap_or_else(|| self.newcomer());
+        self.world.settle(&at, Host::Lives(peer));
+        let start = self.now;
+        let end = start + LIMIT;
+        for _ in 0..STEPS {
+            let is_found = self.core.addresses_of(&peer).any(|a| *a == at);
+            // The last answer may have come after its last connection closed.
+            let has_left = !self.core.candidates().any(|(c, _)| *c.address() == at);
+            if is_found || (has_left && self.now > start) {
+                return;
+            }
+            assert!(self.step() && self.now < end, "nobody looks for {peer} at {at}");
+        }
+        panic!("{peer} at {at} was not found in {STEPS} steps");
+    }
+
+    /// One of those that are named already, every second time.
+    fn named_one(&self) -> Option<(PeerId, Multiaddr)> {
+        let survivor = peer(PEERS);
+        let may_live = |pin: Option<&PeerId>| {
+            pin.is_none_or(|pin| *pin != peer(0) && !self.is_disqualified(pin))
+        };
+        let candidates = self.core.candidates().filter(|(candidate, state)| {
+            let usable = match state {
+                CandidateState::Itself | CandidateState::Rejected(_) => false,
+                // Nobody is asked where a disqualified peer was last.
+                CandidateState::Verified { peer, .. } => !self.is_disqualified(peer),
+                _ => true,
+            };
+            usable && may_live(candidate.pinned())
+        });
+        let candidates: Vec<_> = candidates.map(|(candidate, _)| candidate).collect();
+        let chosen = candidates.get((self.log.len() / 2) % (candidates.len() + 1))?;
+        Some((chosen.pinned().copied().unwrap_or(survivor), chosen.address().clone()))
+    }
+
+    /// The lowest of all, so that no bound leaves it out.
+    fn newcomer(&mut self) -> (PeerId, Multiaddr) {
+        let at = address("/ip4/1.0.0.1/tcp/4001");
+        let source: Source = at.to_string().parse().expect("a source");
+        self.core.add_source(source, self.now);
+        self.answered = true;
+        (peer(PEERS), at)
+    }
+}

@@ -1,0 +1,98 @@
+//! How a discovery is configured, and what that promises.
+
+use std::{num::NonZeroUsize, time::Duration};
+
+use libp2p_dns_discovery::{Config, Filter, Identify, Selection};
+
+use crate::fuzzing::{
+    input::Input,
+    universe::{ADDRESSES, address},
+};
+
+/// A configuration, and the bounds that are held against what the discovery does.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub config: Config,
+    pub seed: u64,
+    pub candidates: usize,
+    pub at_once: usize,
+    pub per_minute: usize,
+    pub per_host: usize,
+    pub probe_timeout: Duration,
+    pub max_refresh: Duration,
+    /// Whether the durations are such that who can be reached is reached soon.
+    pub usual: bool,
+    pub memory: bool,
+    pub loopback: bool,
+    pub own: Vec<usize>,
+}
+
+impl Setup {
+    pub fn read(input: &mut Input<'_>) -> Self {
+        let [candidates, at_once, per_minute, per_host] =
+            [&[16_384, 1, 2, 5, 9], &[16, 1, 2, 3, 8], &[600, 1, 7, 60, 6_000], &[4, 1, 2, 3, 100]]
+                .map(|choices: &[usize; 5]| *input.choose(choices));
+        let flags = input.byte();
+        let own = if flags & 8 == 0 { vec![] } else { vec![input.below(ADDRESSES.len())] };
+        let (memory, loopback) = (flags & 1 == 1, flags & 2 == 2);
+        let identify = if flags & 4 == 0 { Identify::Probe } else { Identify::Dial };
+        let config = Config::new()
+            .with_selection(selection(input))
+            .with_auto_limit(nz(4))
+            .with_identify(identify)
+            .with_filter(Filter::default().with_memory(memory).with_loopback(loopback))
+            .with_own_addresses(own.iter().map(|n| address(ADDRESSES[*n])))
+            .with_max_candidates(nz(candidates))
+            .with_max_concurrent_probes(nz(at_once))
+            .with_max_probes_per_minute(nz(per_minute))
+            .with_max_probes_per_host(nz(per_host));
+        let durations =
+            *input.choose(&[None, None, None, Some(Duration::ZERO), Some(Duration::MAX)]);
+        let (probe_timeout, max_refresh) = match durations {
+            None => (Duration::from_secs(10), Duration::from_secs(300)),
+            // As the documentation of `Config` says.
+            Some(Duration::ZERO) => [Duration::from_millis(1); 2].into(),
+            Some(_) => [Duration::from_secs(365 * 24 * 3_600); 2].into(),
+        };
+        Self {
+            config: durations.map_or(config.clone(), |all| with_durations(config, all)),
+            seed: u64::from(input.byte()),
+            candidates,
+            at_once,
+            per_minute,
+            per_host,
+            probe_timeout,
+            max_refresh,
+            usual: durations.is_none(),
+            memory,
+            loopback,
+            own,
+        }
+    }
+}
+
+pub fn selection(input: &mut Input<'_>) -> Selection {
+    *input.choose(&[
+        Selection::Auto,
+        Selection::Lowest(nz(1)),
+        Selection::Lowest(nz(3)),
+        Selection::Fingers,
+        Selection::All,
+    ])
+}
+
+fn with_durations(config: Config, all: Duration) -> Config {
+    config
+        .with_reverify_interval(all)
+        .with_repair_interval(all)
+        .with_min_refresh(all)
+        .with_max_refresh(all)
+        .with_probe_timeout(all)
+        .with_lookup_timeout(all)
+        .with_stagger(all)
+        .with_retry(all, all)
+}
+
+fn nz(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).expect("not zero")
+}

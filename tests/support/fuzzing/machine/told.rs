@@ -1,0 +1,122 @@
+//! What the events say, taken at their word.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use libp2p::{Multiaddr, PeerId};
+use libp2p_dns_discovery::{Event, Failure, Source, Status, discovery::Discovery};
+
+use crate::fuzzing::universe::peer;
+
+/// Who lives where, and who is gone, as a program knows it that heard every event.
+#[derive(Default)]
+pub struct Told {
+    at: BTreeMap<Multiaddr, BTreeSet<PeerId>>,
+    /// Who was told verified, and not gone since.
+    known: BTreeSet<PeerId>,
+    /// Who was told gone, or not gone, since the outputs were drained.
+    pub gone: BTreeMap<PeerId, bool>,
+    status: Option<(Status, Option<bool>)>,
+    /// Whether the status before was the first that says isolated.
+    isolated: bool,
+    sampled: BTreeSet<String>,
+    /// Addresses that were candidates both with and without a pin. Does not hold of them yet:
+    /// `one_address_with_and_without_a_pin_is_lost_once`.
+    pub twins: BTreeSet<Multiaddr>,
+}
+
+impl Told {
+    pub fn take(&mut self, core: &Discovery, event: Event) {
+        let isolated = std::mem::take(&mut self.isolated);
+        assert!(!isolated || matches!(event, Event::Isolated(_)), "not why, but {event:?}");
+        match event {
+            Event::Verified { peer, address, .. } => self.verified(address, peer),
+            Event::Replaced { address, old, new, gone } => {
+                assert_ne!(old, new, "{address}");
+                self.lost(&address, old, gone);
+                if new != peer(0) {
+                    self.at.entry(address).or_default().insert(new);
+                    self.known.insert(new);
+                }
+            }
+            Event::Departed { peer, address, gone } => self.lost(&address, peer, gone),
+            Event::Gone { peer } => self.end(peer, true),
+            Event::Unreachable { address, peer: Some(peer), gone, .. }
+            | Event::SharedAddress { address, peer: Some(peer), gone } => {
+                self.lost(&address, peer, gone);
+            }
+            Event::SharedAddress { address, peer: None, gone }
+            | Event::Unreachable { address, peer: None, gone, reason: Failure::Shared } => {
+                assert!(!gone, "who is gone from {address}?");
+                // Whoever is connected lives on, though not there.
+                self.forget(core, &address);
+            }
+            Event::Unreachable { peer: None, gone, .. } => assert!(!gone),
+            Event::Status { status, listed } => {
+                let old = self.status.replace((status, listed));
+                assert_ne!(old, Some((status, listed)), "told twice");
+                self.isolated = status == Status::Isolated
+                    && old.is_none_or(|(status, _)| status != Status::Isolated);
+            }
+            Event::Isolated(isolation) => {
+                assert!(isolated, "isolated, without the status that says so");
+                let reasons = isolation.reasons.len();
+                assert!(reasons <= 64 && reasons <= isolation.failed);
+                assert!(isolation.failed <= isolation.others && isolation.others > 0);
+            }
+            Event::Sampled { source, sampled } => self.sampled(&source, sampled),
+            _ => {}
+        }
+    }
+
+    fn verified(&mut self, address: Multiaddr, peer: PeerId) {
+        let text = format!("{peer} at {address} is told verified twice");
+        let is_twin = self.twins.contains(&address);
+        assert!(self.at.entry(address).or_default().insert(peer) || is_twin, "{text}");
+        self.known.insert(peer);
+    }
+
+    fn lost(&mut self, address: &Multiaddr, peer: PeerId, gone: bool) {
+        let was_there = self.at.get_mut(address).is_some_and(|at| at.remove(&peer));
+        let was_there = was_there || self.twins.contains(address);
+        assert!(was_there, "{peer} leaves {address}, where it was never told");
+        self.end(peer, gone);
+    }
+
+    fn end(&mut self, peer: PeerId, gone: bool) {
+        // The last word counts: one entry after another may go.
+        self.gone.insert(peer, gone);
+        assert!(!gone || self.known.remove(&peer), "{peer} is told gone twice");
+    }
+
+    fn forget(&mut self, core: &Discovery, address: &Multiaddr) {
+        if let Some(at) = self.at.get_mut(address) {
+            at.retain(|peer| core.addresses_of(peer).any(|a| a == address));
+        }
+    }
+
+    fn sampled(&mut self, source: &Source, sampled: bool) {
+        let text = source.to_string();
+        let changed = if sampled { self.sampled.insert(text) } else { self.sampled.remove(&text) };
+        assert!(changed, "{source} is told sampled ({sampled}) twice");
+    }
+
+    pub fn forget_source(&mut self, source: &Source) {
+        self.sampled.remove(&source.to_string());
+    }
+
+    /// Whether the events say what the discovery says.
+    pub fn check(&self, core: &Discovery, is_connected: impl Fn(&PeerId) -> bool) {
+        let status = self.status.unwrap_or((Status::Starting, None));
+        assert_eq!((core.status(), core.is_listed()), status);
+        let held = core.peers().map(|e| (e.address(), e.peer));
+        let told = self.at.iter().flat_map(|(address, at)| at.iter().map(move |p| (address, *p)));
+        let is_single = |(address, _): &(&Multiaddr, PeerId)| !self.twins.contains(*address);
+        let held: BTreeSet<_> = held.filter(is_single).collect();
+        let told: BTreeSet<_> = told.filter(is_single).collect();
+        assert_eq!(held, told, "held and told");
+        for peer in &self.known {
+            let left = core.addresses_of(peer).next().is_some() || is_connected(peer);
+            assert!(left, "nothing is left of {peer}, and nobody was told");
+        }
+    }
+}
