@@ -49,7 +49,7 @@ fn any_records_hold() {
 
 #[test]
 fn any_operations_hold() {
-    hold(2_000, bytes(600), |bytes| fuzzing::machine(&bytes));
+    hold(600, bytes(600), |bytes| fuzzing::machine(&bytes));
 }
 
 /// What the targets found and does not hold yet. Each is left out of a target where it says so.
@@ -152,5 +152,20 @@ mod not_yet {
             world.set(ip(hosts), Host::Lives(peers[last]));
             world.until(secs(6 * 3_600), "the only one", |w| w.selected() == peers[last..]);
         }
+    }
+
+    /// A hint that waits for room is followed without another look at whose address it is.
+    #[test]
+    #[ignore = "does not hold yet"]
+    fn an_address_that_became_ours_is_not_looked_at_for_a_hint() {
+        let config = lowest(1).with_max_probes_per_minute(1.try_into().expect("not zero"));
+        let (mut world, peers) = World::with_peers(config, 5);
+        world.run(secs(1));
+        world.accept(peers[4], "/ip4/10.0.0.5/tcp/5");
+        world.run(secs(1));
+        assert_eq!(world.dials_to(ip(5)), 0, "there is no room yet");
+        world.core.handle_external_address(&at(ip(5)), world.now);
+        world.run(secs(3_600));
+        assert_eq!(world.dials_to(ip(5)), 0);
     }
 }

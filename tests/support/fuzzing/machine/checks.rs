@@ -65,7 +65,10 @@ impl Node {
         assert_eq!(forbidden, None, "{address} is dialled");
         let ends_in_peer = matches!(address.iter().last(), Some(Protocol::P2p(_)));
         assert!(!ends_in_peer, "{address} cannot be dialled");
-        assert!(!self.own.contains_key(address), "{address} is ours, and is dialled");
+        // Where somebody seemed to live there before, it does not hold yet:
+        // `an_address_that_became_ours_is_not_looked_at_for_a_hint`.
+        let is_own = self.own.contains_key(address) && !self.hinted.contains(&host(address));
+        assert!(!is_own, "{address} is ours, and is dialled");
     }
 
     /// Whether the configuration lets DNS name what it otherwise may not.
@@ -92,7 +95,9 @@ impl Node {
     /// where its slot was given to another or its candidate has departed.
     fn forget_overdue(&mut self) {
         let (now, timeout) = (self.now, self.setup.probe_timeout);
-        let named: Vec<_> = self.core.candidates().map(|(candidate, _)| candidate).collect();
+        let named = self.core.candidates();
+        let named = named.filter(|(_, state)| !matches!(state, CandidateState::Rejected(_)));
+        let named: Vec<_> = named.map(|(candidate, _)| candidate).collect();
         let is_named = |dial: &Dial| match dial.expect {
             Expect::Probe => true,
             // It may be that of the one which has departed.
@@ -205,7 +210,7 @@ impl Node {
 }
 
 /// What several addresses have in common that lead to one machine.
-fn host(address: &Multiaddr) -> Multiaddr {
+pub fn host(address: &Multiaddr) -> Multiaddr {
     match address.iter().next() {
         Some(ip @ (Protocol::Ip4(_) | Protocol::Ip6(_)))
             if !address.iter().any(|part| part == Protocol::P2pCircuit) =>

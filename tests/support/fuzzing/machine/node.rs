@@ -11,7 +11,7 @@ use libp2p_dns_discovery::{
     discovery::{DialFailure, DialId, Direction, Discovery, Expect, LookupId, Output},
 };
 
-use super::{setup::Setup, told::Told, world::World};
+use super::{checks::host, setup::Setup, told::Told, world::World};
 use crate::fuzzing::universe::{ADDRESSES, address, epoch, peer};
 
 /// How many outputs may come without any input: far more than so few candidates can give reason to.
@@ -38,6 +38,8 @@ pub struct Node {
     pub connections: Vec<(ConnectionId, PeerId)>,
     /// The addresses that are ours: how many listeners say so, and whether it is confirmed.
     pub own: BTreeMap<Multiaddr, (usize, bool)>,
+    /// The hosts at which a connected peer seemed to live.
+    pub hinted: BTreeSet<Multiaddr>,
     /// Who was let answer where.
     pub proved: BTreeSet<(Multiaddr, PeerId)>,
     pub disqualified: BTreeMap<PeerId, Instant>,
@@ -80,6 +82,7 @@ impl Node {
             ended_dials: Vec::new(),
             connections: Vec::new(),
             own: own.collect(),
+            hinted: BTreeSet::new(),
             proved: BTreeSet::new(),
             disqualified: BTreeMap::new(),
             told: Told::default(),
@@ -212,6 +215,7 @@ impl Node {
         self.serial += 1;
         let id = ConnectionId::new_unchecked(self.serial);
         self.connections.push((id, peer));
+        self.hinted.insert(host(&canonical(address)));
         self.core.handle_connected(id, peer, address, direction, self.now);
     }
 

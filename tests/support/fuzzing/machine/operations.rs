@@ -9,6 +9,7 @@ use libp2p_dns_discovery::{
 };
 
 use super::{
+    checks::host,
     node::{Node, canonical},
     setup,
     world::Host,
@@ -300,6 +301,7 @@ fn observe(node: &mut Node, input: &mut Input<'_>) {
 fn claim(node: &mut Node, input: &mut Input<'_>) {
     node.input();
     let (peer, at) = (any_peer(input), any_address(input));
+    node.hinted.insert(host(&canonical(&at)));
     node.core.handle_claim(peer, &at, node.now);
 }
 
