@@ -168,4 +168,16 @@ mod not_yet {
         world.run(secs(3_600));
         assert_eq!(world.dials_to(ip(5)), 0);
     }
+
+    /// Each transport waits for the other one to fail, and neither is ever tried.
+    #[test]
+    #[ignore = "does not hold yet"]
+    fn sources_that_contradict_each_other_do_not_hold_a_host_up() {
+        let mut world = World::new(lowest(1));
+        world.name(&[ip(1)]);
+        let peer = world.live(ip(1));
+        world.source("/dns4/peers.example./udp/4001/quic-v1|/tcp/4001");
+        world.source("/dns4/peers.example./tcp/4001|/udp/4001/quic-v1");
+        world.until(secs(3_600), "by TCP", |w| w.selected() == [peer]);
+    }
 }

@@ -61,7 +61,8 @@ const SOURCES: [&str; 22] = [
     "/dns/a./tcp/4001",
     "/dns4/a./tcp/4001",
     "/dns4/b./udp/4001/quic-v1|/tcp/4001",
-    "/dns4/c./tcp/4001|/udp/4001/quic-v1",
+    // Not the other way round: `sources_that_contradict_each_other_do_not_hold_a_host_up`.
+    "/dns4/c./udp/4001/quic-v1|/tcp/4001",
     "/dns6/a./tcp/4001",
     "/dns/a./tcp/443/tls/ws",
     "/dnsaddr/a.",
