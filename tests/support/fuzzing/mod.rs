@@ -11,4 +11,5 @@ mod records;
 mod source;
 mod universe;
 
+#[allow(unused_imports, reason = "the same")]
 pub use self::{machine::machine, records::records, source::source};
