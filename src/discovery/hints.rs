@@ -26,9 +26,7 @@ impl Discovery {
 
     /// A connected peer is said to live at an address.
     pub(super) fn hint_address(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
-        let claimed = self.order.at_address(address).take(self.config.limits.probes_per_host.get());
-        let claimed: Vec<_> = claimed.cloned().collect();
-        for candidate in claimed {
+        for candidate in self.concerned(address, &peer) {
             if self.table.get(&candidate).is_none_or(|e| e.peer != peer) {
                 self.hint(&candidate, now);
             }

@@ -143,6 +143,18 @@ fn alternatives(preferred: &HashMap<Candidate, Candidate>) -> HashMap<Candidate,
 }
 
 impl Discovery {
+    /// The candidates at an address that it concerns if a peer lives there. A zone may pin one address
+    /// to thousands: of those that are pinned to others, and have no entry, a few.
+    pub(super) fn concerned(&self, address: &Candidate, peer: &PeerId) -> Vec<Candidate> {
+        let concerned = |c: &&Candidate| {
+            c.pinned().is_none_or(|pinned| pinned == peer) || self.table.get(c).is_some()
+        };
+        let (concerned, others): (Vec<_>, Vec<_>) =
+            self.order.at_address(address).partition(concerned);
+        let others = others.into_iter().take(self.config.limits.probes_per_host.get());
+        concerned.into_iter().chain(others).cloned().collect()
+    }
+
     /// What each source names of a family, those left out that name nothing of it.
     pub(super) fn lists_of(&self, family: Family) -> Vec<(Arc<[Candidate]>, Range<usize>)> {
         let part = |told: Arc<[Candidate]>| {

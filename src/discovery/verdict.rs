@@ -65,15 +65,7 @@ impl Discovery {
 
     /// A dial that was not ours, or a connection, met an identity at an address.
     pub(super) fn observe(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
-        // A zone may pin one address to thousands. Those that it proves wrong can wait for their turn.
-        let concerned = |c: &&Candidate| {
-            c.pinned().is_none_or(|pinned| *pinned == peer) || self.table.get(c).is_some()
-        };
-        let (concerned, others): (Vec<_>, Vec<_>) =
-            self.order.at_address(address).partition(concerned);
-        let others = others.into_iter().take(self.config.limits.probes_per_host.get());
-        let candidates: Vec<_> = concerned.into_iter().chain(others).cloned().collect();
-        for candidate in candidates {
+        for candidate in self.concerned(address, &peer) {
             // What is under way will tell for itself.
             if self.dials.of(&candidate).is_none() {
                 self.identify(&candidate, peer, Proved::Observed, None, now);

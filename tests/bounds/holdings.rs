@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use libp2p::{PeerId, swarm::ConnectionId};
+use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use libp2p_dns_discovery::{
     Config, Event, Failure, Source,
     discovery::{DialFailure, Direction, Discovery, Output},
@@ -150,20 +150,40 @@ fn disqualified_peers() {
     }
 }
 
-/// A core whose outputs nobody takes.
-fn unattended(config: Config) -> (Discovery, web_time::Instant) {
+/// A core that knows of two addresses, of which the first is selected once somebody lives there.
+fn core(config: Config) -> (Discovery, web_time::Instant) {
     #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
     let now = web_time::Instant::now();
+    let config = config.with_selection("lowest:1".parse().expect("valid"));
     let mut core = Discovery::new(config, PeerId::random(), 1, now);
-    let source: Source = format!("{}", at(ip(1))).parse().expect("valid");
-    core.add_source(source, now);
+    for n in [1, 2] {
+        let source: Source = at(ip(n)).to_string().parse().expect("valid");
+        core.add_source(source, now);
+    }
+    take(&mut core, now, |_| refused("refused"));
+    (core, now)
+}
+
+/// Takes all outputs, and lets dials end as this says. Returns how many there were, and where the
+/// dials led.
+fn take(
+    core: &mut Discovery,
+    now: web_time::Instant,
+    outcome: impl Fn(&Multiaddr) -> DialFailure,
+) -> (usize, Vec<Multiaddr>) {
+    let (mut told, mut dials) = (0, Vec::new());
     while let Some(output) = core.poll_output(now) {
-        if let Output::Dial { id, .. } = output {
-            let failure = Failure::Transport("refused".into());
-            core.handle_dial_failure(id, DialFailure::Failed(failure), now);
+        told += 1;
+        if let Output::Dial { id, address, .. } = output {
+            core.handle_dial_failure(id, outcome(&address), now);
+            dials.push(address);
         }
     }
-    (core, now)
+    (told, dials)
+}
+
+fn refused(text: &str) -> DialFailure {
+    DialFailure::Failed(Failure::Transport(text.into()))
 }
 
 /// Dials of others meet another identity each time, and nobody takes what there is to tell. Fails
@@ -171,24 +191,21 @@ fn unattended(config: Config) -> (Discovery, web_time::Instant) {
 #[test]
 fn outputs_that_nobody_takes() {
     for (config, most) in [(Config::new(), 1_024), (Config::new().with_max_queued(nz(10)), 10)] {
-        let (mut core, now) = unattended(config);
-        let mut last = PeerId::random();
+        let (mut core, now) = core(config);
+        let [second, first, late] = [(); 3].map(|()| PeerId::random());
+        for (n, peer) in [(2, second), (1, first)] {
+            core.handle_observed(&at(ip(n)), peer, now);
+            take(&mut core, now, |_| DialFailure::Identity(peer));
+        }
         for _ in 0..3 * most {
-            last = PeerId::random();
-            core.handle_observed(&at(ip(1)), last, now);
+            core.handle_observed(&at(ip(1)), PeerId::random(), now);
         }
-        let (mut told, mut dials) = (0, 0);
-        while let Some(output) = core.poll_output(now) {
-            told += 1;
-            if let Output::Dial { id, .. } = output {
-                dials += 1;
-                core.handle_dial_failure(id, DialFailure::Identity(last), now);
-            }
-        }
+        core.handle_observed(&at(ip(2)), late, now);
+        let (told, dials) = take(&mut core, now, |_| DialFailure::Identity(late));
         // One observation tells two things; what was not believed is looked at.
-        assert!((most..=most + 8).contains(&told), "{told} of {most}");
-        assert_eq!(dials, 1);
-        assert_eq!(core.peer_at(&at(ip(1))).map(|entry| entry.peer), Some(last));
+        assert!((most..=most + 12).contains(&told), "{told} of {most}");
+        assert!(dials.contains(&at(ip(2))), "{dials:?}");
+        assert_eq!(core.peer_at(&at(ip(2))).map(|entry| entry.peer), Some(late));
     }
 }
 
@@ -215,19 +232,12 @@ fn outputs_of_one_observation() {
 #[test]
 fn texts_of_errors() {
     for (len, kept) in [(256, 256), (257, 256), (10_000, 256)] {
-        let (mut core, now) = unattended(Config::new());
+        let (mut core, now) = core(Config::new());
         core.refresh(now);
-        let mut reasons = Vec::new();
-        while let Some(output) = core.poll_output(now) {
-            if let Output::Dial { id, .. } = output {
-                let text = "é".repeat(len / 2) + &"x".repeat(len % 2);
-                let failure = Failure::Transport(text.into());
-                core.handle_dial_failure(id, DialFailure::Failed(failure), now);
-            }
-        }
-        for (_, state) in core.candidates() {
-            reasons.push(format!("{state:?}"));
-        }
+        let text = "é".repeat(len / 2) + &"x".repeat(len % 2);
+        take(&mut core, now, |_| refused(&text));
+        let reasons = core.candidates().map(|(_, state)| format!("{state:?}"));
+        let reasons: Vec<String> = reasons.collect();
         let text = reasons.concat();
         let text = &text[text.find('é').expect("the text")..];
         let text = &text[..text.find('"').expect("its end")];

@@ -106,7 +106,7 @@ fn time_of_a_dial() {
 fn a_small_source_beside_a_large_one_is_met_within_seconds() {
     let mut world = World::new(lowest(3));
     world.elsewhere = Host::Silent;
-    world.name(&(0..5_000).map(nth).collect::<Vec<_>>());
+    world.name(&(0..12_000).map(nth).collect::<Vec<_>>());
     world.source("/dns4/peers.example./tcp/4001");
     let honest: libp2p::Multiaddr = "/ip4/192.168.7.7/tcp/4001".parse().expect("valid");
     world.source(&honest.to_string());

@@ -51,7 +51,7 @@ fn a_hundred_thousand_addresses_do_not_hide_the_honest_one() {
     memory.assert(&mut world, 16, 24);
 }
 
-/// Fails if targets are remembered that there is no look-up left for.
+/// Fails without the bound on look-ups.
 #[test]
 fn a_hundred_thousand_targets_cost_as_many_look_ups_as_are_allowed() {
     let _alone = alone();
@@ -70,7 +70,7 @@ fn a_hundred_thousand_targets_cost_as_many_look_ups_as_are_allowed() {
     memory.assert(&mut world, 32, 4);
 }
 
-/// Fails if a text is an address that is held past the bound.
+/// Fails if addresses are held past the bound.
 #[test]
 fn a_hundred_thousand_texts_do_not_hide_the_honest_one() {
     let _alone = alone();
