@@ -60,6 +60,9 @@ mod track;
 mod verdict;
 mod walker;
 
+/// How many steps may follow from one another without an output. Two or three do.
+const STEPS: usize = 64;
+
 /// The state machine behind [`Behaviour`](crate::Behaviour).
 ///
 /// It does no I/O, reads no clock and draws no randomness of its own: the same inputs and the same
@@ -346,9 +349,15 @@ impl Discovery {
 
     /// The next thing to do, or `None` if there is nothing to do before the next input or timeout.
     pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
-        if self.outputs.is_empty() && self.dirty {
+        for _ in 0..STEPS {
+            if !self.outputs.is_empty() || !self.dirty {
+                break;
+            }
             self.dirty = false;
             self.advance(now);
+        }
+        if self.outputs.is_empty() && self.dirty {
+            self.wake_at(Some(now));
         }
         self.outputs.pop_front()
     }

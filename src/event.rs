@@ -103,7 +103,8 @@ pub enum Event {
         /// Nothing is left of the old peer: it is verified nowhere else, and not connected.
         gone: bool,
     },
-    /// DNS no longer names an address, and no live connection contradicts.
+    /// DNS no longer names an address, and no live connection contradicts; or it names it for another
+    /// peer by now.
     Departed {
         /// The peer that was verified there.
         peer: PeerId,

@@ -129,6 +129,17 @@ impl PeerTable {
         Some(entry)
     }
 
+    /// Moves an entry to another candidate for the same address, which has none.
+    pub(crate) fn rename(&mut self, from: &Candidate, to: &Candidate) {
+        let Some(mut entry) = self.remove(from) else { return };
+        entry.candidate = to.clone();
+        if let Some(at) = entry.check_at {
+            self.checks.insert((at, to.clone()));
+        }
+        self.by_peer.entry(entry.peer).or_default().insert(to.clone());
+        self.entries.insert(to.clone(), entry);
+    }
+
     /// Notes a failed verification and returns how many there are by now.
     pub(crate) fn fail(&mut self, candidate: &Candidate) -> u32 {
         self.entries.get_mut(candidate).map_or(0, |entry| {

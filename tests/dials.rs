@@ -5,7 +5,10 @@ mod support;
 use std::time::Duration;
 
 use libp2p::PeerId;
-use libp2p_dns_discovery::{Config, Event, discovery::Expect};
+use libp2p_dns_discovery::{
+    Config, Event, Selection,
+    discovery::{Discovery, Expect, Output},
+};
 use support::{Host, World, at, ip, lowest, nth, secs};
 
 /// To end a dial to a real peer would end those of others with it: it is only waited for no longer.
@@ -243,4 +246,56 @@ fn a_pinned_peer_is_verified_once_in_a_family_and_everywhere_if_all_are_wanted()
         }
         assert_eq!(world.core.addresses_of(&peer).count(), entries, "{selection}");
     }
+}
+
+/// What `poll_output` leaves undone when it returns `None`, nobody does before the next timeout:
+/// the connection to a newly selected peer, here.
+#[test]
+fn nothing_is_left_to_do_when_there_is_no_output() {
+    let (mut world, peers) = World::with_peers(lowest(1), 2);
+    world.core.set_selection(Selection::All);
+    world.until(secs(5), "both", |w| w.selected() == peers);
+    world.core.set_selection(Selection::Lowest(1.try_into().expect("not zero")));
+    world.run(secs(15));
+    assert!(world.connections.is_empty());
+    world.core.disqualify(peers[0], world.now + secs(60));
+    let mut outputs = drain(&mut world.core, world.now);
+    assert_eq!(world.selected(), peers[1..]);
+    let left = drain(&mut world.core, world.now);
+    assert!(left.is_empty(), "left undone: {left:?}");
+    outputs.retain(|o| matches!(o, Output::Dial { expect: Expect::Peer(_), .. }));
+    assert_eq!(outputs.len(), 1);
+}
+
+/// A dial that expects a peer cannot be aborted. Where its slot is given to another after two
+/// seconds, it goes on all the same: as many again, and no more.
+#[test]
+fn pinned_dials_at_once_are_bounded() {
+    let config = lowest(3).with_max_concurrent_probes(8.try_into().expect("not zero"));
+    let mut world = World::new(config);
+    for n in 1..=60 {
+        world.set(ip(n), Host::Silent);
+        world.source(&format!("{}/p2p/{}", at(ip(n)), libp2p::PeerId::random()));
+    }
+    world.run(secs(30));
+    let under_way = |from: &web_time::Instant| {
+        world.dials.iter().filter(|(at, ..)| (*from..*from + secs(10)).contains(at)).count()
+    };
+    let most = world.dials.iter().map(|(at, ..)| under_way(at)).max();
+    assert!(most <= Some(2 * 8), "{most:?} dials within the time that one has");
+}
+
+/// Each transport waits for the other one to fail, and neither is ever tried.
+#[test]
+fn sources_that_contradict_each_other_do_not_hold_a_host_up() {
+    let mut world = World::new(lowest(1));
+    world.name(&[ip(1)]);
+    let peer = world.live(ip(1));
+    world.source("/dns4/peers.example./udp/4001/quic-v1|/tcp/4001");
+    world.source("/dns4/peers.example./tcp/4001|/udp/4001/quic-v1");
+    world.until(secs(3_600), "by TCP", |w| w.selected() == [peer]);
+}
+
+fn drain(core: &mut Discovery, now: web_time::Instant) -> Vec<Output> {
+    std::iter::from_fn(|| core.poll_output(now)).collect()
 }

@@ -2,16 +2,12 @@
 
 mod support;
 
-use std::{net::IpAddr, num::NonZeroUsize};
+use std::net::IpAddr;
 
 use hickory_proto::rr::RecordType;
 use libp2p::PeerId;
-use libp2p_dns_discovery::{Config, Selection, Status, hickory_proto};
-use support::{Host, World, address_record, at, nth, secs};
-
-fn three() -> Config {
-    Config::new().with_selection(Selection::Lowest(NonZeroUsize::new(3).expect("not zero")))
-}
+use libp2p_dns_discovery::{Config, Status, hickory_proto};
+use support::{Host, World, address_record, at, ip, lowest, nth, secs};
 
 fn joined(world: &World) -> bool {
     world.core.status() == Status::Joined
@@ -42,7 +38,9 @@ fn name_v6(world: &mut World) -> IpAddr {
 /// Fails if it is always the lowest that is tried again (`first_retry`).
 #[test]
 fn the_last_of_many_that_failed_is_tried_again() {
-    for (n, config) in [(60, three()), (300, three()), (1_000, three()), (1_000, Config::new())] {
+    for (n, config) in
+        [(60, lowest(3)), (300, lowest(3)), (1_000, lowest(3)), (1_000, Config::new())]
+    {
         let (mut world, ips) = silent(config, n);
         let last = ips[ips.len() - 1];
         world.set(last, Host::Refuses);
@@ -56,7 +54,7 @@ fn the_last_of_many_that_failed_is_tried_again() {
 #[test]
 fn no_family_holds_up_another() {
     for (n, host) in [(20, Host::Silent), (300, Host::Silent), (2_000, Host::Refuses)] {
-        let (mut world, ips) = silent(three(), n);
+        let (mut world, ips) = silent(lowest(3), n);
         for ip in ips {
             world.set(ip, host.clone());
         }
@@ -73,7 +71,7 @@ fn no_family_holds_up_another() {
 #[test]
 fn whoever_connects_to_an_isolated_node_is_looked_at_at_once() {
     for n in [100, 1_000, 3_000] {
-        let (mut world, ips) = silent(three(), n);
+        let (mut world, ips) = silent(lowest(3), n);
         let last = ips[ips.len() - 1];
         world.run(secs(1_800));
         assert_eq!(world.core.status(), Status::Isolated);
@@ -89,7 +87,7 @@ fn whoever_connects_to_an_isolated_node_is_looked_at_at_once() {
 #[test]
 fn a_lower_one_that_comes_back_is_taken_up_however_many_are_silent() {
     for n in [100, 300, 600] {
-        let (mut world, ips) = silent(three(), n);
+        let (mut world, ips) = silent(lowest(3), n);
         let others: Vec<_> = (n + 1..=n + 3).map(nth).collect();
         world.name(&[ips.clone(), others.clone()].concat());
         for ip in others {
@@ -110,11 +108,28 @@ fn a_lower_one_that_comes_back_is_taken_up_however_many_are_silent() {
 /// ourselves.
 #[test]
 fn a_pinned_address_that_is_no_longer_ours_is_not_taken_for_ours() {
-    let mut world = World::seeded(three(), 1);
+    let mut world = World::seeded(lowest(3), 1);
     let ip = nth(1);
     world.set(ip, Host::Lives(world.local));
     world.source(&format!("{}/p2p/{}", at(ip), PeerId::random()));
     world.until(secs(60), "alone", |w| w.core.status() == Status::Alone);
     world.live(ip);
     world.until(secs(3_600), "isolated", |w| w.core.status() == Status::Isolated);
+}
+
+/// Whose turn it is changes with every look for a candidate, also if there is no room for a
+/// probe then. Where every second look finds room, it is always the lowest one's.
+#[test]
+fn few_dials_reach_everybody_in_the_end() {
+    for hosts in [3, 4, 5] {
+        let config = lowest(3).with_max_probes_per_minute(1.try_into().expect("not zero"));
+        let (mut world, peers) = World::with_peers(config, hosts);
+        for n in 1..=hosts {
+            world.set(ip(n), Host::Refuses);
+        }
+        world.run(secs(3_600));
+        let last = peers.len() - 1;
+        world.set(ip(hosts), Host::Lives(peers[last]));
+        world.until(secs(6 * 3_600), "the only one", |w| w.selected() == peers[last..]);
+    }
 }

@@ -5,8 +5,8 @@ mod support;
 use std::num::NonZeroUsize;
 
 use libp2p::PeerId;
-use libp2p_dns_discovery::{Config, Selection, Status, discovery::Expect};
-use support::{Host, World, at, ip, nth, secs};
+use libp2p_dns_discovery::{Config, Status, discovery::Expect};
+use support::{Host, World, at, ip, lowest, nth, secs};
 
 fn nz(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).expect("not zero")
@@ -14,8 +14,7 @@ fn nz(n: usize) -> NonZeroUsize {
 
 /// One place, and nobody met by chance.
 fn alone_with_the_lowest() -> Config {
-    let lowest = Selection::Lowest(nz(1));
-    Config::new().with_selection(lowest).with_repair_interval(secs(86_400))
+    lowest(1).with_repair_interval(secs(86_400))
 }
 
 fn joined(world: &World) -> bool {
@@ -140,4 +139,34 @@ fn nobody_behind_a_relay_is_probed() {
         world.run(secs(3_600));
         assert!(world.dials.iter().all(|(_, _, expect)| *expect == Expect::Peer(peer)));
     }
+}
+
+/// A hint that waits for room is followed without another look at whose address it is.
+#[test]
+fn an_address_that_became_ours_is_not_looked_at_for_a_hint() {
+    let config = lowest(1).with_max_probes_per_minute(1.try_into().expect("not zero"));
+    let (mut world, peers) = World::with_peers(config, 5);
+    world.run(secs(1));
+    world.accept(peers[4], "/ip4/10.0.0.5/tcp/5");
+    world.run(secs(1));
+    assert_eq!(world.dials_to(ip(5)), 0, "there is no room yet");
+    world.core.handle_external_address(&at(ip(5)), world.now);
+    world.run(secs(3_600));
+    assert_eq!(world.dials_to(ip(5)), 0);
+}
+
+/// Fails if a hint is forgotten because a dial is under way, which began when nobody lived there yet.
+#[test]
+fn a_hint_outlives_the_dial_that_was_under_way_when_it_came() {
+    let mut world = World::new(lowest(1));
+    world.name(&[ip(1)]);
+    world.set(ip(1), Host::Silent);
+    world.source("/dns4/peers.example./tcp/4001");
+    let retrying = |w: &World| {
+        w.now > w.start + secs(300) && w.dials.last().is_some_and(|(at, ..)| *at == w.now)
+    };
+    world.until(secs(600), "tried again", retrying);
+    let peer = world.live(ip(1));
+    world.accept(peer, "/ip4/10.0.0.1/tcp/5555");
+    world.until(secs(11), "looked at once more", |w| w.core.peers().count() == 1);
 }

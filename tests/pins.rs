@@ -6,7 +6,7 @@ mod support;
 use hickory_proto::rr::{Name, RData, Record, RecordType, rdata::TXT};
 use libp2p::{Multiaddr, PeerId};
 use libp2p_dns_discovery::{
-    Event, LookupError, Proof, Rejection, discovery::Expect, hickory_proto,
+    Config, Event, LookupError, Proof, Rejection, Selection, discovery::Expect, hickory_proto,
 };
 use support::{Host, World, at, ip, lowest, secs};
 
@@ -149,4 +149,63 @@ fn what_is_not_proved_secure_changes_nothing_that_is_known() {
     assert_eq!(world.dials_to(ip(2)), 0);
     assert_eq!(world.count(|e| matches!(e, Event::Departed { .. })), 0);
     assert_eq!(world.core.candidates_of(&source).expect("resolved").len(), 1);
+}
+
+#[test]
+fn a_record_that_gains_a_pin_keeps_who_is_verified_there() {
+    let mut world = World::new(lowest(3));
+    let peers = [1, 2].map(|n| world.live(ip(n)));
+    vouch(&mut world, &[1, 2].map(|n| at(ip(n)).to_string()));
+    world.source(SOURCE);
+    world.until(secs(5), "both", |w| w.selected() == peers);
+    vouch(&mut world, &[entry(1, &peers[0]), entry(2, &peers[1])]);
+    world.run(secs(200));
+    assert_eq!(world.selected(), peers);
+    assert!(world.core.peers().all(|e| e.candidate.pinned() == Some(&e.peer)));
+    assert_eq!(world.count(|e| matches!(e, Event::Verified { .. })), 2);
+    assert_eq!(world.count(|e| matches!(e, Event::Departed { .. })), 0);
+    assert_eq!(world.core.candidates().count(), 2);
+}
+
+#[test]
+fn a_record_that_pins_another_ends_the_entry_at_once_even_if_it_is_connected() {
+    let mut world = World::new(lowest(3));
+    world.idle = None;
+    let (impostor, pinned) = (world.live(ip(1)), PeerId::random());
+    vouch(&mut world, &[at(ip(1)).to_string()]);
+    world.source(SOURCE);
+    world.until(secs(5), "connected", |w| w.is_connected(&impostor));
+    vouch(&mut world, &[entry(1, &pinned)]);
+    world.until(secs(40), "found out", |w| w.core.peers().count() == 0);
+    let departed = |e: &Event| matches!(e, Event::Departed { peer, .. } if *peer == impostor);
+    assert_eq!(world.count(departed), 1);
+    world.run(secs(60));
+    assert_eq!(world.count(|e| matches!(e, Event::PinMismatch { .. })), 1);
+    assert!(world.is_connected(&impostor), "DNS closes no connection");
+}
+
+/// Both candidates depart in one step; neither sees the other in the new order.
+#[test]
+fn one_address_with_and_without_a_pin_is_lost_once() {
+    let (mut world, peers) = World::with_peers(Config::new().with_selection(Selection::All), 1);
+    let unpinned: libp2p_dns_discovery::Source =
+        "/dns4/peers.example./tcp/4001".parse().expect("a source");
+    let pinned = world.source(&format!("/ip4/10.0.0.1/tcp/4001/p2p/{}", peers[0]));
+    world.run(secs(30));
+    assert_eq!(world.core.peers().count(), 2, "one entry for each candidate");
+    world.core.remove_source(&pinned);
+    world.core.remove_source(&unpinned);
+    world.run(secs(1));
+    assert_eq!(world.count(|e| matches!(e, Event::Departed { .. })), 1);
+}
+
+/// The same where the address turns out to be ours.
+#[test]
+fn one_address_with_and_without_a_pin_is_replaced_once() {
+    let (mut world, peers) = World::with_peers(Config::new().with_selection(Selection::All), 1);
+    world.source(&format!("/ip4/10.0.0.1/tcp/4001/p2p/{}", peers[0]));
+    world.run(secs(30));
+    world.core.handle_external_address(&at(ip(1)), world.now);
+    world.run(secs(1));
+    assert_eq!(world.count(|e| matches!(e, Event::Replaced { .. })), 1);
 }

@@ -166,7 +166,7 @@ impl Discovery {
         let track = self.tracks.of(candidate);
         let told = track.told_failure.replace(failure.clone()) == Some(failure.clone());
         track.reported = true;
-        let old = entry.map(|e| e.peer);
+        let old = entry.map(|e| e.peer).filter(|old| !self.is_verified_there(candidate, old));
         if told && old.is_none() {
             return;
         }

@@ -275,12 +275,11 @@ impl Discovery {
     fn reorder(&mut self) {
         let members = self.sources.values().flat_map(|source| &source.members);
         let preferences = members.filter_map(|m| Some((m.candidate.clone(), m.preferred.clone()?)));
-        let preferred = preferences.collect();
         let told = |s: &SourceState| s.told.clone().map(|told| (told, s.source.is_static()));
         let lists: Vec<_> = self.sources.values().filter_map(told).collect();
         let held = self.hold(&lists);
         self.order_cut = held.cut;
-        let order = Order::new(held.candidates, preferred);
+        let order = Order::new(held.candidates, preferences);
         self.note_own_changed();
         for walker in self.walkers.values_mut() {
             walker.start_over();
@@ -307,6 +306,9 @@ impl Discovery {
                 self.dials.abandon(&dial);
             }
         }
+        if self.keep_under_pin(candidate) {
+            return;
+        }
         if let Some(entry) = self.table.remove(candidate) {
             let (peer, address) = (entry.peer, candidate.address().clone());
             if self.is_verified_there(candidate, &peer) {
@@ -315,6 +317,19 @@ impl Discovery {
             let gone = self.note_gone(&peer);
             self.tell(Event::Departed { peer, address, gone });
         }
+    }
+
+    /// Keeps the entry of a candidate that departs where its address is now pinned to the peer that is
+    /// verified there.
+    fn keep_under_pin(&mut self, candidate: &Candidate) -> bool {
+        let Some(peer) = self.table.get(candidate).map(|e| e.peer) else { return false };
+        let mut here = self.order.at_address(candidate);
+        let pinned =
+            here.find(|c| c.pinned() == Some(&peer) && self.table.get(c).is_none()).cloned();
+        if let Some(pinned) = &pinned {
+            self.table.rename(candidate, pinned);
+        }
+        pinned.is_some()
     }
 
     pub(super) fn is_disqualified(&self, peer: &PeerId, now: Instant) -> bool {

@@ -34,16 +34,19 @@ impl Discovery {
     }
 
     pub(super) fn hint(&mut self, candidate: &Candidate, now: Instant) {
-        if self.is_own(candidate) || self.dials.of(candidate).is_some() {
+        if self.is_own(candidate) {
             return;
         }
+        let under_way = self.dials.of(candidate).is_some();
         match self.table.get(candidate).map(|e| e.peer) {
-            Some(old) if !self.connections.is_live_at(&old, candidate) => {
+            Some(old) if !under_way && !self.connections.is_live_at(&old, candidate) => {
                 self.hint_entry(candidate, now);
             }
             Some(_) => {}
             None => {
-                self.tracks.retry_by(candidate, now);
+                if !under_way {
+                    self.tracks.retry_by(candidate, now);
+                }
                 // Peers that connected to us are worth knowing, for Kademlia above all; but in a large
                 // cluster everybody connects to the lowest.
                 if self.table.len() + self.hints.len() < self.config.limits.hinted {
@@ -65,10 +68,12 @@ impl Discovery {
 
     /// Looks where connected peers seem to live, with what room is left.
     pub(super) fn follow_hints(&mut self, now: Instant) {
-        while let Some(candidate) = self.hints.pop_first() {
-            let known = self.table.get(&candidate).is_some() || !self.order.contains(&candidate);
-            let room = self.host_has_room(&candidate);
-            if known || !room || self.dials.of(&candidate).is_some() {
+        // A dial that is under way may have begun before there was anybody. If it fails, there is still
+        // the hint.
+        let idle = self.hints.iter().filter(|c| self.dials.of(c).is_none());
+        for candidate in idle.cloned().collect::<Vec<_>>() {
+            self.hints.remove(&candidate);
+            if !self.is_worth_a_look(&candidate) {
                 continue;
             }
             match self.start_probe(&candidate, Purpose::Hint, now) {
@@ -82,5 +87,13 @@ impl Discovery {
                 }
             }
         }
+    }
+
+    /// Whether a hint that had to wait is one still.
+    fn is_worth_a_look(&self, candidate: &Candidate) -> bool {
+        self.table.get(candidate).is_none()
+            && self.order.contains(candidate)
+            && !self.is_own(candidate)
+            && self.host_has_room(candidate)
     }
 }

@@ -42,13 +42,20 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Of candidates that are sorted and without duplicates. A preference for one that is not among
-    /// them, because the filter did not let it through, is none.
+    /// Of candidates that are sorted and without duplicates, each with what is to be tried before it.
+    /// A preference for one that is not among them, because the filter did not let it through, is
+    /// none; nor is one that contradicts an earlier one, or each would wait for the other to fail.
     pub(super) fn new(
         sorted: Arc<[Candidate]>,
-        mut preferred: HashMap<Candidate, Candidate>,
+        preferences: impl Iterator<Item = (Candidate, Candidate)>,
     ) -> Self {
-        preferred.retain(|_, better| sorted.binary_search(better).is_ok());
+        let mut preferred = HashMap::new();
+        for (candidate, better) in preferences {
+            let is_known = sorted.binary_search(&better).is_ok();
+            if is_known && !leads_to(&preferred, &better, &candidate) {
+                preferred.entry(candidate).or_insert(better);
+            }
+        }
         let alternatives = alternatives(&preferred);
         Self { sorted, preferred, alternatives }
     }
@@ -118,6 +125,24 @@ fn range_of(sorted: &[Candidate], family: Family) -> Range<usize> {
 
 /// How far a chain of preferences is followed.
 const LONGEST_CHAIN: usize = 64;
+
+/// Whether one is preferred to another that is preferred to … the last.
+fn leads_to(
+    preferred: &HashMap<Candidate, Candidate>,
+    first: &Candidate,
+    last: &Candidate,
+) -> bool {
+    let mut better = Some(first);
+    // No chain is longer than a source has transports, unless sources build on one another.
+    for _ in 0..LONGEST_CHAIN {
+        match better {
+            Some(found) if found == last => return true,
+            Some(found) => better = preferred.get(found),
+            None => return false,
+        }
+    }
+    true
+}
 
 /// Groups candidates that lead to each other by preference.
 fn alternatives(preferred: &HashMap<Candidate, Candidate>) -> HashMap<Candidate, Arc<[Candidate]>> {

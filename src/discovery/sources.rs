@@ -231,6 +231,7 @@ impl SourceState {
             member.unnamed = member.unnamed.saturating_add(1);
         }
         let newcomers = self.name(candidates);
+        self.drop_superseded();
         let turned = complete && {
             // As many as before, nobody new and nobody back: the same.
             let changed = newcomers > 0 || size != before;
@@ -327,6 +328,21 @@ impl SourceState {
             same
         });
         newcomers
+    }
+
+    /// Lets go at once of an address without a pin where the answer names it with one: the pin says
+    /// more.
+    fn drop_superseded(&mut self) {
+        let superseded = |pair: &[Member]| {
+            let (old, new) = (&pair[0], &pair[1]);
+            old.unnamed > 0
+                && new.unnamed == 0
+                && old.candidate.pinned().is_none()
+                && old.candidate.is_at_address_of(&new.candidate)
+        };
+        let superseded: Vec<_> = self.members.windows(2).map(superseded).collect();
+        let mut superseded = superseded.into_iter();
+        self.members.retain(|_| !superseded.next().unwrap_or(false));
     }
 
     /// What to tell of the answer: the candidates, if they or their completeness changed.

@@ -174,8 +174,8 @@ impl Discovery {
 
     /// Whether a peer is verified at the same address by another candidate, with a pin or without.
     pub(super) fn is_verified_there(&self, candidate: &Candidate, peer: &PeerId) -> bool {
-        let others = self.order.at_address(candidate).filter(|other| *other != candidate);
-        others.filter_map(|other| self.table.get(other)).any(|entry| entry.peer == *peer)
+        let mut known = self.table.candidates_of(peer);
+        known.any(|other| other != candidate && other.is_same_place(candidate))
     }
 
     /// The address leads to ourselves.
@@ -189,6 +189,9 @@ impl Discovery {
         }
         if let Some(entry) = self.table.remove(candidate) {
             self.selected.remove(candidate);
+            if self.is_verified_there(candidate, &entry.peer) {
+                return;
+            }
             let address = candidate.address().clone();
             let (old, new, gone) = (entry.peer, self.local, self.note_gone(&entry.peer));
             self.tell(Event::Replaced { address, old, new, gone });

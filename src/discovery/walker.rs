@@ -148,8 +148,10 @@ impl Discovery {
         let mut turned_away = 0;
         while self.has_slot(family, plan, now) {
             let Some(candidate) = self.next_to_try(family, plan, now) else { break };
+            let is_retry = self.tracks.get(&candidate).is_some_and(|t| t.failed.is_some());
             match self.start_probe(&candidate, Purpose::Place, now) {
                 Room::Free => {
+                    self.walker(family).waited ^= is_retry;
                     let latest = self.dials.of(&candidate).map(|(id, _)| id);
                     turned_away += usize::from(latest.is_none());
                     if turned_away >= TURNED_AWAY {
@@ -294,7 +296,6 @@ impl Discovery {
             }
         }
         let due = due.cloned();
-        self.walker(family).waited ^= due.is_some();
         self.wake_at(wake);
         due
     }
