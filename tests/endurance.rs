@@ -764,3 +764,33 @@ fn peers_that_swapped_their_addresses_are_found_again_soon() {
     }
     world.until(secs(180), "both", |w| w.selected().len() == 2);
 }
+
+/// A balancer that takes its backends in turn shows a lone node another one each time, and the first
+/// of them again when it is long forgotten. Fails if only identities that return count (`fresh`).
+#[test]
+fn a_balancer_that_takes_many_in_turn_is_told_once() {
+    for behind in [5, 6, 12, 100, 1_000] {
+        let (mut world, peers) = World::with_peers(lowest(2), 3);
+        let backends = (0..behind).map(|_| PeerId::random()).collect();
+        world.set(ip(1), Host::Alternates(backends));
+        world.run(secs(4 * 3_600));
+        assert_eq!(world.count(|e| matches!(e, Event::SharedAddress { .. })), 1, "{behind}");
+        assert_eq!(world.selected(), peers[1..]);
+        let replaced = world.count(|e| matches!(e, Event::Replaced { .. }));
+        assert!(replaced <= 6, "{replaced} of {behind}");
+    }
+}
+
+/// Each life of a pod that crashes again and again may have a key of its own. While it lives for long
+/// enough to be met twice, it is whoever it is.
+#[test]
+fn a_pod_that_restarts_with_a_new_key_every_few_minutes_is_not_a_balancer() {
+    let (mut world, peers) = World::with_peers(lowest(2), 2);
+    for _ in 0..40 {
+        world.run(secs(240));
+        let new = world.live(ip(1));
+        world.lose(world.selected()[0]);
+        world.until(secs(90), "met", |w| w.selected() == [new, peers[1]]);
+    }
+    assert_eq!(world.count(|e| matches!(e, Event::SharedAddress { .. })), 0);
+}

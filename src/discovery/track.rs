@@ -19,6 +19,11 @@ const ALTERNATION: Duration = Duration::from_secs(1_800);
 /// that swapped their addresses; a second one is a load balancer, and so is the first where one was
 /// found before.
 const RETURNS: u32 = 2;
+/// How many in a row must answer there that nobody has met before, none of them twice, for the address
+/// to count as shared: it may be that of a balancer which takes more in turn than are remembered. A pod
+/// that restarts with another key is met more than once in most of its lives. A third of that is
+/// enough where one was found before.
+const FRESH: u32 = 6;
 /// How often in a row one identity must answer at a shared address before it is believed again; and
 /// twice as often after each time that it was believed in vain.
 const SETTLED: u32 = 3;
@@ -50,6 +55,8 @@ pub(super) struct Track {
     seen: VecDeque<(PeerId, Instant)>,
     /// How often one of them has returned.
     returns: u32,
+    /// How many have answered in a row that had not answered before.
+    fresh: u32,
     /// Identities alternate there; holds how often in a row the last one has answered since.
     shared: Option<u32>,
     /// How often the address was found to be shared.
@@ -63,16 +70,20 @@ pub(super) struct Failed {
 }
 
 impl Track {
-    /// Notes who answered, and says whether identities alternate at the address. A restart with a
-    /// new key does not count, since a key once lost does not come back.
+    /// Notes who answered, and says whether identities alternate at the address: some return, or there
+    /// is no end of new ones. A restart with a new key does not count, since a key once lost does not
+    /// come back.
     pub(super) fn see(&mut self, peer: PeerId, now: Instant) -> bool {
         let last = self.seen.back().is_some_and(|(p, _)| *p == peer);
         self.seen.retain(|(_, at)| now.saturating_duration_since(*at) <= ALTERNATION);
         if self.seen.is_empty() {
             self.returns = 0;
+            self.fresh = 0;
         }
-        if !last && self.seen.iter().any(|(p, _)| *p == peer) {
-            self.returns += 1;
+        match self.seen.iter().any(|(p, _)| *p == peer) {
+            _ if last => self.fresh = 0,
+            true => self.returns += 1,
+            false => self.fresh += 1,
         }
         self.seen.retain(|(p, _)| *p != peer);
         self.seen.push_back((peer, now));
@@ -85,15 +96,17 @@ impl Track {
 
     fn settle(&mut self, same: bool) {
         let doublings = self.times_shared.saturating_sub(1).min(MAX_DOUBLINGS);
-        let returns = if self.times_shared > 0 { 1 } else { RETURNS };
+        let was_shared = self.times_shared > 0;
+        let (returns, fresh) = if was_shared { (1, FRESH / 3) } else { (RETURNS, FRESH) };
         match self.shared {
-            None if self.returns >= returns => self.share(),
+            None if self.returns >= returns || self.fresh >= fresh => self.share(),
             None => {}
             Some(_) if !same => self.shared = Some(0),
             Some(in_row) if in_row + 1 < SETTLED << doublings => self.shared = Some(in_row + 1),
             Some(_) => {
                 self.shared = None;
                 self.returns = 0;
+                self.fresh = 0;
             }
         }
     }
