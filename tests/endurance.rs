@@ -794,3 +794,17 @@ fn a_pod_that_restarts_with_a_new_key_every_few_minutes_is_not_a_balancer() {
     }
     assert_eq!(world.count(|e| matches!(e, Event::SharedAddress { .. })), 0);
 }
+
+/// Fails if it takes as long to be believed again as after a balancer (`asks_soon`).
+#[test]
+fn a_pod_that_crashed_within_seconds_is_believed_soon_after_it_stays() {
+    let (mut world, peers) = World::with_peers(lowest(2), 2);
+    let lives = (0..10_000).map(|_| PeerId::random()).collect();
+    world.set(ip(1), Host::Alternates(lives));
+    world.run(secs(3_600));
+    assert_eq!(world.count(|e| matches!(e, Event::SharedAddress { .. })), 1);
+    let dials = world.dials_to(ip(1));
+    assert!(dials < 45, "retried slowly: {dials}");
+    let stays = world.live(ip(1));
+    world.until(secs(345), "believed", |w| w.selected() == [stays, peers[1]]);
+}

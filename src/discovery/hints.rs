@@ -7,7 +7,7 @@ use super::{
     Discovery,
     dials::{Purpose, Room},
 };
-use crate::candidate::Candidate;
+use crate::{candidate::Candidate, event::Failure};
 
 impl Discovery {
     /// Somebody connected from an address. Its host is that of a candidate, perhaps: then there is
@@ -43,6 +43,8 @@ impl Discovery {
                 self.hint_entry(candidate, now);
             }
             Some(_) => {}
+            // Somebody answers there who is of no use: whoever connects does not change that.
+            None if self.was_turned_away(candidate) && !self.takes_hint(candidate, now) => {}
             None => {
                 if !under_way {
                     self.tracks.retry_by(candidate, now);
@@ -58,12 +60,33 @@ impl Discovery {
 
     /// Has an entry verified now, but not again and again at the bidding of whoever connects.
     fn hint_entry(&mut self, candidate: &Candidate, now: Instant) {
-        let pause = self.config.reverify_interval;
-        let track = self.tracks.of(candidate);
-        if track.hinted.is_none_or(|at| at + pause <= now) {
-            track.hinted = Some(now);
+        if self.takes_hint(candidate, now) {
             self.table.check_at(candidate, now);
         }
+    }
+
+    /// Whether it is long enough since the last hint for a candidate that such are heeded again.
+    fn takes_hint(&mut self, candidate: &Candidate, now: Instant) -> bool {
+        let pause = self.config.reverify_interval;
+        let track = self.tracks.of(candidate);
+        let takes = track.hinted.is_none_or(|at| at + pause <= now);
+        if takes {
+            track.hinted = Some(now);
+        }
+        takes
+    }
+
+    fn was_turned_away(&self, candidate: &Candidate) -> bool {
+        let failed = self.tracks.get(candidate).and_then(|track| track.failed.as_ref());
+        failed.is_some_and(|failed| {
+            matches!(
+                failed.reason,
+                Failure::Shared
+                    | Failure::PinMismatch(_)
+                    | Failure::Refused(_)
+                    | Failure::Stranger(_)
+            )
+        })
     }
 
     /// Looks where connected peers seem to live, with what room is left.

@@ -21,8 +21,9 @@ const ALTERNATION: Duration = Duration::from_secs(1_800);
 const RETURNS: u32 = 2;
 /// How many in a row must answer there that nobody has met before, none of them twice, for the address
 /// to count as shared: it may be that of a balancer which takes more in turn than are remembered. A pod
-/// that restarts with another key is met more than once in most of its lives. A third of that is
-/// enough where one was found before.
+/// that restarts with another key is met more than once in most of its lives; one that crashes within
+/// seconds is not, so that such an address is believed again as soon as somebody stays there. A third
+/// of that is enough where a balancer was found before.
 const FRESH: u32 = 6;
 /// How often in a row one identity must answer at a shared address before it is believed again; and
 /// twice as often after each time that it was believed in vain.
@@ -41,7 +42,7 @@ pub(super) struct Track {
     pub(super) itself: Option<Instant>,
     /// Since when another identity answers there, although the peer of the entry is connected.
     pub(super) contradicted: Option<Instant>,
-    /// When a hint last had its entry verified.
+    /// When a hint last had its entry verified, or somebody looked at who was turned away there.
     pub(super) hinted: Option<Instant>,
     /// Whether the application was told that the address cannot be reached.
     pub(super) reported: bool,
@@ -59,8 +60,10 @@ pub(super) struct Track {
     fresh: u32,
     /// Identities alternate there; holds how often in a row the last one has answered since.
     shared: Option<u32>,
-    /// How often the address was found to be shared.
+    /// How often identities that returned showed the address to be shared.
     times_shared: u32,
+    /// Whether it is to be asked again soon whether whoever answered last stays there.
+    asks_soon: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -98,17 +101,30 @@ impl Track {
         let doublings = self.times_shared.saturating_sub(1).min(MAX_DOUBLINGS);
         let was_shared = self.times_shared > 0;
         let (returns, fresh) = if was_shared { (1, FRESH / 3) } else { (RETURNS, FRESH) };
+        let is_news = self.shared.is_none() || !was_shared;
         match self.shared {
-            None if self.returns >= returns || self.fresh >= fresh => self.share(),
+            _ if self.returns >= returns && is_news => self.share(),
+            None if self.fresh >= fresh && was_shared => self.share(),
+            None if self.fresh >= fresh => self.shared = Some(0),
             None => {}
-            Some(_) if !same => self.shared = Some(0),
+            Some(_) if !same => {
+                self.shared = Some(0);
+                self.asks_soon = !self.asks_soon;
+            }
             Some(in_row) if in_row + 1 < SETTLED << doublings => self.shared = Some(in_row + 1),
             Some(_) => {
                 self.shared = None;
                 self.returns = 0;
                 self.fresh = 0;
+                self.asks_soon = false;
             }
         }
+    }
+
+    /// Whether to find out soon if whoever answered last at a shared address stays there. Where
+    /// identities have returned, time has to tell.
+    pub(super) fn asks_soon(&self) -> bool {
+        self.times_shared == 0 && (self.asks_soon || self.shared.is_some_and(|in_row| in_row > 0))
     }
 
     /// Notes that identities alternate.

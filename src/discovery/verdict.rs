@@ -20,6 +20,8 @@ use crate::{
 const FAILURES: u32 = 2;
 /// When an address that led to ourselves is looked at again.
 const SELF_RECHECK: Duration = Duration::from_secs(600);
+/// When a shared address is asked again that may have come to belong to somebody.
+const SOON: Duration = Duration::from_secs(10);
 /// How long a connection may outlive its remote: QUIC notices after 10 s of silence, and ping after
 /// an interval of 15 s and a time-out of 20 s.
 const CONNECTION_DEATH: Duration = Duration::from_secs(40);
@@ -221,11 +223,15 @@ impl Discovery {
     }
 
     /// Identities alternate at the address. It is tried again at the pace of the longest back-off, or
-    /// sooner while it may be all that there is.
+    /// sooner while it may be all that there is, or may have come to belong to somebody.
     fn share(&mut self, candidate: &Candidate, now: Instant) {
         let entry = self.table.remove(candidate);
         self.selected.remove(candidate);
-        let pause = self.longest_pause();
+        let longest = self.longest_pause();
+        let pause = match self.tracks.of(candidate).asks_soon() {
+            true => SOON.min(longest),
+            false => longest,
+        };
         self.tracks.fail(candidate, Failure::Shared, now, pause);
         let track = self.tracks.of(candidate);
         track.reported = true;
