@@ -21,8 +21,18 @@ pub(crate) fn unresolved(source: &Source, error: &LookupError) -> String {
 
 /// What an answer says that could not be used, and what it does not say.
 pub(crate) fn lacking(event: &Event) -> Vec<String> {
-    let Event::Resolved { source, complete, missing, dropped, dropped_total, .. } = event else {
-        return Vec::new();
+    let (source, complete, missing, dropped, dropped_total) = match event {
+        Event::Resolved { source, complete, missing, dropped, dropped_total, .. } => {
+            (source, complete, missing, dropped, dropped_total)
+        }
+        Event::MoreRejected { source, more } => {
+            return vec![format!("{source}: {more} more addresses are rejected")];
+        }
+        Event::Bounded { held, cut: 0 } => return vec![format!("all {held} candidates are held")],
+        Event::Bounded { held, cut } => {
+            return vec![format!("{held} candidates are held, and {cut} are too many")];
+        }
+        _ => return Vec::new(),
     };
     let mut lacking = Vec::new();
     match missing {

@@ -186,6 +186,10 @@ fn translate_failure(event: &Discovered) -> Option<Event> {
         Discovered::PinMismatch { address, obtained, .. } => {
             (address, Failure::PinMismatch(*obtained).to_string())
         }
+        Discovered::Refused { address, peer, .. } => (address, Failure::Refused(*peer).to_string()),
+        Discovered::Stranger { address, peer, .. } => {
+            (address, Failure::Stranger(*peer).to_string())
+        }
         Discovered::SharedAddress { address, .. } => (address, Failure::Shared.to_string()),
         _ => return None,
     };

@@ -8,7 +8,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use futures::StreamExt;
-use libp2p::{Multiaddr, Swarm, swarm::SwarmEvent};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, swarm::SwarmEvent};
 use libp2p_dns_discovery::{Config, Selection, Source};
 
 use crate::{
@@ -85,6 +85,15 @@ struct Args {
     #[arg(long)]
     allow_loopback: bool,
 
+    /// Enter nobody but this peer; may be repeated [default: everybody who proves an identity]
+    #[arg(long = "allow-peer", value_name = "PEER_ID")]
+    allowed: Vec<PeerId>,
+
+    /// Enter only those who speak this network's protocol, and no other application of libp2p at an
+    /// address that DNS still names
+    #[arg(long)]
+    members_only: bool,
+
     #[command(flatten)]
     publishing: Option<Publishing>,
 
@@ -124,10 +133,16 @@ fn swarm(args: &Args) -> Result<Swarm<Node>, Stop> {
     let key = key::key(args.key.as_deref())?;
     let resolver = cli::resolver(args.dns, None)?;
     let filter = cli::filter(args.allow_loopback);
-    let config = Config::new()
+    let mut config = Config::new()
         .with_selection(args.select)
         .with_identify(args.identify.into())
         .with_filter(filter.clone());
+    if !args.allowed.is_empty() {
+        config = config.with_allowed_peers(args.allowed.iter().copied());
+    }
+    if args.members_only {
+        config = config.with_required_protocol(StreamProtocol::new(NETWORK));
+    }
     let member = Member::new(&key, NETWORK, resolver, config, sources);
     let peer = key.public().to_peer_id();
     let publisher = publishing::publisher(args.publishing.as_ref(), filter, peer)?;

@@ -15,6 +15,7 @@ fn bad_use_is_told_in_one_sentence() {
         ("node", &["--source", SOURCE, "--listen", "4001"], "--listen"),
         ("node", &["--source", SOURCE, "--select", "lowest:0"], "lowest:3"),
         ("node", &["--source", SOURCE, "--key", "/"], "key file"),
+        ("node", &["--source", SOURCE, "--allow-peer", "me"], "--allow-peer"),
         ("node", &["--source", SOURCE, "--listen", "/memory/7"], "/ip4/0.0.0.0/tcp/4001"),
         ("cluster", &["--nodes", "1"], "--nodes"),
         ("cluster", &["--records", "mx"], "srv"),
@@ -38,6 +39,7 @@ fn help_is_complete() {
     for (name, flags) in [
         ("whois", &["--dns", "--timeout", "--allow-loopback", "--json"][..]),
         ("node", &["--source", "--listen", "--dns", "--key", "--select", "--identify"]),
+        ("node", &["--allow-peer", "--members-only", "--publish", "--publish-key"]),
         ("cluster", &["--nodes", "--records", "--select", "--identify", "--transport", "--seed"]),
         ("cluster", &["--silent", "--dead", "--restart", "--dns-outage", "--svg"]),
     ] {
