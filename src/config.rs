@@ -209,7 +209,8 @@ impl Config {
     ///
     /// Addresses are reused, and some other application that speaks libp2p may listen at one that
     /// DNS still names. With this, a peer enters the table only once it has said by `identify` that
-    /// it speaks the protocol. One that does not is told as
+    /// it speaks the protocol; whoever lived at its address before leaves the table as soon as another
+    /// identity answers there. One that does not speak it is told as
     /// [`Event::Stranger`](crate::Event::Stranger), and its address is tried again with back-off.
     ///
     /// It takes `libp2p-identify` in this swarm and in theirs, and a connection to everybody who is

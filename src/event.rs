@@ -301,10 +301,10 @@ pub enum Failure {
     /// The peer that answers does not speak the required protocol.
     #[error("{0} answers, which does not speak the required protocol")]
     Stranger(PeerId),
-    /// The peer that answers did not say what it speaks.
+    /// The peer that answers has not said yet, or not in time, what it speaks.
     #[error(
-        "{0} answers, and did not say in time which protocols it speaks; `identify` has to be in \
-         both swarms"
+        "{0} answers, and has not said which protocols it speaks; `identify` has to be in both \
+         swarms"
     )]
     Unidentified(PeerId),
     /// Identities alternate there.

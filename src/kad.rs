@@ -21,6 +21,10 @@ use crate::{
 /// Makes the routing table follow an event: adds a verified address, removes a replaced, departed
 /// or unreachable one, and the peer when nothing is left of it.
 ///
+/// Kademlia by itself inserts whoever is connected and speaks its protocol, also one that is turned
+/// away here ([`Event::Refused`], [`Event::Stranger`]). Where others speak the same protocol, have it
+/// insert nobody: [`kad::BucketInserts::Manual`].
+///
 /// Call it with every [`Event`]; those that do not concern the table are ignored. Addresses of
 /// peers that were never candidates are left alone.
 pub fn update<S, R>(kad: &mut kad::Behaviour<S>, discovery: &Behaviour<R>, event: &Event)
@@ -49,8 +53,19 @@ where
         }
         _ => {}
     }
-    if let Some(peer) = gone(event).filter(|peer| discovery.addresses_of(peer).next().is_none()) {
-        kad.remove_peer(peer);
+    for peer in gone(event).into_iter().chain(turned_away(event)) {
+        if discovery.addresses_of(peer).next().is_none() {
+            kad.remove_peer(peer);
+        }
+    }
+}
+
+/// The peer that an event says may not enter: the connection by which that was found out may have put
+/// it into the routing table.
+fn turned_away(event: &Event) -> Option<&PeerId> {
+    match event {
+        Event::Refused { peer, .. } | Event::Stranger { peer, .. } => Some(peer),
+        _ => None,
     }
 }
 

@@ -212,7 +212,7 @@ fn a_member_is_not_announced_before_it_has_said_so() {
     // Its software was renewed: `identify` says so on the connection that there is.
     let (id, ..) = *world.connections.iter().find(|(_, peer, _)| *peer == peers[2]).expect("open");
     world.core.handle_protocols(id, &peers[2], true, world.now);
-    world.until(secs(301), "in the end", |w| w.selected() == peers[1..]);
+    world.until(secs(2), "at once", |w| w.selected() == peers[1..]);
 }
 
 #[test]
@@ -224,9 +224,88 @@ fn a_stranger_that_took_over_an_address_ends_the_entry_there() {
     let stranger = world.live(ip(2));
     world.speaks.insert(stranger, false);
     world.until(secs(80), "found out", |w| !strangers(w).is_empty());
-    assert_eq!(strangers(&world), [(at(ip(2)), stranger, Some(peers[1]))]);
+    assert_eq!(strangers(&world), [(at(ip(2)), stranger, None)]);
+    assert_eq!(ended(&world), [peers[1]]);
     assert_eq!(world.selected(), [peers[0], peers[2]]);
     assert!(is_unknown(&world, &stranger));
+}
+
+/// Whose entries ended because somebody else answered, who has not said yet what it speaks.
+fn ended(world: &World) -> Vec<PeerId> {
+    let ended = |(_, event): &(_, Event)| match event {
+        Event::Unreachable { peer, reason: Failure::Unidentified(_), .. } => *peer,
+        _ => None,
+    };
+    world.events.iter().filter_map(ended).collect()
+}
+
+/// Fails if the old entry stays until the new one has said what it speaks, which it never does.
+#[test]
+fn an_entry_that_was_disproved_ends_whatever_becomes_of_who_answered() {
+    let (mut world, peers) = world_of_three(|_| members());
+    world.speaks = peers.iter().map(|peer| (*peer, true)).collect();
+    world.until(secs(2), "all", |w| w.selected() == peers);
+    world.run(secs(30));
+    let silent = world.live(ip(2));
+    world.core.handle_observed(&at(ip(2)), silent, world.now);
+    world.run(secs(0));
+    assert_eq!(ended(&world), [peers[1]]);
+    assert_eq!(world.core.addresses_of(&peers[1]).count(), 0);
+    world.run(secs(600));
+    assert_eq!(world.selected(), [peers[0], peers[2]]);
+    assert!(is_unknown(&world, &silent));
+}
+
+/// Fails if who has said what it speaks is waited for nevertheless (`connect_acquaintances`).
+#[test]
+fn one_that_connects_and_says_so_while_it_is_to_be_connected_is_entered() {
+    let per_minute = std::num::NonZeroUsize::new(1).expect("not zero");
+    let mut world = World::new(members().with_max_probes_per_minute(per_minute));
+    world.name(&[ip(1)]);
+    let peer = world.live(ip(1));
+    world.source("/dns4/peers.example./tcp/4001");
+    world.run(secs(5));
+    assert_eq!(world.dials.len(), 1, "there is no room for another yet");
+    world.speaks.insert(peer, true);
+    world.accept(peer, "/ip4/10.0.0.1/tcp/5555");
+    world.until(secs(61), "entered", |w| w.selected() == [peer]);
+    assert_eq!(world.count(|e| matches!(e, Event::Unreachable { .. })), 0);
+}
+
+/// Fails without `follow_protocols` where one of several connections closes.
+#[test]
+fn what_the_connections_that_are_left_say_counts() {
+    let (mut world, peers) = world_of_three(|_| members());
+    world.speaks = peers.iter().map(|peer| (*peer, true)).collect();
+    world.idle = None;
+    world.until(secs(2), "all", |w| w.selected() == peers);
+    let (first, peer, address) = world.connections[0].clone();
+    world.speaks.insert(peer, false);
+    world.accept(peer, &address.to_string());
+    world.run(secs(1));
+    assert!(world.core.addresses_of(&peer).count() == 1, "one connection says so still");
+    world.close(first, peer, false);
+    world.run(secs(1));
+    assert_eq!(world.core.addresses_of(&peer).count(), 0);
+}
+
+/// Fails if they are tried again and again only to be refused (`refuse_pinned`).
+#[test]
+fn a_zone_full_of_others_pins_costs_no_wake_ups() {
+    let us = PeerId::random();
+    let mut world = World::new(lowest(3).with_allowed_peers([us]));
+    world.set(ip(1), Host::Lives(us));
+    world.source(&format!("{}/p2p/{us}", at(ip(1))));
+    for n in 2..=200 {
+        let other = world.live(ip(n));
+        world.source(&format!("{}/p2p/{other}", at(ip(n))));
+    }
+    world.until(secs(5), "ours", |w| w.selected() == [us]);
+    assert_eq!(refusals(&world).len(), 199, "each is told");
+    let wakes = world.wakes;
+    world.run(secs(3_600));
+    assert!(world.wakes - wakes < 150, "{} wake-ups", world.wakes - wakes);
+    assert_eq!(refusals(&world).len(), 199);
 }
 
 #[test]
@@ -237,9 +316,9 @@ fn a_member_that_took_over_an_address_replaces_the_entry_there() {
     world.run(secs(30));
     let new = world.live(ip(2));
     world.speaks.insert(new, true);
-    let replaced = |e: &Event| matches!(e, Event::Replaced { old, new: n, .. } if *old == peers[1] && *n == new);
-    world.until(secs(80), "replaced", |w| w.count(replaced) == 1);
-    assert_eq!(world.selected(), [peers[0], new, peers[2]]);
+    world.until(secs(80), "replaced", |w| w.selected() == [peers[0], new, peers[2]]);
+    assert_eq!(ended(&world), [peers[1]]);
+    assert_eq!(world.count(|e| matches!(e, Event::Verified { peer, .. } if *peer == new)), 1);
 }
 
 #[test]

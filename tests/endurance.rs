@@ -808,3 +808,21 @@ fn a_pod_that_crashed_within_seconds_is_believed_soon_after_it_stays() {
     let stays = world.live(ip(1));
     world.until(secs(345), "believed", |w| w.selected() == [stays, peers[1]]);
 }
+
+/// Each life connects to us first, and stays connected: it is met once, and its connection shows that
+/// it stays. Fails without `stays`.
+#[test]
+fn a_pod_that_restarts_and_connects_by_itself_is_not_a_balancer() {
+    let (mut world, peers) = World::with_peers(lowest(2), 2);
+    world.idle = None;
+    for _ in 0..12 {
+        world.run(secs(600));
+        world.lose(world.selected()[0]);
+        world.set(ip(1), Host::Refuses);
+        world.run(secs(3));
+        let new = world.live(ip(1));
+        world.accept(new, "/ip4/10.0.0.1/tcp/5555");
+        world.until(secs(90), "met", |w| w.selected() == [new, peers[1]]);
+    }
+    assert_eq!(world.count(|e| matches!(e, Event::SharedAddress { .. })), 0);
+}

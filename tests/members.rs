@@ -125,7 +125,7 @@ const PROTOCOL: StreamProtocol = StreamProtocol::new("/members/1");
 struct Member {
     discovery: Behaviour<Zone>,
     identify: identify::Behaviour,
-    kad: Toggle<kad::Behaviour<kad::store::MemoryStore>>,
+    kad: kad::Behaviour<kad::store::MemoryStore>,
     requests: Toggle<cbor::Behaviour<String, String>>,
 }
 
@@ -137,10 +137,11 @@ fn member(port: u64, zone: &Zone, is_member: bool) -> Swarm<Member> {
             true => quick().with_required_protocol(PROTOCOL),
             false => quick(),
         };
-        let kad = is_member.then(|| {
-            let store = kad::store::MemoryStore::new(local);
-            kad::Behaviour::with_config(local, store, kad::Config::new(StreamProtocol::new("/kad")))
-        });
+        // The stranger speaks the same Kademlia: nobody but the discovery is to insert peers.
+        let mut config_of_kad = kad::Config::new(StreamProtocol::new("/kad"));
+        config_of_kad.set_kbucket_inserts(kad::BucketInserts::Manual);
+        let store = kad::store::MemoryStore::new(local);
+        let kad = kad::Behaviour::with_config(local, store, config_of_kad);
         let requests = is_member.then(|| {
             let protocols = iter::once((PROTOCOL, ProtocolSupport::Full));
             cbor::Behaviour::new(protocols, request_response::Config::default())
@@ -149,25 +150,21 @@ fn member(port: u64, zone: &Zone, is_member: bool) -> Swarm<Member> {
         Member {
             discovery: discovery(zone, config, local),
             identify: identify::Behaviour::new(identify),
-            kad: kad.into(),
+            kad,
             requests: requests.into(),
         }
     });
-    if let Some(kad) = swarm.behaviour_mut().kad.as_mut() {
-        kad.set_mode(Some(kad::Mode::Server));
-    }
+    swarm.behaviour_mut().kad.set_mode(Some(kad::Mode::Server));
     swarm
 }
 
 fn keep_kad(node: &mut Member, event: &Event) {
-    if let Some(kad) = node.kad.as_mut() {
-        libp2p_dns_discovery::kad::update(kad, &node.discovery, event);
-    }
+    libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, event);
 }
 
 fn table(node: &mut Member) -> HashSet<PeerId> {
     let mut peers = HashSet::new();
-    for bucket in node.kad.as_mut().into_iter().flat_map(|kad| kad.kbuckets()) {
+    for bucket in node.kad.kbuckets() {
         peers.extend(bucket.iter().map(|entry| *entry.node.key.preimage()));
     }
     peers

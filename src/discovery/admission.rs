@@ -1,7 +1,7 @@
 //! Between proof and table: an identity that was proved may still have to be one that may join, and
 //! one that speaks what members speak.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use libp2p_identity::PeerId;
 use libp2p_swarm::ConnectionId;
@@ -15,6 +15,10 @@ use crate::{
     candidate::Candidate,
     event::{Event, Failure, Proved},
 };
+
+/// How long a candidate waits that is pinned to a peer that may not join, unless that is judged again
+/// before.
+const REFUSED: Duration = Duration::from_secs(24 * 3600);
 
 /// What is known of a peer that proved its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +52,32 @@ impl Discovery {
         for (candidate, peer) in refused.collect::<Vec<_>>() {
             self.turn_away(&candidate, Failure::Refused(peer), now);
         }
-        self.tracks.retry_where(|failure| matches!(failure, Failure::Refused(_)), now);
+        let admission = &self.config.admission;
+        let admitted = |candidate: &Candidate, failure: &Failure| match failure {
+            Failure::Refused(peer) => admission.admits(peer, candidate.address()),
+            _ => false,
+        };
+        self.tracks.retry_those(admitted, now);
+        self.refuse_pinned(&self.order.iter().cloned().collect::<Vec<_>>(), now);
         self.dirty = true;
+    }
+
+    /// Turns those away that are pinned to peers that may not join. Nothing that a dial could tell
+    /// would change that, so that they wait until it is judged again.
+    pub(super) fn refuse_pinned(&mut self, candidates: &[Candidate], now: Instant) {
+        for candidate in candidates {
+            let Some(pinned) = candidate.pinned() else { continue };
+            let refused = Failure::Refused(*pinned);
+            let failed = self.tracks.get(candidate).and_then(|t| t.failed.as_ref());
+            if *pinned == self.local
+                || self.admits(pinned, candidate)
+                || failed.is_some_and(|failed| failed.reason == refused)
+            {
+                continue;
+            }
+            self.turn_away(candidate, refused.clone(), now);
+            self.tracks.postpone(candidate, refused, now, REFUSED);
+        }
     }
 
     /// Takes note of whether the remote of a connection speaks the
@@ -68,11 +96,24 @@ impl Discovery {
         for dial in self.dials.end_waiting_for(peer) {
             self.identify(&dial.candidate, *peer, Proved::Dial, Some(dial.purpose), now);
         }
-        if self.connections.speaks(peer) == Some(false) {
-            let entered: Vec<_> = self.table.candidates_of(peer).cloned().collect();
-            for candidate in entered {
-                self.turn_away(&candidate, Failure::Stranger(*peer), now);
+        self.follow_protocols(peer, now);
+    }
+
+    /// What a connected peer is known to speak has changed, perhaps.
+    pub(super) fn follow_protocols(&mut self, peer: &PeerId, now: Instant) {
+        let turned_away = |failure: &Failure| match failure {
+            Failure::Stranger(p) | Failure::Unidentified(p) => p == peer,
+            _ => false,
+        };
+        match self.connections.speaks(peer) {
+            Some(true) => self.tracks.retry_where(turned_away, now),
+            Some(false) => {
+                let entered: Vec<_> = self.table.candidates_of(peer).cloned().collect();
+                for candidate in entered {
+                    self.turn_away(&candidate, Failure::Stranger(*peer), now);
+                }
             }
+            None => {}
         }
     }
 
@@ -102,6 +143,7 @@ impl Discovery {
         purpose: Option<Purpose>,
         now: Instant,
     ) {
+        self.end_disproved(candidate, peer);
         // What others met is looked at ourselves, with what room there is.
         let Some(purpose) = purpose else { return self.hint(candidate, now) };
         if self.connections.is_connected(&peer) {
@@ -111,11 +153,36 @@ impl Discovery {
         self.dirty = true;
     }
 
+    /// Whoever was entered there is there no longer, whatever becomes of who answered instead.
+    fn end_disproved(&mut self, candidate: &Candidate, obtained: PeerId) {
+        let Some(old) = self.table.get(candidate).map(|e| e.peer).filter(|old| *old != obtained)
+        else {
+            return;
+        };
+        self.table.remove(candidate);
+        if self.selected.remove(candidate) {
+            self.hasten();
+        }
+        if !self.is_verified_there(candidate, &old) {
+            let (address, gone) = (candidate.address().clone(), self.note_gone(&old));
+            let reason = Failure::Unidentified(obtained);
+            let track = self.tracks.of(candidate);
+            track.told_failure = Some(reason.clone());
+            track.reported = true;
+            self.tell(Event::Unreachable { address, peer: Some(old), gone, reason });
+        }
+    }
+
     /// Connects to those who proved who they are and are to say what they speak. They go before new
     /// probes, which would take the room of a small budget again and again, and nobody would be asked.
     pub(super) fn connect_acquaintances(&mut self, now: Instant) {
         while let Some((candidate, (peer, purpose))) = self.acquaintances.pop_first() {
-            if !self.order.contains(&candidate) || self.dials.of(&candidate).is_some() {
+            let is_other = self.order.contains(&candidate) && !self.is_own(&candidate);
+            if !is_other || self.dials.of(&candidate).is_some() {
+                continue;
+            }
+            if self.connections.speaks(&peer).is_some() {
+                self.identify(&candidate, peer, Proved::Probe, Some(purpose), now);
                 continue;
             }
             if self.connections.is_connected(&peer) {

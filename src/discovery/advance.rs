@@ -32,7 +32,7 @@ impl Discovery {
         self.expire_dials(now);
         self.refresh_sources(now);
         if std::mem::take(&mut self.stale_order) {
-            self.reorder();
+            self.reorder(now);
         }
         self.tell_bounded();
         // What keeps us joined goes before what might improve our place.
@@ -272,7 +272,7 @@ impl Discovery {
     }
 
     /// Merges the sources' candidates, and lets go of what no source names any more.
-    fn reorder(&mut self) {
+    fn reorder(&mut self, now: Instant) {
         let members = self.sources.values().flat_map(|source| &source.members);
         let preferences = members.filter_map(|m| Some((m.candidate.clone(), m.preferred.clone()?)));
         let told = |s: &SourceState| s.told.clone().map(|told| (told, s.source.is_static()));
@@ -285,7 +285,8 @@ impl Discovery {
             walker.start_over();
         }
         let old = std::mem::replace(&mut self.order, order);
-        let departed = old.without(&self.order);
+        let (departed, added) = (old.without(&self.order), self.order.without(&old));
+        self.refuse_pinned(&added, now);
         if departed.is_empty() {
             return;
         }

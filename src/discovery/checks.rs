@@ -34,6 +34,7 @@ impl Discovery {
         let contradicted = self.tracks.get(candidate).is_some_and(|t| t.contradicted.is_some());
         if self.connections.is_live_at(&peer, candidate) && !contradicted {
             // Its connection is its verification; the close of it plans the next check.
+            self.tracks.of(candidate).stays();
             self.table.touch(candidate, now);
             self.table.rest(candidate);
             return Room::Free;

@@ -107,6 +107,7 @@ impl Discovery {
     ) {
         let led_to = |c: &&Candidate| connection.is_at(c) && !self.connections.is_live_at(peer, c);
         let candidates: Vec<_> = self.table.candidates_of(peer).filter(led_to).cloned().collect();
+        self.follow_protocols(peer, now);
         for candidate in candidates {
             let at = if lost {
                 now + self.jitter(self.config.retry_base)
@@ -136,6 +137,9 @@ impl Discovery {
         for candidate in candidates {
             if connection.is_at(&candidate) && !lost {
                 self.table.touch(&candidate, now);
+            }
+            if connection.is_at(&candidate) && long_lived {
+                self.tracks.of(&candidate).stays();
             }
             self.table.note_connected(&candidate, now);
             let at = self.check_after_close(&candidate, lost && long_lived, now);

@@ -82,6 +82,7 @@ impl Track {
         if self.seen.is_empty() {
             self.returns = 0;
             self.fresh = 0;
+            self.times_shared = 0;
         }
         match self.seen.iter().any(|(p, _)| *p == peer) {
             _ if last => self.fresh = 0,
@@ -95,6 +96,11 @@ impl Track {
         }
         self.settle(last);
         self.shared.is_some()
+    }
+
+    /// A connection has shown that whoever answered last stays.
+    pub(super) fn stays(&mut self) {
+        self.fresh = 0;
     }
 
     fn settle(&mut self, same: bool) {
@@ -198,6 +204,13 @@ impl Tracks {
     /// Lets all candidates that failed be tried by `at`.
     pub(super) fn retry_all_by(&mut self, at: Instant) {
         let late = self.retries.iter().rev().take_while(|(retry, _)| *retry > at);
+        // To those who may not join, no time makes a difference.
+        let failed = |c: &Candidate| self.get(c).and_then(|t| t.failed.as_ref());
+        let refused = |c: &Candidate| match failed(c).map(|failed| &failed.reason) {
+            Some(Failure::Refused(peer)) => c.pinned() == Some(peer),
+            _ => false,
+        };
+        let late = late.filter(|(_, c)| !refused(c));
         for candidate in late.map(|(_, c)| c.clone()).collect::<Vec<_>>() {
             self.retry_by(&candidate, at);
         }
@@ -205,9 +218,18 @@ impl Tracks {
 
     /// Lets those be tried by `at` that failed in a certain way.
     pub(super) fn retry_where(&mut self, which: impl Fn(&Failure) -> bool, at: Instant) {
+        self.retry_those(|_, failure| which(failure), at);
+    }
+
+    /// The same, by the candidate too.
+    pub(super) fn retry_those(
+        &mut self,
+        which: impl Fn(&Candidate, &Failure) -> bool,
+        at: Instant,
+    ) {
         let failed = |c: &Candidate| self.get(c).and_then(|t| t.failed.as_ref());
         let picked = self.retries.iter().map(|(_, c)| c);
-        let picked = picked.filter(|c| failed(c).is_some_and(|f| which(&f.reason)));
+        let picked = picked.filter(|c| failed(c).is_some_and(|f| which(c, &f.reason)));
         for candidate in picked.cloned().collect::<Vec<_>>() {
             self.retry_by(&candidate, at);
         }

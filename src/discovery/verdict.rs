@@ -163,14 +163,15 @@ impl Discovery {
     ) {
         let address = candidate.address().clone();
         self.outputs.push_back(Output::Announce { peer, address: address.clone() });
+        // The selection sees a new peer there, and has it connected.
+        self.selected.remove(candidate);
         match old {
-            Some(old) => {
-                // The selection sees a new peer there, and has it connected.
-                self.selected.remove(candidate);
+            // Its other entry there will be lost in its turn, and that is when it is told.
+            Some(old) if !self.is_verified_there(candidate, &old) => {
                 let gone = self.note_gone(&old);
                 self.tell(Event::Replaced { address, old, new: peer, gone });
             }
-            None => self.tell(Event::Verified { peer, address, how }),
+            Some(_) | None => self.tell(Event::Verified { peer, address, how }),
         }
     }
 

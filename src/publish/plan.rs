@@ -40,6 +40,8 @@ impl Plan {
             }
             let ours = named.pinned() == Some(local);
             let taken = named.pinned().is_some()
+                // A relay's address, and what comes after it, is that of all whom it relays to.
+                && !named.is_relayed()
                 && wanted.iter().any(|address| address.is_at_address_of(&named));
             if !ours && !taken {
                 continue;
@@ -90,6 +92,16 @@ mod tests {
 
     const HERE: &str = "/ip4/10.0.0.7/tcp/4001";
     const THERE: &str = "/ip4/10.0.0.8/tcp/4001";
+
+    #[test]
+    fn what_others_have_behind_the_same_relay_is_left() {
+        let (relay, us, other) = (PeerId::random(), PeerId::random(), PeerId::random());
+        let circuit = format!("/ip4/192.0.2.1/tcp/1/p2p/{relay}/p2p-circuit");
+        let here =
+            |peer: &PeerId| Candidate::new(&format!("{circuit}/p2p/{peer}").parse().unwrap());
+        let records = [record::write(&here(&other)), record::write(&here(&us))];
+        assert!(Plan::new(&records, &[here(&us)].into(), &us).is_empty());
+    }
 
     #[test]
     fn what_is_missing_is_added_and_what_is_there_is_left() {
