@@ -1,11 +1,12 @@
 //! The targets of `fuzz/` with random inputs. They are the same in every run; `FUZZ_CASES` makes
 //! them more, and `FUZZ_SEED` makes them others. A failure prints its input; `FUZZ_TRACE=1` prints
-//! what a failing machine did before.
+//! what a failing machine did before. `FUZZ_FILE` names a file to be the only input: what a target of
+//! `fuzz/` left in `fuzz/artifacts`.
 
 #[path = "support/fuzzing/mod.rs"]
 mod fuzzing;
 
-use std::{env, fmt::Debug, str::FromStr};
+use std::{env, fmt::Debug, fs, str::FromStr};
 
 use proptest::{
     prelude::*,
@@ -32,6 +33,14 @@ fn hold<I: Strategy>(cases: u32, input: I, target: impl Fn(I::Value)) {
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
 }
 
+/// The same for a target that takes bytes.
+fn hold_bytes(cases: u32, target: impl Fn(&[u8])) {
+    match env::var_os("FUZZ_FILE") {
+        Some(file) => target(&fs::read(file).expect("FUZZ_FILE")),
+        None => hold(cases, bytes(600), |bytes| target(&bytes)),
+    }
+}
+
 fn bytes(most: usize) -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(any::<u8>(), 0..most)
 }
@@ -43,10 +52,10 @@ fn any_text_is_a_source_or_says_why_not() {
 
 #[test]
 fn any_records_hold() {
-    hold(2_000, bytes(600), |bytes| fuzzing::records(&bytes));
+    hold_bytes(2_000, fuzzing::records);
 }
 
 #[test]
 fn any_operations_hold() {
-    hold(600, bytes(600), |bytes| fuzzing::machine(&bytes));
+    hold_bytes(600, fuzzing::machine);
 }

@@ -68,6 +68,12 @@ fn meanings(ip: IpAddr) -> Vec<IpAddr> {
     meanings
 }
 
+/// Where packets to an address may end.
+pub fn destination(ip: IpAddr) -> IpAddr {
+    let canonical = ip.to_canonical();
+    meanings(ip).pop().unwrap_or(canonical)
+}
+
 fn translated(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let octets = ip.octets();
     let at = |from: usize| Ipv4Addr::from([0, 1, 2, 3].map(|i| octets[from + i]));

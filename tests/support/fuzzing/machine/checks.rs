@@ -1,9 +1,6 @@
 //! What holds whenever the outputs are drained.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 use libp2p_dns_discovery::{
@@ -38,9 +35,7 @@ impl Node {
     pub fn check_dial(&mut self, address: &Multiaddr, expect: Expect) {
         self.check_destination(address);
         assert!(expect != Expect::Peer(peer(0)), "we dial ourselves at {address}");
-        self.forget_overdue();
-        let under_way = self.dials.len() - self.given_up.len();
-        assert!(under_way < self.setup.at_once, "{} dials at once", under_way + 1);
+        self.check_at_once();
         let now = self.now;
         self.starts.retain(|at| now - *at < MINUTE);
         self.starts.push_back(now);
@@ -48,6 +43,18 @@ impl Node {
         if !self.core.peers().any(|entry| entry.address() == address) {
             self.check_host(address);
         }
+    }
+
+    /// Before one more dial: as many as the bound may be waited for, and as many again may be left to
+    /// the swarm that cannot be aborted.
+    fn check_at_once(&mut self) {
+        self.forget_overdue();
+        let (now, at_once) = (self.now, self.setup.at_once);
+        let under_way = self.dials.len() - self.given_up.len();
+        assert!(under_way < at_once, "{} dials at once", under_way + 1);
+        let is_over = |dial: &&Dial| now - dial.started >= self.setup.probe_timeout;
+        let left = self.dials.values().filter(|dial| !is_over(dial)).count();
+        assert!(left < 2 * at_once, "{} dials at once with those that are left", left + 1);
     }
 
     fn check_destination(&self, address: &Multiaddr) {
@@ -81,12 +88,15 @@ impl Node {
     fn check_host(&mut self, address: &Multiaddr) {
         let probes = self.probes.entry(host(address)).or_default();
         *probes += 1;
-        let periods = |since: Instant| {
-            let periods = (self.now - since).as_millis() / self.setup.max_refresh.as_millis();
+        let periods = |time: Duration| {
+            let periods = time.as_millis() / self.setup.max_refresh.as_millis();
             usize::try_from(periods).unwrap_or(usize::MAX)
         };
-        // Where no refresh ends for long, hosts are renewed all the same.
-        let renewals = periods(self.renewed.1).min(periods(self.renewed.0).saturating_add(1));
+        // Where no refresh ends for long, hosts are renewed all the same. The last one that ended may
+        // have come too soon after a renewal to be another.
+        let (may, surely) = self.renewed;
+        let since_last = periods(self.now - surely + self.setup.min_refresh);
+        let renewals = since_last.min(periods(self.now - may).saturating_add(1));
         let most = self.setup.per_host.saturating_mul(1 + renewals);
         assert!(*probes <= most, "{probes} probes of {address}, of {most}");
     }
@@ -209,14 +219,11 @@ impl Node {
     }
 }
 
-/// What several addresses have in common that lead to one machine.
+/// What several addresses have in common that lead to one machine, or through one relay.
 pub fn host(address: &Multiaddr) -> Multiaddr {
     match address.iter().next() {
-        Some(ip @ (Protocol::Ip4(_) | Protocol::Ip6(_)))
-            if !address.iter().any(|part| part == Protocol::P2pCircuit) =>
-        {
-            ip.into()
-        }
+        Some(Protocol::Ip4(ip)) => Multiaddr::from(ip),
+        Some(Protocol::Ip6(ip)) => allowed::destination(ip.into()).into(),
         _ => address.clone(),
     }
 }

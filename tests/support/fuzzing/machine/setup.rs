@@ -19,6 +19,7 @@ pub struct Setup {
     pub per_minute: usize,
     pub per_host: usize,
     pub probe_timeout: Duration,
+    pub min_refresh: Duration,
     pub max_refresh: Duration,
     /// Whether the durations are such that who can be reached is reached soon.
     pub usual: bool,
@@ -48,11 +49,11 @@ impl Setup {
             .with_max_probes_per_host(nz(per_host));
         let durations =
             *input.choose(&[None, None, None, Some(Duration::ZERO), Some(Duration::MAX)]);
-        let (probe_timeout, max_refresh) = match durations {
-            None => (Duration::from_secs(10), Duration::from_secs(300)),
+        let [probe_timeout, min_refresh, max_refresh] = match durations {
+            None => [10, 5, 300].map(Duration::from_secs),
             // As the documentation of `Config` says.
-            Some(Duration::ZERO) => [Duration::from_millis(1); 2].into(),
-            Some(_) => [Duration::from_secs(365 * 24 * 3_600); 2].into(),
+            Some(Duration::ZERO) => [Duration::from_millis(1); 3],
+            Some(_) => [Duration::from_secs(365 * 24 * 3_600); 3],
         };
         Self {
             config: durations.map_or(config.clone(), |all| with_durations(config, all)),
@@ -62,6 +63,7 @@ impl Setup {
             per_minute,
             per_host,
             probe_timeout,
+            min_refresh,
             max_refresh,
             usual: durations.is_none(),
             memory,
