@@ -105,30 +105,23 @@ impl Node {
     /// where its slot was given to another or its candidate has departed.
     fn forget_overdue(&mut self) {
         let (now, timeout) = (self.now, self.setup.probe_timeout);
-        let named = self.core.candidates();
-        let named = named.filter(|(_, state)| !matches!(state, CandidateState::Rejected(_)));
-        let named: Vec<_> = named.map(|(candidate, _)| candidate).collect();
-        let is_named = |dial: &Dial| match dial.expect {
-            Expect::Probe => true,
-            // It may be that of the one which has departed.
-            _ if self.told.twins.contains(&dial.address) => false,
-            Expect::Peer(peer) => {
-                let entered = self.core.peer_at(&dial.address).is_some_and(|e| e.peer == peer);
-                let pinned = |c: &Candidate| c.pinned() == Some(&peer);
-                entered || named.iter().any(|c| *c.address() == dial.address && pinned(c))
-            }
-            _ => named.iter().any(|c| *c.address() == dial.address),
-        };
+        let named: BTreeSet<_> = self.core.candidates().filter(is_live).map(|(c, _)| c).collect();
         let is_over = |dial: &Dial| {
             let patience =
                 if dial.expect == Expect::Probe { timeout } else { timeout.min(PATIENCE) };
-            now - dial.started >= patience || !is_named(dial)
+            now - dial.started >= patience || !dial.candidates.iter().all(|c| named.contains(c))
         };
         let over = self.dials.iter().filter(|(_, dial)| is_over(dial)).map(|(id, _)| *id);
         for id in over.collect::<Vec<_>>() {
             self.given_up.insert(id);
         }
         self.given_up.retain(|id| self.dials.contains_key(id));
+    }
+
+    /// The candidates at an address, with whatever pin.
+    pub fn candidates_at(&self, address: &Multiaddr) -> Vec<Candidate> {
+        let all = self.core.candidates().filter(is_live).map(|(candidate, _)| candidate);
+        all.filter(|candidate| candidate.address() == address).cloned().collect()
     }
 
     fn check_wake(&self) {
@@ -177,8 +170,7 @@ impl Node {
     }
 
     fn check_candidates(&mut self) {
-        let is_live = |state: &CandidateState| !matches!(state, CandidateState::Rejected(_));
-        let all: Vec<_> = self.core.candidates().filter(|(_, state)| is_live(state)).collect();
+        let all: Vec<_> = self.core.candidates().filter(is_live).collect();
         assert!(all.len() <= self.setup.candidates, "{} candidates", all.len());
         assert!(all.is_sorted_by(|(a, _), (b, _)| a < b));
         let twins = all.windows(2).filter(|w| w[0].0.address() == w[1].0.address());
@@ -217,6 +209,10 @@ impl Node {
             assert_eq!(left, !gone, "{peer} is told gone: {gone}");
         }
     }
+}
+
+fn is_live((_, state): &(&Candidate, CandidateState)) -> bool {
+    !matches!(state, CandidateState::Rejected(_))
 }
 
 /// What several addresses have in common that lead to one machine, or through one relay.

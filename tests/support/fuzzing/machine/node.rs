@@ -64,6 +64,8 @@ pub struct Dial {
     pub address: Multiaddr,
     pub expect: Expect,
     pub started: Instant,
+    /// One of these, with a pin or without, is what it is for.
+    pub candidates: Vec<Candidate>,
 }
 
 impl Node {
@@ -139,8 +141,9 @@ impl Node {
             }
             Output::Dial { id, address, expect } => {
                 self.check_dial(&address, expect);
-                let started = self.now;
-                let old = self.dials.insert(id, Dial { address, expect, started });
+                let (started, candidates) = (self.now, self.candidates_at(&address));
+                let dial = Dial { address, expect, started, candidates };
+                let old = self.dials.insert(id, dial);
                 assert!(old.is_none() && !self.ended_dials.contains(&id), "{id:?} is used twice");
             }
             Output::Abort { id } => {
@@ -171,6 +174,7 @@ impl Node {
 
     pub fn pass(&mut self, time: Duration) {
         self.now += time;
+        self.log.push(format!("at {:?}", self.now - epoch()));
         self.core.handle_timeout(self.now);
     }
 
@@ -194,6 +198,7 @@ impl Node {
 
     pub fn fail_dial(&mut self, id: DialId, failure: DialFailure) {
         self.input();
+        self.log.push(format!("{id:?}: {failure:?}"));
         let Some(dial) = self.dials.remove(&id) else { return };
         self.ended_dials.push(id);
         if let DialFailure::Identity(peer) = &failure {
@@ -206,6 +211,7 @@ impl Node {
     pub fn connect(&mut self, id: DialId, peer: PeerId) {
         let Some(dial) = self.dials.remove(&id) else { return };
         self.ended_dials.push(id);
+        self.log.push(format!("{id:?}: connected to {peer}"));
         self.proved.insert((dial.address.clone(), peer));
         self.open(peer, &dial.address, Direction::Dialled(Some(id)));
     }
