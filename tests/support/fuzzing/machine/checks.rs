@@ -211,7 +211,8 @@ impl Node {
     }
 }
 
-fn is_live((_, state): &(&Candidate, CandidateState)) -> bool {
+/// Whether the filter lets a candidate through.
+pub fn is_live((_, state): &(&Candidate, CandidateState)) -> bool {
     !matches!(state, CandidateState::Rejected(_))
 }
 

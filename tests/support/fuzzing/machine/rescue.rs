@@ -5,7 +5,7 @@ use std::time::Duration;
 use libp2p::{Multiaddr, PeerId};
 use libp2p_dns_discovery::{CandidateState, LookupError, Source};
 
-use super::{node::Node, world::Host};
+use super::{checks::is_live, node::Node, world::Host};
 use crate::fuzzing::universe::{PEERS, address, peer};
 
 /// The longest that may take: an address that was often shared is believed after some two hundred
@@ -30,12 +30,19 @@ impl Node {
         self.world.hosts.iter_mut().for_each(|(_, host)| *host = dead);
         let (peer, at) = self.named_one().unwrap_or_else(|| self.newcomer());
         self.world.settle(&at, Host::Lives(peer));
+        self.drain();
+        if !self.is_named(&at) {
+            // With all room taken, it is left out: fingers keep others first.
+            let held = self.core.candidates().filter(is_live).count();
+            assert_eq!(held, self.setup.candidates, "{at} is left out");
+            return;
+        }
         let start = self.now;
         let end = start + LIMIT;
         for _ in 0..STEPS {
             let is_found = self.core.addresses_of(&peer).any(|a| *a == at);
             // The last answer may have come after its last connection closed.
-            let has_left = !self.core.candidates().any(|(c, _)| *c.address() == at);
+            let has_left = !self.is_named(&at);
             if is_found || (has_left && self.now > start) {
                 return;
             }
@@ -64,7 +71,11 @@ impl Node {
         Some((chosen.pinned().copied().unwrap_or(survivor), chosen.address().clone()))
     }
 
-    /// The lowest of all, so that no bound leaves it out.
+    fn is_named(&self, at: &Multiaddr) -> bool {
+        !self.candidates_at(at).is_empty()
+    }
+
+    /// The lowest of all.
     fn newcomer(&mut self) -> (PeerId, Multiaddr) {
         let at = address("/ip4/1.0.0.1/tcp/4001");
         let source: Source = at.to_string().parse().expect("a source");
