@@ -72,10 +72,7 @@ impl Node {
         assert_eq!(forbidden, None, "{address} is dialled");
         let ends_in_peer = matches!(address.iter().last(), Some(Protocol::P2p(_)));
         assert!(!ends_in_peer, "{address} cannot be dialled");
-        // Where somebody seemed to live there before, it does not hold yet:
-        // `an_address_that_became_ours_is_not_looked_at_for_a_hint`.
-        let is_own = self.own.contains_key(address) && !self.hinted.contains(&host(address));
-        assert!(!is_own, "{address} is ours, and is dialled");
+        assert!(!self.own.contains_key(address), "{address} is ours, and is dialled");
     }
 
     /// Whether the configuration lets DNS name what it otherwise may not.
@@ -169,12 +166,10 @@ impl Node {
         }
     }
 
-    fn check_candidates(&mut self) {
+    fn check_candidates(&self) {
         let all: Vec<_> = self.core.candidates().filter(is_live).collect();
         assert!(all.len() <= self.setup.candidates, "{} candidates", all.len());
         assert!(all.is_sorted_by(|(a, _), (b, _)| a < b));
-        let twins = all.windows(2).filter(|w| w[0].0.address() == w[1].0.address());
-        self.told.twins.extend(twins.map(|w| w[0].0.address().clone()));
         let entries = self.core.peers().filter(|e| all.iter().any(|(c, _)| **c == e.candidate));
         assert_eq!(entries.count(), self.core.peers().count(), "an entry is no candidate");
     }

@@ -11,14 +11,11 @@ use libp2p_dns_discovery::{
     discovery::{DialFailure, DialId, Direction, Discovery, Expect, LookupId, Output},
 };
 
-use super::{checks::host, setup::Setup, told::Told, world::World};
+use super::{setup::Setup, told::Told, world::World};
 use crate::fuzzing::universe::{ADDRESSES, address, epoch, peer};
 
 /// How many outputs may come without any input: far more than so few candidates can give reason to.
 const OUTPUTS: usize = 4_096;
-/// How often the discovery is asked for outputs until it has none: once should do, and does not yet,
-/// see `nothing_is_left_to_do_when_there_is_no_output`.
-const PAUSES: usize = 3;
 /// How often in a row something may be due at once.
 const OVERDUE: usize = 3;
 
@@ -38,8 +35,6 @@ pub struct Node {
     pub connections: Vec<(ConnectionId, PeerId)>,
     /// The addresses that are ours: how many listeners say so, and whether it is confirmed.
     pub own: BTreeMap<Multiaddr, (usize, bool)>,
-    /// The hosts at which a connected peer seemed to live.
-    pub hinted: BTreeSet<Multiaddr>,
     /// Who was let answer where.
     pub proved: BTreeSet<(Multiaddr, PeerId)>,
     pub disqualified: BTreeMap<PeerId, Instant>,
@@ -84,7 +79,6 @@ impl Node {
             ended_dials: Vec::new(),
             connections: Vec::new(),
             own: own.collect(),
-            hinted: BTreeSet::new(),
             proved: BTreeSet::new(),
             disqualified: BTreeMap::new(),
             told: Told::default(),
@@ -118,17 +112,15 @@ impl Node {
         if std::mem::take(&mut self.answered) {
             self.may_have_renewed();
         }
-        let (mut outputs, mut pauses) = (0, 0);
-        while pauses < PAUSES {
-            let Some(output) = self.core.poll_output(self.now) else {
-                pauses += 1;
-                continue;
-            };
+        let mut outputs = 0;
+        while let Some(output) = self.core.poll_output(self.now) {
             outputs += 1;
             assert!(outputs <= OUTPUTS, "no end of outputs; the last is {output:?}");
             self.log.push(format!("{output:?}"));
             self.take(output);
         }
+        let more = self.core.poll_output(self.now);
+        assert!(more.is_none(), "nothing was left to do, and then {more:?}");
     }
 
     fn take(&mut self, output: Output) {
@@ -221,7 +213,6 @@ impl Node {
         self.serial += 1;
         let id = ConnectionId::new_unchecked(self.serial);
         self.connections.push((id, peer));
-        self.hinted.insert(host(&canonical(address)));
         self.core.handle_connected(id, peer, address, direction, self.now);
     }
 

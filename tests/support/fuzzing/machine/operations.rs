@@ -9,7 +9,6 @@ use libp2p_dns_discovery::{
 };
 
 use super::{
-    checks::host,
     node::{Node, canonical},
     setup,
     world::Host,
@@ -61,8 +60,7 @@ const SOURCES: [&str; 22] = [
     "/dns/a./tcp/4001",
     "/dns4/a./tcp/4001",
     "/dns4/b./udp/4001/quic-v1|/tcp/4001",
-    // Not the other way round: `sources_that_contradict_each_other_do_not_hold_a_host_up`.
-    "/dns4/c./udp/4001/quic-v1|/tcp/4001",
+    "/dns4/b./tcp/4001|/udp/4001/quic-v1",
     "/dns6/a./tcp/4001",
     "/dns/a./tcp/443/tls/ws",
     "/dnsaddr/a.",
@@ -302,7 +300,6 @@ fn observe(node: &mut Node, input: &mut Input<'_>) {
 fn claim(node: &mut Node, input: &mut Input<'_>) {
     node.input();
     let (peer, at) = (any_peer(input), any_address(input));
-    node.hinted.insert(host(&canonical(&at)));
     node.core.handle_claim(peer, &at, node.now);
 }
 

@@ -19,9 +19,6 @@ pub struct Told {
     /// Whether the status before was the first that says isolated.
     isolated: bool,
     sampled: BTreeSet<String>,
-    /// Addresses that were candidates both with and without a pin. Does not hold of them yet:
-    /// `one_address_with_and_without_a_pin_is_lost_once`.
-    pub twins: BTreeSet<Multiaddr>,
 }
 
 impl Told {
@@ -70,14 +67,12 @@ impl Told {
 
     fn verified(&mut self, address: Multiaddr, peer: PeerId) {
         let text = format!("{peer} at {address} is told verified twice");
-        let is_twin = self.twins.contains(&address);
-        assert!(self.at.entry(address).or_default().insert(peer) || is_twin, "{text}");
+        assert!(self.at.entry(address).or_default().insert(peer), "{text}");
         self.known.insert(peer);
     }
 
     fn lost(&mut self, address: &Multiaddr, peer: PeerId, gone: bool) {
         let was_there = self.at.get_mut(address).is_some_and(|at| at.remove(&peer));
-        let was_there = was_there || self.twins.contains(address);
         assert!(was_there, "{peer} leaves {address}, where it was never told");
         self.end(peer, gone);
     }
@@ -110,10 +105,7 @@ impl Told {
         assert_eq!((core.status(), core.is_listed()), status);
         let held = core.peers().map(|e| (e.address(), e.peer));
         let told = self.at.iter().flat_map(|(address, at)| at.iter().map(move |p| (address, *p)));
-        let is_single = |(address, _): &(&Multiaddr, PeerId)| !self.twins.contains(*address);
-        let held: BTreeSet<_> = held.filter(is_single).collect();
-        let told: BTreeSet<_> = told.filter(is_single).collect();
-        assert_eq!(held, told, "held and told");
+        assert_eq!(held.collect::<BTreeSet<_>>(), told.collect(), "held and told");
         for peer in &self.known {
             let left = core.addresses_of(peer).next().is_some() || is_connected(peer);
             assert!(left, "nothing is left of {peer}, and nobody was told");
