@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use libp2p::{Multiaddr, PeerId};
 use libp2p_dns_discovery::{Event, Failure, Source, Status, discovery::Discovery};
 
+use super::checks::is_live;
 use crate::fuzzing::universe::peer;
 
 /// Who lives where, and who is gone, as a program knows it that heard every event.
@@ -19,7 +20,7 @@ pub struct Told {
     /// Whether the status before was the first that says isolated.
     isolated: bool,
     sampled: BTreeSet<String>,
-    /// Who was told replaced where it has an entry still. Does not hold of them yet:
+    /// Who was told replaced where another pin, or none, may keep its entry. Does not hold of them yet:
     /// `one_address_with_and_without_a_pin_is_lost_once_to_another_peer`.
     early: BTreeSet<(Multiaddr, PeerId)>,
 }
@@ -32,7 +33,9 @@ impl Told {
             Event::Verified { peer, address, .. } => self.verified(address, peer),
             Event::Replaced { address, old, new, gone } => {
                 assert_ne!(old, new, "{address}");
-                if core.addresses_of(&old).any(|a| *a == address) {
+                let here =
+                    core.candidates().filter(is_live).filter(|(c, _)| *c.address() == address);
+                if here.count() > 1 {
                     self.early.insert((address.clone(), old));
                 }
                 self.lost(&address, old, gone);
