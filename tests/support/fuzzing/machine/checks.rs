@@ -24,7 +24,7 @@ impl Node {
         self.check_status();
         self.check_gone();
         let connections = &self.connections;
-        let is_connected = |peer: &PeerId| connections.iter().any(|(_, p)| p == peer);
+        let is_connected = |peer: &PeerId| connections.iter().any(|c| c.peer == *peer);
         self.told.check(&self.core, is_connected);
         if std::mem::take(&mut self.resolved) && self.lookups.is_empty() {
             self.renewed.1 = self.now;
@@ -55,6 +55,13 @@ impl Node {
         let is_over = |dial: &&Dial| now - dial.started >= self.setup.probe_timeout;
         let left = self.dials.values().filter(|dial| !is_over(dial)).count();
         assert!(left < 2 * at_once, "{} dials at once with those that are left", left + 1);
+    }
+
+    /// What is pinned to somebody who may not join is not dialled.
+    pub fn check_pins(&self, candidates: &[Candidate]) {
+        let may_join = |c: &Candidate| c.pinned().is_none_or(|pinned| self.may_join(pinned));
+        let any = candidates.is_empty() || candidates.iter().any(may_join);
+        assert!(any || self.inputs > 1, "{candidates:?} is dialled");
     }
 
     fn check_destination(&self, address: &Multiaddr) {
@@ -142,6 +149,9 @@ impl Node {
             assert!(pinned.is_none_or(|pinned| *pinned == peer), "{}: {peer}", entry.candidate);
             assert_ne!(peer, crate::fuzzing::universe::peer(0), "{address}");
             assert!(!self.own.contains_key(&address), "{address} is ours, and has an entry");
+            assert!(self.may_join(&peer), "{peer} may not join, and has an entry");
+            let is_member = !self.setup.required || self.members.contains(&peer);
+            assert!(is_member, "{peer} has an entry, and never said what it speaks");
             assert!(entry.first_verified <= entry.last_verified && entry.last_verified <= self.now);
             assert!(self.core.addresses_of(&peer).any(|a| *a == address));
             let text = entry.candidate.to_string();

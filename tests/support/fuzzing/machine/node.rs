@@ -1,7 +1,7 @@
 //! A discovery and all that was said to it and by it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -32,7 +32,11 @@ pub struct Node {
     /// Those among them that count no longer.
     pub given_up: BTreeSet<DialId>,
     pub ended_dials: Vec<DialId>,
-    pub connections: Vec<(ConnectionId, PeerId)>,
+    pub connections: Vec<Connection>,
+    /// Who ever said that it speaks the required protocol.
+    pub members: BTreeSet<PeerId>,
+    /// Who may join, if not everybody.
+    pub allowed: Option<HashSet<PeerId>>,
     /// The addresses that are ours: how many listeners say so, and whether it is confirmed.
     pub own: BTreeMap<Multiaddr, (usize, bool)>,
     /// Who was let answer where.
@@ -63,6 +67,14 @@ pub struct Dial {
     pub candidates: Vec<Candidate>,
 }
 
+#[derive(Debug, Clone)]
+pub struct Connection {
+    pub id: ConnectionId,
+    pub peer: PeerId,
+    /// Whether it speaks the required protocol, once it has said so.
+    pub speaks: Option<bool>,
+}
+
 impl Node {
     pub fn new(setup: Setup) -> Self {
         let now = epoch();
@@ -78,6 +90,8 @@ impl Node {
             given_up: BTreeSet::new(),
             ended_dials: Vec::new(),
             connections: Vec::new(),
+            members: BTreeSet::new(),
+            allowed: None,
             own: own.collect(),
             proved: BTreeSet::new(),
             disqualified: BTreeMap::new(),
@@ -134,6 +148,7 @@ impl Node {
             Output::Dial { id, address, expect } => {
                 self.check_dial(&address, expect);
                 let (started, candidates) = (self.now, self.candidates_at(&address));
+                self.check_pins(&candidates);
                 let dial = Dial { address, expect, started, candidates };
                 let old = self.dials.insert(id, dial);
                 assert!(old.is_none() && !self.ended_dials.contains(&id), "{id:?} is used twice");
@@ -148,6 +163,7 @@ impl Node {
             }
             Output::Announce { peer, address } => {
                 assert!(self.proved.contains(&(address.clone(), peer)), "{peer} at {address}");
+                assert!(self.inputs > 1 || self.may_join(&peer), "{peer} may not join");
             }
             Output::Event(event) => self.told.take(&self.core, event),
             other => panic!("not known: {other:?}"),
@@ -193,8 +209,10 @@ impl Node {
         self.log.push(format!("{id:?}: {failure:?}"));
         let Some(dial) = self.dials.remove(&id) else { return };
         self.ended_dials.push(id);
-        if let DialFailure::Identity(peer) = &failure {
-            self.proved.insert((dial.address, *peer));
+        match &failure {
+            DialFailure::Identity(peer) => self.prove(dial.address, *peer),
+            DialFailure::OwnAddress => self.told.answered(&dial.address, peer(0)),
+            _ => {}
         }
         self.core.handle_dial_failure(id, failure, self.now);
     }
@@ -204,26 +222,63 @@ impl Node {
         let Some(dial) = self.dials.remove(&id) else { return };
         self.ended_dials.push(id);
         self.log.push(format!("{id:?}: connected to {peer}"));
-        self.proved.insert((dial.address.clone(), peer));
+        self.prove(dial.address.clone(), peer);
         self.open(peer, &dial.address, Direction::Dialled(Some(id)));
+    }
+
+    /// Notes that a peer answered at an address.
+    pub fn prove(&mut self, address: Multiaddr, peer: PeerId) {
+        self.told.answered(&address, peer);
+        self.proved.insert((address, peer));
     }
 
     pub fn open(&mut self, peer: PeerId, address: &Multiaddr, direction: Direction) {
         self.input();
         self.serial += 1;
         let id = ConnectionId::new_unchecked(self.serial);
-        self.connections.push((id, peer));
+        self.connections.push(Connection { id, peer, speaks: None });
         self.core.handle_connected(id, peer, address, direction, self.now);
     }
 
     pub fn close(&mut self, index: usize, lost: bool) {
         self.input();
-        let (id, peer) = self.connections.remove(index);
+        let Connection { id, peer, .. } = self.connections.remove(index);
         self.core.handle_disconnected(id, &peer, lost, self.now);
     }
 
     pub fn is_connected(&self, peer: &PeerId) -> bool {
-        self.connections.iter().any(|(_, p)| p == peer)
+        self.connections.iter().any(|c| c.peer == *peer)
+    }
+
+    /// The remote of a connection says what it speaks.
+    pub fn say(&mut self, index: usize, speaks: bool) {
+        self.input();
+        let connection = &mut self.connections[index];
+        connection.speaks = Some(speaks);
+        let Connection { id, peer, .. } = *connection;
+        self.log.push(format!("{peer} speaks: {speaks}"));
+        if speaks {
+            self.members.insert(peer);
+        }
+        self.core.handle_protocols(id, &peer, speaks, self.now);
+        let said = |c: &Connection| c.peer == peer && c.speaks == Some(true);
+        if self.setup.required && !self.connections.iter().any(said) {
+            assert_eq!(self.core.addresses_of(&peer).count(), 0, "{peer} is a stranger");
+        }
+    }
+
+    /// Everybody who has not done so says what it speaks.
+    pub fn say_all(&mut self) {
+        for index in 0..self.connections.len() {
+            let Connection { peer, speaks, .. } = self.connections[index];
+            if speaks.is_none() {
+                self.say(index, !self.world.strangers.contains(&peer));
+            }
+        }
+    }
+
+    pub fn may_join(&self, peer: &PeerId) -> bool {
+        self.allowed.as_ref().is_none_or(|allowed| allowed.contains(peer))
     }
 
     pub fn is_disqualified(&self, peer: &PeerId) -> bool {

@@ -1,6 +1,6 @@
 //! What can happen to a discovery.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use libp2p_dns_discovery::{
@@ -51,6 +51,10 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("wake", wake),
     ("run", run),
     ("run", run),
+    ("allow", allow),
+    ("say", say),
+    ("say all", say_all),
+    ("change what is spoken", change_protocol),
 ];
 
 /// How many look-ups all sources may make at one instant.
@@ -273,7 +277,7 @@ fn accept(node: &mut Node, input: &mut Input<'_>) {
 
 fn dial_by_others(node: &mut Node, input: &mut Input<'_>) {
     let (peer, at) = (other(input), any_address(input));
-    node.proved.insert((canonical(&at), peer));
+    node.prove(canonical(&at), peer);
     node.open(peer, &at, Direction::Dialled(None));
 }
 
@@ -288,12 +292,13 @@ fn close(node: &mut Node, input: &mut Input<'_>) {
 fn close_unknown(node: &mut Node, input: &mut Input<'_>) {
     let (id, peer) = (ConnectionId::new_unchecked(9_999_999), any_peer(input));
     is_ignored(node, |node| node.core.handle_disconnected(id, &peer, true, node.now));
+    is_ignored(node, |node| node.core.handle_protocols(id, &peer, true, node.now));
 }
 
 fn observe(node: &mut Node, input: &mut Input<'_>) {
     node.input();
     let (peer, at) = (any_peer(input), any_address(input));
-    node.proved.insert((canonical(&at), peer));
+    node.prove(canonical(&at), peer);
     node.core.handle_observed(&at, peer, node.now);
 }
 
@@ -303,10 +308,49 @@ fn claim(node: &mut Node, input: &mut Input<'_>) {
     node.core.handle_claim(peer, &at, node.now);
 }
 
+fn allow(node: &mut Node, input: &mut Input<'_>) {
+    let allowed = match input.byte() {
+        0 => None,
+        mask => Some((0..PEERS).filter(|n| mask >> n & 1 == 1).map(peer).collect()),
+    };
+    node.allow(allowed);
+}
+
+impl Node {
+    pub fn allow(&mut self, allowed: Option<HashSet<PeerId>>) {
+        self.input();
+        self.allowed = allowed;
+        self.core.set_allowed_peers(self.allowed.clone(), self.now);
+        let mut peers = self.core.peers();
+        assert!(peers.all(|entry| self.may_join(&entry.peer)), "not before the next step");
+    }
+}
+
+fn say(node: &mut Node, input: &mut Input<'_>) {
+    let index = input.below(node.connections.len().clamp(1, 256));
+    let speaks = input.flag();
+    if index < node.connections.len() {
+        match node.setup.required {
+            true => node.say(index, speaks),
+            false => is_ignored(node, |node| node.say(index, speaks)),
+        }
+    }
+}
+
+fn say_all(node: &mut Node, _: &mut Input<'_>) {
+    node.say_all();
+}
+
+fn change_protocol(node: &mut Node, input: &mut Input<'_>) {
+    let mask = input.byte();
+    node.world.strangers = (0..PEERS).filter(|n| mask >> n & 1 == 1).map(peer).collect();
+}
+
 fn listen(node: &mut Node, input: &mut Input<'_>) {
     node.input();
     let at = any_address(input);
     node.own.entry(canonical(&at)).or_default().0 += 1;
+    node.told.answered(&canonical(&at), peer(0));
     node.core.handle_listen_address(&at, node.now);
 }
 
@@ -326,6 +370,7 @@ fn confirm(node: &mut Node, input: &mut Input<'_>) {
     node.input();
     let at = any_address(input);
     node.own.entry(canonical(&at)).or_default().1 = true;
+    node.told.answered(&canonical(&at), peer(0));
     node.core.handle_external_address(&at, node.now);
 }
 
@@ -387,6 +432,7 @@ impl Node {
             self.drain();
         }
         self.end_dials();
+        self.say_all();
         self.wake()
     }
 }

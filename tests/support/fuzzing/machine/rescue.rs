@@ -20,12 +20,14 @@ impl Node {
         if !self.setup.usual {
             return;
         }
+        self.allow(None);
+        self.world.strangers.clear();
         while !self.connections.is_empty() {
             self.close(0, true);
         }
         self.drain();
         self.world.failure = Some(LookupError::TimedOut);
-        let dead = if self.log.len() % 2 == 0 { Host::Refuses } else { Host::Silent };
+        let dead = if self.log.len().is_multiple_of(2) { Host::Refuses } else { Host::Silent };
         self.world.hosts.iter_mut().for_each(|(_, host)| *host = dead);
         let (peer, at) = self.named_one().unwrap_or_else(|| self.newcomer());
         self.world.settle(&at, Host::Lives(peer));

@@ -8,6 +8,7 @@ use crate::fuzzing::{
     input::Input,
     universe::{ADDRESSES, address},
 };
+use libp2p::StreamProtocol;
 
 /// A configuration, and the bounds that are held against what the discovery does.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct Setup {
     pub usual: bool,
     pub memory: bool,
     pub loopback: bool,
+    /// Whether members have to say that they speak a protocol.
+    pub required: bool,
     pub own: Vec<usize>,
 }
 
@@ -47,6 +50,11 @@ impl Setup {
             .with_max_concurrent_probes(nz(at_once))
             .with_max_probes_per_minute(nz(per_minute))
             .with_max_probes_per_host(nz(per_host));
+        let required = flags & 16 == 16;
+        let config = match required {
+            true => config.with_required_protocol(StreamProtocol::new("/members/1")),
+            false => config,
+        };
         let durations =
             *input.choose(&[None, None, None, Some(Duration::ZERO), Some(Duration::MAX)]);
         let [probe_timeout, min_refresh, max_refresh] = match durations {
@@ -68,6 +76,7 @@ impl Setup {
             usual: durations.is_none(),
             memory,
             loopback,
+            required,
             own,
         }
     }

@@ -20,6 +20,8 @@ pub struct Told {
     /// Whether the status before was the first that says isolated.
     isolated: bool,
     sampled: BTreeSet<String>,
+    /// Who was last told turned away from an address, and why, if nothing else was told of it since.
+    turned_away: BTreeMap<Multiaddr, (PeerId, &'static str)>,
     /// Who was told replaced where another pin, or none, may keep its entry. Does not hold of them yet:
     /// `one_address_with_and_without_a_pin_is_lost_once_to_another_peer`.
     early: BTreeSet<(Multiaddr, PeerId)>,
@@ -29,6 +31,9 @@ impl Told {
     pub fn take(&mut self, core: &Discovery, event: Event) {
         let isolated = std::mem::take(&mut self.isolated);
         assert!(!isolated || matches!(event, Event::Isolated(_)), "not why, but {event:?}");
+        if let Event::Unreachable { address, reason: Failure::Unidentified(_), .. } = &event {
+            self.turned_away.remove(address);
+        }
         match event {
             Event::Verified { peer, address, .. } => self.verified(address, peer),
             Event::Replaced { address, old, new, gone } => {
@@ -45,6 +50,12 @@ impl Told {
                 }
             }
             Event::Departed { peer, address, gone } => self.lost(&address, peer, gone),
+            Event::Refused { address, peer, old, gone } => {
+                self.turned_away(core, address, peer, "refused", old, gone);
+            }
+            Event::Stranger { address, peer, old, gone } => {
+                self.turned_away(core, address, peer, "a stranger", old, gone);
+            }
             Event::Gone { peer } => self.end(peer, true),
             Event::Unreachable { address, peer: Some(peer), gone, .. }
             | Event::SharedAddress { address, peer: Some(peer), gone } => {
@@ -75,10 +86,45 @@ impl Told {
     }
 
     fn verified(&mut self, address: Multiaddr, peer: PeerId) {
+        self.turned_away.remove(&address);
         let text = format!("{peer} at {address} is told verified twice");
         let is_early = self.early.contains(&(address.clone(), peer));
         assert!(self.at.entry(address).or_default().insert(peer) || is_early, "{text}");
         self.known.insert(peer);
+    }
+
+    /// Told once until somebody else answers there, for each candidate with this address.
+    fn turned_away(
+        &mut self,
+        core: &Discovery,
+        address: Multiaddr,
+        peer: PeerId,
+        why: &'static str,
+        old: Option<PeerId>,
+        gone: bool,
+    ) {
+        match old {
+            Some(old) => self.lost(&address, old, gone),
+            None => assert!(!gone, "who is gone from {address}?"),
+        }
+        let twice = self.turned_away.insert(address.clone(), (peer, why)) == Some((peer, why));
+        let here = core.candidates().filter(is_live).filter(|(c, _)| *c.address() == address);
+        let told_twice = twice && old.is_none() && here.count() == 1;
+        assert!(!told_twice, "{peer} at {address} is told {why} twice");
+    }
+
+    /// Somebody answered at an address.
+    pub fn answered(&mut self, address: &Multiaddr, peer: PeerId) {
+        if self.turned_away.get(address).is_some_and(|(last, _)| *last != peer) {
+            self.turned_away.remove(address);
+        }
+    }
+
+    /// What was told of addresses that are named no longer may be told again.
+    fn forget_departed(&mut self, core: &Discovery) {
+        let named: BTreeSet<_> =
+            core.candidates().filter(is_live).map(|(c, _)| c.address()).collect();
+        self.turned_away.retain(|address, _| named.contains(address));
     }
 
     fn lost(&mut self, address: &Multiaddr, peer: PeerId, gone: bool) {
@@ -111,7 +157,8 @@ impl Told {
     }
 
     /// Whether the events say what the discovery says.
-    pub fn check(&self, core: &Discovery, is_connected: impl Fn(&PeerId) -> bool) {
+    pub fn check(&mut self, core: &Discovery, is_connected: impl Fn(&PeerId) -> bool) {
+        self.forget_departed(core);
         let status = self.status.unwrap_or((Status::Starting, None));
         assert_eq!((core.status(), core.is_listed()), status);
         let held = core.peers().map(|e| (e.address(), e.peer));

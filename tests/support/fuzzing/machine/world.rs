@@ -1,6 +1,6 @@
 //! What DNS says, and who lives where.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use libp2p::{Multiaddr, PeerId};
 use libp2p_dns_discovery::{
@@ -56,6 +56,8 @@ pub struct World {
     /// Why nothing is answered.
     pub failure: Option<LookupError>,
     pub hosts: Vec<(Multiaddr, Host)>,
+    /// Who does not speak what members speak.
+    pub strangers: BTreeSet<PeerId>,
     turns: usize,
 }
 
@@ -70,6 +72,7 @@ impl Default for World {
             proof: Some(Proof::Secure),
             failure: None,
             hosts: addresses.map(|(n, at)| (canonical(&address(at)), lives(n))).collect(),
+            strangers: BTreeSet::new(),
             turns: 0,
         }
     }
@@ -120,7 +123,7 @@ impl World {
             Host::Lives(peer) => peer,
             Host::Alternates(one, other) => {
                 self.turns += 1;
-                if self.turns % 2 == 0 { one } else { other }
+                if self.turns.is_multiple_of(2) { one } else { other }
             }
             Host::Silent => return None,
             Host::Refuses => return Some(Err(failed(Failure::Transport("refused".into())))),
@@ -153,9 +156,11 @@ fn service(query: &Query, n: usize, ttl: u32) -> Record {
 
 fn entry(query: &Query, n: usize, ttl: u32) -> Record {
     let text = match ADDRESSES.get(n) {
-        Some(at) if n % 3 == 0 => format!("dnsaddr={at}/p2p/{}", peer(1 + n % (PEERS - 1))),
+        Some(at) if n.is_multiple_of(3) => {
+            format!("dnsaddr={at}/p2p/{}", peer(1 + n % (PEERS - 1)))
+        }
         Some(at) => format!("dnsaddr={at}"),
-        None if n % 2 == 0 => "dnsaddr=/dns/a/tcp/4001".to_owned(),
+        None if n.is_multiple_of(2) => "dnsaddr=/dns/a/tcp/4001".to_owned(),
         None => "dnsaddr=/dnsaddr/b".to_owned(),
     };
     Record::from_rdata(query.name.clone(), ttl, RData::TXT(TXT::new(vec![text])))
