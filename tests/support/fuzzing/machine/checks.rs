@@ -40,7 +40,8 @@ impl Node {
         self.starts.retain(|at| now - *at < MINUTE);
         self.starts.push_back(now);
         assert!(self.starts.len() <= self.setup.per_minute, "{} dials a minute", self.starts.len());
-        if !self.core.peers().any(|entry| entry.address() == address) {
+        let is_entered = self.core.peers().any(|entry| entry.address() == address);
+        if !is_entered && !self.is_met(address, expect) {
             self.check_host(address);
         }
     }
@@ -55,6 +56,13 @@ impl Node {
         let is_over = |dial: &&Dial| now - dial.started >= self.setup.probe_timeout;
         let left = self.dials.values().filter(|dial| !is_over(dial)).count();
         assert!(left < 2 * at_once, "{} dials at once with those that are left", left + 1);
+    }
+
+    /// Whether a dial connects to somebody who answered there, to be told what it speaks: that follows
+    /// a probe, and is none.
+    fn is_met(&self, address: &Multiaddr, expect: Expect) -> bool {
+        let met = |peer| self.proved.contains(&(address.clone(), peer));
+        self.setup.required && matches!(expect, Expect::Peer(peer) if met(peer))
     }
 
     /// What is pinned to somebody who may not join is not dialled.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use libp2p::{Multiaddr, PeerId};
-use libp2p_dns_discovery::{Event, Failure, Source, Status, discovery::Discovery};
+use libp2p_dns_discovery::{Candidate, Event, Failure, Source, Status, discovery::Discovery};
 
 use super::checks::is_live;
 use crate::fuzzing::universe::peer;
@@ -21,7 +21,7 @@ pub struct Told {
     isolated: bool,
     sampled: BTreeSet<String>,
     /// Who was last told turned away from an address, and why, if nothing else was told of it since.
-    turned_away: BTreeMap<Multiaddr, (PeerId, &'static str)>,
+    turned_away: BTreeMap<Multiaddr, (PeerId, &'static str, Vec<Candidate>)>,
     /// Who was told replaced where another pin, or none, may keep its entry. Does not hold of them yet:
     /// `one_address_with_and_without_a_pin_is_lost_once_to_another_peer`.
     early: BTreeSet<(Multiaddr, PeerId)>,
@@ -107,15 +107,19 @@ impl Told {
             Some(old) => self.lost(&address, old, gone),
             None => assert!(!gone, "who is gone from {address}?"),
         }
-        let twice = self.turned_away.insert(address.clone(), (peer, why)) == Some((peer, why));
-        let here = core.candidates().filter(is_live).filter(|(c, _)| *c.address() == address);
-        let told_twice = twice && old.is_none() && here.count() == 1;
+        let here = core.candidates().filter(is_live).map(|(candidate, _)| candidate);
+        let here: Vec<_> = here.filter(|c| *c.address() == address).cloned().collect();
+        // With another pin, it is another candidate.
+        let is_single = here.len() == 1 && old.is_none();
+        let now = (peer, why, here);
+        let before = self.turned_away.insert(address.clone(), now.clone());
+        let told_twice = is_single && before == Some(now);
         assert!(!told_twice, "{peer} at {address} is told {why} twice");
     }
 
     /// Somebody answered at an address.
     pub fn answered(&mut self, address: &Multiaddr, peer: PeerId) {
-        if self.turned_away.get(address).is_some_and(|(last, _)| *last != peer) {
+        if self.turned_away.get(address).is_some_and(|(last, ..)| *last != peer) {
             self.turned_away.remove(address);
         }
     }
