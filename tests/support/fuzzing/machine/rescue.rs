@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use libp2p::{Multiaddr, PeerId};
-use libp2p_dns_discovery::{CandidateState, LookupError, Source};
+use libp2p_dns_discovery::{Candidate, CandidateState, LookupError, Source};
 
-use super::{checks::is_live, node::Node, world::Host};
+use super::{
+    checks::{host, is_live},
+    node::Node,
+    world::Host,
+};
 use crate::fuzzing::universe::{PEERS, address, peer};
 
 /// The longest that may take: an address that was often shared is believed after some two hundred
@@ -36,6 +40,10 @@ impl Node {
             // With all room taken, it is left out: fingers keep others first.
             let held = self.core.candidates().filter(is_live).count();
             assert_eq!(held, self.setup.candidates, "{at} is left out");
+            return;
+        }
+        // Does not hold yet: `a_host_in_two_families_is_asked_in_both`.
+        if self.is_in_two_families(&at) {
             return;
         }
         let start = self.now;
@@ -70,6 +78,12 @@ impl Node {
         let candidates: Vec<_> = candidates.map(|(candidate, _)| candidate).collect();
         let chosen = candidates.get((self.log.len() / 2) % (candidates.len() + 1))?;
         Some((chosen.pinned().copied().unwrap_or(survivor), chosen.address().clone()))
+    }
+
+    fn is_in_two_families(&self, at: &Multiaddr) -> bool {
+        let (family, place) = (Candidate::new(at).family(), host(at));
+        let mut others = self.core.candidates().filter(is_live).map(|(c, _)| c);
+        others.any(|c| c.family() != family && host(c.address()) == place)
     }
 
     fn is_named(&self, at: &Multiaddr) -> bool {

@@ -124,11 +124,10 @@ impl Told {
         }
     }
 
-    /// What was told of addresses that are named no longer may be told again.
+    /// What was told of candidates that are named no longer may be told again.
     fn forget_departed(&mut self, core: &Discovery) {
-        let named: BTreeSet<_> =
-            core.candidates().filter(is_live).map(|(c, _)| c.address()).collect();
-        self.turned_away.retain(|address, _| named.contains(address));
+        let named: BTreeSet<_> = core.candidates().filter(is_live).map(|(c, _)| c).collect();
+        self.turned_away.retain(|_, (_, _, here)| here.iter().all(|c| named.contains(c)));
     }
 
     fn lost(&mut self, address: &Multiaddr, peer: PeerId, gone: bool) {
