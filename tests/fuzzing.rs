@@ -63,7 +63,7 @@ fn any_operations_hold() {
 
 /// What the targets found and does not hold yet.
 mod not_yet {
-    use libp2p::PeerId;
+    use libp2p::{PeerId, StreamProtocol};
     use libp2p_dns_discovery::{Config, Event, Selection};
 
     use super::support::{Host, World, at, ip, lowest, secs};
@@ -104,5 +104,20 @@ mod not_yet {
         world.run(secs(3_600));
         let dials = [ip(1), by_gateway].map(|host| world.dials_to(host));
         assert!(dials.iter().all(|dials| *dials > 0), "{dials:?}");
+    }
+
+    /// Who proved its identity, and waits for room to be asked what it speaks, is connected to all the
+    /// same.
+    #[test]
+    #[ignore = "does not hold yet"]
+    fn an_address_that_became_ours_is_not_connected_to() {
+        let config = lowest(1).with_max_probes_per_minute(1.try_into().expect("not zero"));
+        let config = config.with_required_protocol(StreamProtocol::new("/members/1"));
+        let (mut world, _) = World::with_peers(config, 1);
+        world.run(secs(5));
+        assert_eq!(world.dials_to(ip(1)), 1, "there is no room for another yet");
+        world.core.handle_external_address(&at(ip(1)), world.now);
+        world.run(secs(600));
+        assert_eq!(world.dials_to(ip(1)), 1);
     }
 }
