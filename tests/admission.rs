@@ -284,9 +284,17 @@ fn what_the_connections_that_are_left_say_counts() {
     world.accept(peer, &address.to_string());
     world.run(secs(1));
     assert!(world.core.addresses_of(&peer).count() == 1, "one connection says so still");
-    world.close(first, peer, false);
+    let status = |w: &World| w.core.status();
+    for other in &peers[1..] {
+        world.lose(*other);
+        world.core.disqualify(*other, world.now + secs(3_600));
+    }
     world.run(secs(1));
+    assert_eq!(status(&world), Status::Joined);
+    world.close(first, peer, false);
+    world.run(secs(0));
     assert_eq!(world.core.addresses_of(&peer).count(), 0);
+    assert_eq!(status(&world), Status::Isolated, "and is seen at once");
 }
 
 /// Fails if they are tried again and again only to be refused (`refuse_pinned`).
@@ -421,4 +429,18 @@ fn whoever_others_met_is_asked_before_it_is_entered() {
     world.until(secs(5), "found out", |w| strangers(w).len() == 2);
     assert!(is_unknown(&world, &stranger));
     assert_eq!(world.selected(), [peers[1]]);
+}
+
+/// Who proved its identity, and waits for room to be asked what it speaks, is connected to all the
+/// same.
+#[test]
+fn an_address_that_became_ours_is_not_connected_to() {
+    let config = lowest(1).with_max_probes_per_minute(1.try_into().expect("not zero"));
+    let config = config.with_required_protocol(PROTOCOL);
+    let (mut world, _) = World::with_peers(config, 1);
+    world.run(secs(5));
+    assert_eq!(world.dials_to(ip(1)), 1, "there is no room for another yet");
+    world.core.handle_external_address(&at(ip(1)), world.now);
+    world.run(secs(600));
+    assert_eq!(world.dials_to(ip(1)), 1);
 }

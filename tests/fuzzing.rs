@@ -5,7 +5,6 @@
 
 #[path = "support/fuzzing/mod.rs"]
 mod fuzzing;
-mod support;
 
 use std::{env, fmt::Debug, fs, str::FromStr};
 
@@ -59,65 +58,4 @@ fn any_records_hold() {
 #[test]
 fn any_operations_hold() {
     hold_bytes(600, fuzzing::machine);
-}
-
-/// What the targets found and does not hold yet.
-mod not_yet {
-    use libp2p::{PeerId, StreamProtocol};
-    use libp2p_dns_discovery::{Config, Event, Selection};
-
-    use super::support::{Host, World, at, ip, lowest, secs};
-
-    /// Whoever answers without the pin has its own entry at once; whoever was there has one still,
-    /// until the address is dialled with the pin too.
-    #[test]
-    #[ignore = "does not hold yet"]
-    fn one_address_with_and_without_a_pin_is_lost_once_to_another_peer() {
-        let (mut world, peers) = World::with_peers(Config::new().with_selection(Selection::All), 1);
-        world.source(&format!("/ip4/10.0.0.1/tcp/4001/p2p/{}", peers[0]));
-        world.run(secs(30));
-        assert_eq!(world.core.peers().count(), 2, "one entry for each candidate");
-        let other = PeerId::random();
-        world.set(ip(1), Host::Lives(other));
-        world.core.handle_observed(&at(ip(1)), other, world.now);
-        world.run(secs(1));
-        let lost = |e: &Event| match e {
-            Event::Replaced { old, .. } => *old == peers[0],
-            Event::Unreachable { peer, .. } => *peer == Some(peers[0]),
-            _ => false,
-        };
-        assert_eq!(world.count(lost), 1);
-    }
-
-    /// Whichever family was walked first has the older probe afterwards, and is first again.
-    #[test]
-    #[ignore = "does not hold yet"]
-    fn a_host_in_two_families_is_asked_in_both() {
-        let config = lowest(1).with_max_probes_per_host(1.try_into().expect("not zero"));
-        let mut world = World::new(config);
-        let by_gateway = "64:ff9b::10.0.0.1".parse().expect("an address");
-        for host in [ip(1), by_gateway] {
-            world.set(host, Host::Refuses);
-        }
-        world.name(&[ip(1), by_gateway]);
-        world.source("/dns/peers.example./tcp/4001");
-        world.run(secs(3_600));
-        let dials = [ip(1), by_gateway].map(|host| world.dials_to(host));
-        assert!(dials.iter().all(|dials| *dials > 0), "{dials:?}");
-    }
-
-    /// Who proved its identity, and waits for room to be asked what it speaks, is connected to all the
-    /// same.
-    #[test]
-    #[ignore = "does not hold yet"]
-    fn an_address_that_became_ours_is_not_connected_to() {
-        let config = lowest(1).with_max_probes_per_minute(1.try_into().expect("not zero"));
-        let config = config.with_required_protocol(StreamProtocol::new("/members/1"));
-        let (mut world, _) = World::with_peers(config, 1);
-        world.run(secs(5));
-        assert_eq!(world.dials_to(ip(1)), 1, "there is no room for another yet");
-        world.core.handle_external_address(&at(ip(1)), world.now);
-        world.run(secs(600));
-        assert_eq!(world.dials_to(ip(1)), 1);
-    }
 }

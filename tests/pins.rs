@@ -209,3 +209,23 @@ fn one_address_with_and_without_a_pin_is_replaced_once() {
     world.run(secs(1));
     assert_eq!(world.count(|e| matches!(e, Event::Replaced { .. })), 1);
 }
+
+/// Whoever answers without the pin has its own entry at once; whoever was there has one still,
+/// until the address is dialled with the pin too.
+#[test]
+fn one_address_with_and_without_a_pin_is_lost_once_to_another_peer() {
+    let (mut world, peers) = World::with_peers(Config::new().with_selection(Selection::All), 1);
+    world.source(&format!("/ip4/10.0.0.1/tcp/4001/p2p/{}", peers[0]));
+    world.run(secs(30));
+    assert_eq!(world.core.peers().count(), 2, "one entry for each candidate");
+    let other = PeerId::random();
+    world.set(ip(1), Host::Lives(other));
+    world.core.handle_observed(&at(ip(1)), other, world.now);
+    world.run(secs(1));
+    let lost = |e: &Event| match e {
+        Event::Replaced { old, .. } => *old == peers[0],
+        Event::Unreachable { peer, .. } => *peer == Some(peers[0]),
+        _ => false,
+    };
+    assert_eq!(world.count(lost), 1);
+}

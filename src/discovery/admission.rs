@@ -109,6 +109,7 @@ impl Discovery {
             Some(true) => self.tracks.retry_where(turned_away, now),
             Some(false) => {
                 let entered: Vec<_> = self.table.candidates_of(peer).cloned().collect();
+                self.dirty |= !entered.is_empty();
                 for candidate in entered {
                     self.turn_away(&candidate, Failure::Stranger(*peer), now);
                 }
