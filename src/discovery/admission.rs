@@ -69,7 +69,8 @@ impl Discovery {
             let Some(pinned) = candidate.pinned() else { continue };
             let refused = Failure::Refused(*pinned);
             let failed = self.tracks.get(candidate).and_then(|t| t.failed.as_ref());
-            if *pinned == self.local
+            if self.is_own(candidate)
+                || self.dials.of(candidate).is_some()
                 || self.admits(pinned, candidate)
                 || failed.is_some_and(|failed| failed.reason == refused)
             {
@@ -234,6 +235,11 @@ impl Discovery {
         let track = self.tracks.of(candidate);
         let told = track.told_failure.replace(failure.clone()) == Some(failure.clone());
         track.reported = true;
+        // With a pin or without, it is one address.
+        let others = self.order.at_address(candidate).filter(|other| *other != candidate);
+        let mut tracks = others.filter_map(|other| self.tracks.get(other));
+        let told = told || tracks.any(|track| track.told_failure.as_ref() == Some(&failure));
+        drop(tracks);
         let old = entry.map(|e| e.peer).filter(|old| !self.is_verified_there(candidate, old));
         if told && old.is_none() {
             return;

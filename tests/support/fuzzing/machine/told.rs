@@ -110,7 +110,9 @@ impl Told {
         let here = core.candidates().filter(is_live).map(|(candidate, _)| candidate);
         let here: Vec<_> = here.filter(|c| *c.address() == address).cloned().collect();
         // With another pin, it is another candidate.
-        let is_single = here.len() == 1 && old.is_none();
+        // A pin alone may be refused while a dial is under way that meets somebody else.
+        let is_pinned = here.iter().any(|candidate| candidate.pinned() == Some(&peer));
+        let is_single = here.len() == 1 && old.is_none() && !is_pinned;
         let now = (peer, why, here);
         let before = self.turned_away.insert(address.clone(), now.clone());
         let told_twice = is_single && before == Some(now);
