@@ -214,7 +214,8 @@ impl Config {
     /// [`Event::Stranger`](crate::Event::Stranger), and its address is tried again with back-off.
     ///
     /// It takes `libp2p-identify` in this swarm and in theirs, and a connection to everybody who is
-    /// to be entered. Choose a protocol that members announce at all times: a Kademlia node in client
+    /// to be entered. Whoever says nothing is waited for as long as a dial may take
+    /// ([`with_probe_timeout`](Self::with_probe_timeout)), and holds the slot of one meanwhile. Choose a protocol that members announce at all times: a Kademlia node in client
     /// mode does not announce Kademlia's.
     #[must_use]
     pub fn with_required_protocol(mut self, protocol: StreamProtocol) -> Self {
@@ -305,7 +306,10 @@ impl Config {
 
     /// The back-off of an address that cannot be reached: the first pause, and the longest. Default:
     /// 1 s, doubled with every failure up to 5 min; half of each pause is random. While nobody at
-    /// all is verified, no pause is longer than 30 s.
+    /// all is verified, no pause is longer than 30 s, as far as
+    /// [`with_max_probes_per_host`](Self::with_max_probes_per_host) allows: of a static source, which has
+    /// no refresh that renews these probes, each address is tried so often in
+    /// [`with_max_refresh`](Self::with_max_refresh).
     #[must_use]
     pub fn with_retry(mut self, first: Duration, longest: Duration) -> Self {
         self.retry_base = sane(first);
@@ -412,6 +416,8 @@ impl Config {
     /// [`with_min_refresh`](Self::with_min_refresh) if that is longer: several sources, and those
     /// that fail, do not add up. Default: 4, so that records cannot turn the cluster against one
     /// host. Raise it where many nodes share an address and differ by port, or share a relay.
+    ///
+    /// Connections to those who have answered a probe are not counted.
     ///
     /// A host is an IP address, whatever the transports, ports and pins: also where it stands in an
     /// IPv6 address to be translated (see [`Filter`]), and as that of a relay.
