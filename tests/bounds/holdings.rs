@@ -198,7 +198,10 @@ fn outputs_that_nobody_takes() {
             take(&mut core, now, |_| DialFailure::Identity(peer));
         }
         for _ in 0..3 * most {
-            core.handle_observed(&at(ip(1)), PeerId::random(), now);
+            // Met twice, or there would seem to be a balancer.
+            let peer = PeerId::random();
+            core.handle_observed(&at(ip(1)), peer, now);
+            core.handle_observed(&at(ip(1)), peer, now);
         }
         core.handle_observed(&at(ip(2)), late, now);
         let (told, dials) = take(&mut core, now, |_| DialFailure::Identity(late));
