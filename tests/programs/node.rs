@@ -113,24 +113,3 @@ fn a_new_identity_at_an_old_address_replaces_the_old_one() {
     assert_eq!(replaced["address"], format!("/ip4/127.0.0.1/tcp/{port}"));
     assert_eq!((&replaced["old"], &replaced["new"]), (&json!(old), &json!(new.peer)));
 }
-
-#[test]
-fn a_node_enters_nobody_but_those_who_may_join() {
-    let dns = Dns::start();
-    let allowed = Node::start(&dns, &["--members-only"]);
-    let refused = Node::start(&dns, &[]);
-    dns.name([allowed.port, refused.port]);
-    let mut node = Node::start(&dns, &["--members-only", "--allow-peer", &allowed.peer]);
-    let (mut verified, mut turned_away) = (None, None);
-    while verified.is_none() || turned_away.is_none() {
-        let line = node
-            .process
-            .wait_for(|line| line["event"] == "verified" || line["event"] == "unreachable");
-        match line["event"] == "verified" {
-            true => verified = Some(line["peer"].clone()),
-            false => turned_away = Some(line["reason"].clone()),
-        }
-    }
-    assert_eq!(verified, Some(json!(allowed.peer)));
-    assert_eq!(turned_away, Some(json!(format!("{} may not join", refused.peer))));
-}
