@@ -15,7 +15,6 @@ use futures::{
     future::{AbortHandle, Abortable, BoxFuture},
     stream::FuturesUnordered,
 };
-use futures_timer::Delay;
 use libp2p_core::{Endpoint, Multiaddr, transport::PortUse, transport::TransportError};
 use libp2p_identity::PeerId;
 use libp2p_swarm::{
@@ -26,7 +25,6 @@ use libp2p_swarm::{
     behaviour::{ConnectionEstablished, ExternalAddrConfirmed, NewExternalAddrOfPeer},
     dial_opts::{DialOpts, PeerCondition},
 };
-use web_time::Instant;
 
 use crate::{
     candidate::Candidate,
@@ -39,6 +37,7 @@ use crate::{
     peers::VerifiedPeer,
     resolver::{Answer, LookupError, Resolver},
     selection::Selection,
+    shell::{Timer, now, random_word},
     source::Source,
 };
 
@@ -61,7 +60,7 @@ pub struct Behaviour<R> {
     lookup_aborts: HashMap<LookupId, AbortHandle>,
     /// The dials under way: which of the core's they are, and the throw-away id of a probe.
     dials: HashMap<ConnectionId, (DialId, Option<PeerId>)>,
-    timer: Option<(Instant, Delay)>,
+    timer: Timer,
     /// Established connections whose handlers are to be told whether to keep alive.
     connections: HashMap<ConnectionId, Kept>,
     commands: Vec<(PeerId, ConnectionId, bool)>,
@@ -97,7 +96,7 @@ impl<R: Resolver> Behaviour<R> {
             lookups: FuturesUnordered::new(),
             lookup_aborts: HashMap::new(),
             dials: HashMap::new(),
-            timer: None,
+            timer: Timer::default(),
             connections: HashMap::new(),
             commands: Vec::new(),
             waker: None,
@@ -349,24 +348,11 @@ impl<R: Resolver> Behaviour<R> {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(wake) = self.core.poll_timeout() else {
-            self.timer = None;
-            return false;
-        };
-        let timer = match &mut self.timer {
-            Some((at, delay)) if *at == wake => delay,
-            timer => {
-                let pause = wake.saturating_duration_since(now());
-                &mut timer.insert((wake, Delay::new(pause))).1
-            }
-        };
-        if timer.poll_unpin(cx).is_pending() {
-            return false;
+        let come = self.timer.poll(self.core.poll_timeout(), cx);
+        if let Some(now) = come {
+            self.core.handle_timeout(now);
         }
-        self.timer = None;
-        // A timer may fire a hair early.
-        self.core.handle_timeout(now().max(wake));
-        true
+        come.is_some()
     }
 
     /// Turns an output into what the swarm can do; `None` if it was for the shell alone.
@@ -504,18 +490,6 @@ impl<R: Resolver> NetworkBehaviour for Behaviour<R> {
 fn to_peer(peer: PeerId, condition: PeerCondition, address: Multiaddr) -> DialOpts {
     let opts = DialOpts::peer_id(peer).condition(condition).allocate_new_port();
     opts.addresses(vec![address]).build()
-}
-
-/// The one place where the clock is read.
-#[expect(clippy::disallowed_methods, reason = "the shell is where time enters")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-/// A random word from the operating system, by way of a random peer id.
-fn random_word() -> u64 {
-    let bytes = PeerId::random().to_bytes();
-    bytes.iter().rev().take(8).fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 /// What the core is to know of a failed dial.

@@ -6,7 +6,7 @@ use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 use libp2p_swarm::StreamProtocol;
 
-use crate::{admission::Admission, filter::Filter, pool::Pool, selection::Selection};
+use crate::{admission::Admission, filter::Filter, pace::sane, pool::Pool, selection::Selection};
 
 /// How the identity behind an address without a pin is learned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -443,12 +443,6 @@ impl Config {
         self.limits.probes_per_minute = most;
         self
     }
-}
-
-/// Keeps a duration between a millisecond, below which a timer is a busy loop, and a year, beyond
-/// which instants may overflow.
-fn sane(duration: Duration) -> Duration {
-    duration.clamp(Duration::from_millis(1), Duration::from_secs(365 * 24 * 3600))
 }
 
 /// A non-zero constant.

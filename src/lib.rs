@@ -39,6 +39,8 @@ mod handler;
 #[cfg(feature = "kad")]
 #[cfg_attr(docsrs, doc(cfg(feature = "kad")))]
 pub mod kad;
+mod own_addresses;
+mod pace;
 mod peers;
 mod pool;
 #[cfg(feature = "publish")]
@@ -47,4 +49,5 @@ pub mod publish;
 mod record;
 pub mod resolver;
 mod selection;
+mod shell;
 mod source;

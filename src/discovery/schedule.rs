@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::sources::NOTHINGS;
-use crate::config::Config;
+use crate::{config::Config, pace::back_off};
 
 /// When to look up again.
 #[derive(Debug)]
@@ -56,15 +56,4 @@ impl Schedule {
     ) -> Duration {
         back_off(Duration::from_secs(1), config.max_refresh / 5, failures, rng)
     }
-}
-
-/// `base` doubled for every failure after the first, at most `cap`, of which half is random.
-pub(super) fn back_off(
-    base: Duration,
-    cap: Duration,
-    failures: u32,
-    rng: &mut fastrand::Rng,
-) -> Duration {
-    let doublings = failures.saturating_sub(1).min(20);
-    base.saturating_mul(1 << doublings).min(cap).mul_f64(0.5 + rng.f64() * 0.5)
 }

@@ -9,11 +9,11 @@ use super::{
     DialFailure, Discovery, Output,
     admission::Standing,
     dials::{Dial, Expect, Purpose, Room},
-    schedule::back_off,
 };
 use crate::{
     candidate::Candidate,
     event::{Event, Failure, Proved},
+    pace::back_off,
 };
 
 /// How many verifications of an entry must fail before it is withdrawn.

@@ -7,6 +7,7 @@ use libp2p_core::Multiaddr;
 
 use crate::{
     filter::Filter,
+    pace::sane,
     source::{Kind, Source, SourceError},
 };
 
@@ -212,12 +213,6 @@ fn absolute(zone: &str) -> Result<Name, ConfigError> {
         name.map_err(|source| ConfigError::Zone { zone: zone.to_owned(), source })?.to_lowercase();
     name.set_fqdn(true);
     Ok(name)
-}
-
-/// Keeps a duration between a millisecond, below which a timer is a busy loop, and a year, beyond
-/// which instants may overflow.
-fn sane(duration: Duration) -> Duration {
-    duration.clamp(Duration::from_millis(1), Duration::from_secs(365 * 24 * 3600))
 }
 
 #[cfg(test)]

@@ -9,7 +9,6 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     mem::{Discriminant, discriminant},
-    time::Duration,
 };
 
 use hickory_proto::rr::rdata::TXT;
@@ -17,13 +16,8 @@ use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
-use super::{
-    Config, Event, Update, UpdateError,
-    own::{Own, Wanted},
-    plan::Plan,
-    record,
-};
-use crate::candidate::Candidate;
+use super::{Config, Event, Update, UpdateError, own::Wanted, plan::Plan, record};
+use crate::{candidate::Candidate, own_addresses::OwnAddresses, pace::back_off};
 
 #[cfg(test)]
 mod tests;
@@ -34,7 +28,7 @@ pub(super) struct Core {
     config: Config,
     local: PeerId,
     rng: fastrand::Rng,
-    own: Own,
+    own: OwnAddresses,
     wanted: Wanted,
     /// What the zone says of us, as last told.
     published: Option<Wanted>,
@@ -107,8 +101,8 @@ enum Stay {
 
 impl Core {
     pub(super) fn new(config: Config, local: PeerId, seed: u64, now: Instant) -> Self {
-        let own = Own::default();
-        let wanted = own.wanted(&config, &local);
+        let own = OwnAddresses::default();
+        let wanted = Wanted::of(&own, &config, &local);
         Self {
             // What is configured does not change: there is nothing to wait for.
             change: (!wanted.addresses.is_empty()).then_some(now),
@@ -129,12 +123,16 @@ impl Core {
     }
 
     /// Takes note of a change of the addresses that the swarm tells of.
-    pub(super) fn handle_addresses(&mut self, change: impl FnOnce(&mut Own), now: Instant) {
+    pub(super) fn handle_addresses(
+        &mut self,
+        change: impl FnOnce(&mut OwnAddresses),
+        now: Instant,
+    ) {
         change(&mut self.own);
         if self.stay != Stay::Staying {
             return;
         }
-        let wanted = self.own.wanted(&self.config, &self.local);
+        let wanted = Wanted::of(&self.own, &self.config, &self.local);
         if wanted.addresses != self.wanted.addresses {
             self.change.get_or_insert(now + self.config.debounce);
         }
@@ -342,18 +340,12 @@ impl Core {
             None => (false, 1),
         };
         self.failures = Some((kind, failures));
-        let retry_in = self.back_off(failures);
+        let (first, longest) = self.config.retry;
+        let retry_in = back_off(first, longest, failures, &mut self.rng);
         self.next = Some(now + retry_in);
         if !same || failures.is_power_of_two() {
             self.event(Event::Failed { error, failures, retry_in });
         }
-    }
-
-    /// Doubled for every failure after the first, up to the longest; half of it is random.
-    fn back_off(&mut self, failures: u32) -> Duration {
-        let (first, longest) = self.config.retry;
-        let doublings = failures.saturating_sub(1).min(30);
-        first.saturating_mul(1 << doublings).min(longest).mul_f64(0.5 + self.rng.f64() * 0.5)
     }
 
     fn event(&mut self, event: Event) {

@@ -1,20 +1,11 @@
-//! The addresses of this node, and which of them are published.
+//! Which of this node's addresses are published.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 
 use super::{Config, record};
-use crate::{candidate::Candidate, filter::Rejection};
-
-/// The addresses that the swarm tells of.
-#[derive(Debug, Default)]
-pub(super) struct Own {
-    /// By how many listeners each is reported.
-    listening: BTreeMap<Candidate, usize>,
-    external: BTreeSet<Candidate>,
-}
+use crate::{candidate::Candidate, filter::Rejection, own_addresses::OwnAddresses};
 
 /// What the zone is to say of this node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,32 +16,10 @@ pub(super) struct Wanted {
     pub(super) left_out: BTreeSet<Candidate>,
 }
 
-impl Own {
-    pub(super) fn listen(&mut self, address: &Multiaddr) {
-        *self.listening.entry(Candidate::new(address)).or_default() += 1;
-    }
-
-    pub(super) fn listen_expired(&mut self, address: &Multiaddr) {
-        let address = Candidate::new(address);
-        if let Some(listeners) = self.listening.get_mut(&address) {
-            *listeners -= 1;
-            if *listeners == 0 {
-                self.listening.remove(&address);
-            }
-        }
-    }
-
-    pub(super) fn external(&mut self, address: &Multiaddr) {
-        self.external.insert(Candidate::new(address));
-    }
-
-    pub(super) fn external_expired(&mut self, address: &Multiaddr) {
-        self.external.remove(&Candidate::new(address));
-    }
-
+impl Wanted {
     /// The configured addresses if there are any, else the confirmed external ones, else those
     /// listened on; of these, the first.
-    pub(super) fn wanted(&self, config: &Config, local: &PeerId) -> Wanted {
+    pub(super) fn of(own: &OwnAddresses, config: &Config, local: &PeerId) -> Self {
         if !config.addresses.is_empty() {
             let configured =
                 config.addresses.iter().map(|address| pin(&Candidate::new(address), local));
@@ -65,8 +34,8 @@ impl Own {
             let pinned = addresses.map(|address| pin(address, local));
             pinned.filter(|address| is_published(address, config, local)).collect()
         };
-        let external = fit(&mut self.external.iter());
-        let chosen = if external.is_empty() { fit(&mut self.listening.keys()) } else { external };
+        let external = fit(&mut own.confirmed());
+        let chosen = if external.is_empty() { fit(&mut own.listening()) } else { external };
         bounded(chosen, BTreeSet::new(), config)
     }
 }
@@ -100,6 +69,8 @@ fn bounded(fit: BTreeSet<Candidate>, unfit: BTreeSet<Candidate>, config: &Config
 mod tests {
     use std::num::NonZeroUsize;
 
+    use libp2p_core::Multiaddr;
+
     use super::*;
     use crate::filter::Filter;
 
@@ -111,9 +82,9 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn listening(addresses: &[&str]) -> Own {
-        let mut own = Own::default();
-        addresses.iter().for_each(|text| own.listen(&address(text)));
+    fn listening(addresses: &[&str]) -> OwnAddresses {
+        let mut own = OwnAddresses::default();
+        addresses.iter().for_each(|text| own.listen(Candidate::new(&address(text))));
         own
     }
 
@@ -123,9 +94,9 @@ mod tests {
     }
 
     #[track_caller]
-    fn assert_wanted(own: &Own, config: &Config, wanted: &[&str]) {
+    fn assert_wanted(own: &OwnAddresses, config: &Config, wanted: &[&str]) {
         let local = PeerId::random();
-        assert_eq!(texts(&own.wanted(config, &local).addresses, &local), wanted);
+        assert_eq!(texts(&Wanted::of(own, config, &local).addresses, &local), wanted);
     }
 
     #[test]
@@ -149,41 +120,41 @@ mod tests {
         ];
         assert_wanted(&own, &config(), &wanted);
         let loopback = config().with_filter(Filter::default().with_loopback(true));
-        assert_eq!(own.wanted(&loopback, &PeerId::random()).addresses.len(), 5);
-        assert!(own.wanted(&config(), &PeerId::random()).left_out.is_empty());
+        assert_eq!(Wanted::of(&own, &loopback, &PeerId::random()).addresses.len(), 5);
+        assert!(Wanted::of(&own, &config(), &PeerId::random()).left_out.is_empty());
     }
 
     #[test]
     fn external_addresses_come_before_those_listened_on_and_configured_ones_before_all() {
         let mut own = listening(&["/ip4/10.0.0.7/tcp/4001"]);
-        own.external(&address("/memory/7"));
+        own.external(Candidate::new(&address("/memory/7")));
         assert_wanted(&own, &config(), &["/ip4/10.0.0.7/tcp/4001/ID"]);
-        own.external(&address("/ip4/192.0.2.7/tcp/4001"));
-        own.external(&address("/dns4/node.example/tcp/4001"));
+        own.external(Candidate::new(&address("/ip4/192.0.2.7/tcp/4001")));
+        own.external(Candidate::new(&address("/dns4/node.example/tcp/4001")));
         let external = ["/ip4/192.0.2.7/tcp/4001/ID", "/dns4/node.example/tcp/4001/ID"];
         assert_wanted(&own, &config(), &external);
         let configured = ["/ip4/127.0.0.1/tcp/1", "/memory/9"].map(address);
         let wanted = ["/ip4/127.0.0.1/tcp/1/ID", "/memory/9/ID"];
         assert_wanted(&own, &config().with_addresses(configured), &wanted);
-        own.external_expired(&address("/ip4/192.0.2.7/tcp/4001"));
-        own.external_expired(&address("/dns4/node.example/tcp/4001"));
+        own.external_expired(&Candidate::new(&address("/ip4/192.0.2.7/tcp/4001")));
+        own.external_expired(&Candidate::new(&address("/dns4/node.example/tcp/4001")));
         assert_wanted(&own, &config(), &["/ip4/10.0.0.7/tcp/4001/ID"]);
     }
 
     #[test]
     fn an_address_is_gone_when_its_last_listener_is() {
         let mut own = listening(&["/ip4/10.0.0.7/tcp/1", "/ip4/10.0.0.7/tcp/1"]);
-        own.listen_expired(&address("/ip4/10.0.0.7/tcp/1"));
+        own.listen_expired(&Candidate::new(&address("/ip4/10.0.0.7/tcp/1")));
         assert_wanted(&own, &config(), &["/ip4/10.0.0.7/tcp/1/ID"]);
-        own.listen_expired(&address("/ip4/10.0.0.7/tcp/1"));
-        own.listen_expired(&address("/ip4/10.0.0.7/tcp/1"));
+        own.listen_expired(&Candidate::new(&address("/ip4/10.0.0.7/tcp/1")));
+        own.listen_expired(&Candidate::new(&address("/ip4/10.0.0.7/tcp/1")));
         assert_wanted(&own, &config(), &[]);
     }
 
     #[test]
     fn the_id_is_there_once_and_is_ours() {
         let (local, other) = (PeerId::random(), PeerId::random());
-        let own = Own::default();
+        let own = OwnAddresses::default();
         let relay = format!("/ip4/192.0.2.1/tcp/1/p2p/{other}/p2p-circuit");
         let config = config().with_addresses([
             address(&format!("/ip4/10.0.0.7/tcp/1/p2p/{local}")),
@@ -192,7 +163,7 @@ mod tests {
             address("/ip4/10.0.0.9/tcp/0"),
             address(&relay),
         ]);
-        let wanted = own.wanted(&config, &local);
+        let wanted = Wanted::of(&own, &config, &local);
         let relayed = format!("{relay}/ID");
         assert_eq!(texts(&wanted.addresses, &local), ["/ip4/10.0.0.7/tcp/1/ID", &relayed]);
         let left_out =
@@ -211,7 +182,7 @@ mod tests {
         ]);
         let two = config().with_max_addresses(NonZeroUsize::new(2).unwrap());
         let local = PeerId::random();
-        let wanted = own.wanted(&two, &local);
+        let wanted = Wanted::of(&own, &two, &local);
         let first = ["/ip4/10.0.0.1/tcp/2/ID", "/ip4/10.0.0.2/tcp/1/ID"];
         assert_eq!(texts(&wanted.addresses, &local), first);
         let left_out = texts(&wanted.left_out, &local);

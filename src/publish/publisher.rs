@@ -1,13 +1,11 @@
-//! The shell around the core: the clock, the timer, the exchange, and the swarm's events.
+//! The shell around the core: the exchange, and the swarm's events.
 
 use std::{
     fmt,
-    hash::{BuildHasher, RandomState},
     task::{Context, Poll, Waker},
 };
 
 use futures::{FutureExt, future::BoxFuture};
-use futures_timer::Delay;
 use hickory_proto::rr::rdata::TXT;
 use libp2p_core::{Endpoint, Multiaddr, transport::PortUse};
 use libp2p_identity::PeerId;
@@ -16,11 +14,14 @@ use libp2p_swarm::{
     NetworkBehaviour, NewListenAddr, THandler, THandlerInEvent, THandlerOutEvent, ToSwarm,
     behaviour::ExternalAddrConfirmed, dummy,
 };
-use web_time::Instant;
 
 use super::{
     Config, Event, UpdateError, Updater,
     core::{Core, ExchangeId, Output},
+};
+use crate::{
+    candidate::Candidate,
+    shell::{Timer, now, random_word},
 };
 
 /// Keeps this node's own `dnsaddr=` records current in a zone, by way of `U`.
@@ -31,7 +32,7 @@ pub struct Publisher<U> {
     config: Config,
     core: Core,
     exchange: Option<BoxFuture<'static, Outcome>>,
-    timer: Option<(Instant, Delay)>,
+    timer: Timer,
     waker: Option<Waker>,
 }
 
@@ -50,9 +51,9 @@ impl<U> fmt::Debug for Publisher<U> {
 impl<U: Updater> Publisher<U> {
     /// Makes a publisher. `local_peer_id` is the swarm's own: it is what is published.
     pub fn new(updater: U, config: Config, local_peer_id: PeerId) -> Self {
-        let seed = config.seed.unwrap_or_else(|| RandomState::new().hash_one(local_peer_id));
+        let seed = config.seed.unwrap_or_else(random_word);
         let core = Core::new(config.clone(), local_peer_id, seed, now());
-        Self { updater, config, core, exchange: None, timer: None, waker: None }
+        Self { updater, config, core, exchange: None, timer: Timer::default(), waker: None }
     }
 
     /// Removes what was published from the zone, and publishes nothing more, ever.
@@ -107,24 +108,11 @@ impl<U: Updater> Publisher<U> {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(wake) = self.core.poll_timeout() else {
-            self.timer = None;
-            return false;
-        };
-        let timer = match &mut self.timer {
-            Some((at, delay)) if *at == wake => delay,
-            timer => {
-                let pause = wake.saturating_duration_since(now());
-                &mut timer.insert((wake, Delay::new(pause))).1
-            }
-        };
-        if timer.poll_unpin(cx).is_pending() {
-            return false;
+        let come = self.timer.poll(self.core.poll_timeout(), cx);
+        if let Some(now) = come {
+            self.core.handle_timeout(now);
         }
-        self.timer = None;
-        // A timer may fire a hair early.
-        self.core.handle_timeout(now().max(wake));
-        true
+        come.is_some()
     }
 }
 
@@ -156,16 +144,17 @@ impl<U: Updater> NetworkBehaviour for Publisher<U> {
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         match event {
             FromSwarm::NewListenAddr(NewListenAddr { addr, .. }) => {
-                self.core.handle_addresses(|own| own.listen(addr), now());
+                self.core.handle_addresses(|own| own.listen(Candidate::new(addr)), now());
             }
             FromSwarm::ExpiredListenAddr(ExpiredListenAddr { addr, .. }) => {
-                self.core.handle_addresses(|own| own.listen_expired(addr), now());
+                self.core.handle_addresses(|own| own.listen_expired(&Candidate::new(addr)), now());
             }
             FromSwarm::ExternalAddrConfirmed(ExternalAddrConfirmed { addr }) => {
-                self.core.handle_addresses(|own| own.external(addr), now());
+                self.core.handle_addresses(|own| own.external(Candidate::new(addr)), now());
             }
             FromSwarm::ExternalAddrExpired(ExternalAddrExpired { addr }) => {
-                self.core.handle_addresses(|own| own.external_expired(addr), now());
+                self.core
+                    .handle_addresses(|own| own.external_expired(&Candidate::new(addr)), now());
             }
             _ => {}
         }
@@ -197,10 +186,4 @@ impl<U: Updater> NetworkBehaviour for Publisher<U> {
             return Poll::Pending;
         }
     }
-}
-
-/// The one place of the publisher where the clock is read.
-#[expect(clippy::disallowed_methods, reason = "the shell is where time enters")]
-fn now() -> Instant {
-    Instant::now()
 }

@@ -1,7 +1,7 @@
 //! The core in a world that the test makes up: a zone, a name server that may fail, and a clock
 //! that jumps from one thing to the next.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use super::*;
 use crate::publish::record;
@@ -44,7 +44,8 @@ fn configured_addresses_are_published_at_once_and_instead_of_others() {
 #[test]
 fn nothing_is_done_while_there_is_nothing_to_publish() {
     let mut world = World::new(config());
-    world.core.handle_addresses(|own| own.listen(&"/memory/1".parse().unwrap()), world.now);
+    let memory = Candidate::new(&"/memory/1".parse().unwrap());
+    world.core.handle_addresses(|own| own.listen(memory), world.now);
     world.run(S(100_000));
     assert_eq!((world.wakes, world.reads.len(), world.events.len()), (0, 0, 0));
 }
@@ -305,7 +306,7 @@ fn new_addresses_are_tried_although_the_old_ones_failed() {
 fn an_external_address_takes_the_place_of_those_listened_on() {
     let mut world = World::published();
     let external: Multiaddr = "/ip4/192.0.2.7/tcp/1".parse().unwrap();
-    world.core.handle_addresses(|own| own.external(&external), world.now);
+    world.core.handle_addresses(|own| own.external(Candidate::new(&external)), world.now);
     world.run(S(5));
     let local = world.local;
     assert_eq!(world.zone, [record::write(&Candidate::new(&external.with_p2p(local).unwrap()))]);

@@ -1,5 +1,7 @@
 //! The publisher in a world of its own.
 
+use std::time::Duration;
+
 use super::super::*;
 
 pub(super) const S: fn(u64) -> Duration = Duration::from_secs;
@@ -92,12 +94,12 @@ impl World {
 
     pub(super) fn listen(&mut self, port: u16) {
         let address = here(port).parse().unwrap();
-        self.core.handle_addresses(|own| own.listen(&address), self.now);
+        self.core.handle_addresses(|own| own.listen(Candidate::new(&address)), self.now);
     }
 
     pub(super) fn listen_expired(&mut self, port: u16) {
         let address = here(port).parse().unwrap();
-        self.core.handle_addresses(|own| own.listen_expired(&address), self.now);
+        self.core.handle_addresses(|own| own.listen_expired(&Candidate::new(&address)), self.now);
     }
 
     pub(super) fn withdraw(&mut self) {
