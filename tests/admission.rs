@@ -176,6 +176,14 @@ fn members() -> Config {
     lowest(3).with_required_protocol(PROTOCOL)
 }
 
+/// Three members, all of them selected.
+fn three_members() -> (World, Vec<PeerId>) {
+    let (mut world, peers) = world_of_three(|_| members());
+    world.speaks = peers.iter().map(|peer| (*peer, true)).collect();
+    world.until(secs(2), "all", |w| w.selected() == peers);
+    (world, peers)
+}
+
 /// Three living hosts, of which the first is no member.
 fn world_with_stranger(config: Config) -> (World, Vec<PeerId>) {
     let (mut world, peers) = world_of_three(|_| config);
@@ -217,9 +225,7 @@ fn a_member_is_not_announced_before_it_has_said_so() {
 
 #[test]
 fn a_stranger_that_took_over_an_address_ends_the_entry_there() {
-    let (mut world, peers) = world_of_three(|_| members());
-    world.speaks = peers.iter().map(|peer| (*peer, true)).collect();
-    world.until(secs(2), "all", |w| w.selected() == peers);
+    let (mut world, peers) = three_members();
     world.run(secs(30));
     let stranger = world.live(ip(2));
     world.speaks.insert(stranger, false);
@@ -242,9 +248,7 @@ fn ended(world: &World) -> Vec<PeerId> {
 /// Fails if the old entry stays until the new one has said what it speaks, which it never does.
 #[test]
 fn an_entry_that_was_disproved_ends_whatever_becomes_of_who_answered() {
-    let (mut world, peers) = world_of_three(|_| members());
-    world.speaks = peers.iter().map(|peer| (*peer, true)).collect();
-    world.until(secs(2), "all", |w| w.selected() == peers);
+    let (mut world, peers) = three_members();
     world.run(secs(30));
     let silent = world.live(ip(2));
     world.core.handle_observed(&at(ip(2)), silent, world.now);
@@ -318,9 +322,7 @@ fn a_zone_full_of_others_pins_costs_no_wake_ups() {
 
 #[test]
 fn a_member_that_took_over_an_address_replaces_the_entry_there() {
-    let (mut world, peers) = world_of_three(|_| members());
-    world.speaks = peers.iter().map(|peer| (*peer, true)).collect();
-    world.until(secs(2), "all", |w| w.selected() == peers);
+    let (mut world, peers) = three_members();
     world.run(secs(30));
     let new = world.live(ip(2));
     world.speaks.insert(new, true);

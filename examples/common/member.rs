@@ -45,7 +45,14 @@ impl Member {
 
     /// Keeps the routing table true to what the discovery verifies. To be called with every event.
     pub(crate) fn follow(&mut self, event: &SwarmEvent<MemberEvent>) {
-        if let SwarmEvent::Behaviour(MemberEvent::Discovery(event)) = event {
+        if let SwarmEvent::Behaviour(event) = event {
+            self.learn(event);
+        }
+    }
+
+    /// The same, with what its behaviours tell.
+    pub(crate) fn learn(&mut self, event: &MemberEvent) {
+        if let MemberEvent::Discovery(event) = event {
             libp2p_dns_discovery::kad::update(&mut self.kad, &self.discovery, event);
         }
     }

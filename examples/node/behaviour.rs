@@ -1,12 +1,9 @@
 //! What the node does: it is a member of the network, and may publish its own addresses.
 
 use libp2p::swarm::{NetworkBehaviour, SwarmEvent, behaviour::toggle::Toggle};
-use libp2p_dns_discovery::{
-    kad,
-    publish::{Publisher, TsigUpdater},
-};
+use libp2p_dns_discovery::publish::{Publisher, TsigUpdater};
 
-use crate::common::member::{Member, MemberEvent};
+use crate::common::member::Member;
 
 /// A member that may publish its own addresses.
 #[derive(NetworkBehaviour)]
@@ -18,8 +15,8 @@ pub(crate) struct Node {
 impl Node {
     /// Keeps the routing table true to what the discovery verifies. To be called with every event.
     pub(crate) fn follow(&mut self, event: &SwarmEvent<NodeEvent>) {
-        if let SwarmEvent::Behaviour(NodeEvent::Member(MemberEvent::Discovery(event))) = event {
-            kad::update(&mut self.member.kad, &self.member.discovery, event);
+        if let SwarmEvent::Behaviour(NodeEvent::Member(event)) = event {
+            self.member.learn(event);
         }
     }
 }

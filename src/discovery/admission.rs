@@ -157,22 +157,26 @@ impl Discovery {
 
     /// Whoever was entered there is there no longer, whatever becomes of who answered instead.
     fn end_disproved(&mut self, candidate: &Candidate, obtained: PeerId) {
-        let Some(old) = self.table.get(candidate).map(|e| e.peer).filter(|old| *old != obtained)
-        else {
+        if self.table.get(candidate).is_none_or(|e| e.peer == obtained) {
             return;
-        };
-        self.table.remove(candidate);
+        }
+        let Some(old) = self.end_entry(candidate) else { return };
+        let (address, gone) = (candidate.address().clone(), self.note_gone(&old));
+        let reason = Failure::Unidentified(obtained);
+        let track = self.tracks.of(candidate);
+        track.told_failure = Some(reason.clone());
+        track.reported = true;
+        self.tell(Event::Unreachable { address, peer: Some(old), gone, reason });
+    }
+
+    /// Removes the entry of a candidate; returns its peer, unless that is verified there by another
+    /// candidate: then it is not lost yet.
+    fn end_entry(&mut self, candidate: &Candidate) -> Option<PeerId> {
+        let entry = self.table.remove(candidate);
         if self.selected.remove(candidate) {
             self.hasten();
         }
-        if !self.is_verified_there(candidate, &old) {
-            let (address, gone) = (candidate.address().clone(), self.note_gone(&old));
-            let reason = Failure::Unidentified(obtained);
-            let track = self.tracks.of(candidate);
-            track.told_failure = Some(reason.clone());
-            track.reported = true;
-            self.tell(Event::Unreachable { address, peer: Some(old), gone, reason });
-        }
+        entry.map(|e| e.peer).filter(|old| !self.is_verified_there(candidate, old))
     }
 
     /// Connects to those who proved who they are and are to say what they speak. They go before new
@@ -226,21 +230,13 @@ impl Discovery {
     /// Whoever answers at a candidate may not enter the table. Whoever was entered there is no longer
     /// there either.
     pub(super) fn turn_away(&mut self, candidate: &Candidate, failure: Failure, now: Instant) {
-        let entry = self.table.remove(candidate);
+        let old = self.end_entry(candidate);
         self.no_longer_itself(candidate);
         self.punish(candidate, failure.clone(), now);
-        if self.selected.remove(candidate) {
-            self.hasten();
-        }
+        let told = self.was_told(candidate, &failure);
         let track = self.tracks.of(candidate);
-        let told = track.told_failure.replace(failure.clone()) == Some(failure.clone());
+        track.told_failure = Some(failure.clone());
         track.reported = true;
-        // With a pin or without, it is one address.
-        let others = self.order.at_address(candidate).filter(|other| *other != candidate);
-        let mut tracks = others.filter_map(|other| self.tracks.get(other));
-        let told = told || tracks.any(|track| track.told_failure.as_ref() == Some(&failure));
-        drop(tracks);
-        let old = entry.map(|e| e.peer).filter(|old| !self.is_verified_there(candidate, old));
         if told && old.is_none() {
             return;
         }
@@ -251,6 +247,12 @@ impl Discovery {
             Failure::Stranger(peer) => Event::Stranger { address, peer, old, gone },
             reason => Event::Unreachable { address, peer: old, gone, reason },
         });
+    }
+
+    /// Whether that was the last that was told of the address: with a pin or without, it is one.
+    fn was_told(&self, candidate: &Candidate, failure: &Failure) -> bool {
+        let told = |c: &Candidate| self.tracks.get(c).and_then(|track| track.told_failure.as_ref());
+        self.order.at_address(candidate).any(|c| told(c) == Some(failure))
     }
 
     /// Whoever answers there, or does not, it is not us.

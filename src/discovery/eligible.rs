@@ -24,7 +24,6 @@ impl Discovery {
             && self.dials.iter().any(|(_, dial)| same_pin(dial));
         !asked
             && self.dials.of(candidate).is_none()
-            && !self.acquaintances.contains_key(candidate)
             && self.table.get(candidate).is_none()
             && self.may_take_place(candidate, now)
             && self.has_turn(candidate, now)

@@ -249,6 +249,7 @@ async fn a_signature_that_expires_is_noticed_by_the_next_look_up() {
         if ask(&resolver, "peers.test.", RecordType::A).await.is_err() {
             continue; // The machine is too busy.
         }
+        // The validator reads the system's clock, so that time itself has to pass.
         while now() <= until {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

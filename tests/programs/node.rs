@@ -113,3 +113,16 @@ fn a_new_identity_at_an_old_address_replaces_the_old_one() {
     assert_eq!(replaced["address"], format!("/ip4/127.0.0.1/tcp/{port}"));
     assert_eq!((&replaced["old"], &replaced["new"]), (&json!(old), &json!(new.peer)));
 }
+
+#[test]
+fn a_node_enters_nobody_but_those_who_may_join() {
+    let dns = Dns::start();
+    let allowed = Node::start(&dns, &["--members-only"]);
+    let refused = Node::start(&dns, &[]);
+    dns.name([allowed.port, refused.port]);
+    let mut node = Node::start(&dns, &["--members-only", "--allow-peer", &allowed.peer]);
+    let verified = node.process.wait_for(|line| line["event"] == "verified");
+    assert_eq!(verified["peer"], json!(allowed.peer));
+    let turned_away = node.process.wait_for(|line| line["event"] == "unreachable");
+    assert_eq!(turned_away["reason"], json!(format!("{} may not join", refused.peer)));
+}
