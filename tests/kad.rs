@@ -197,3 +197,25 @@ async fn whoever_lived_where_one_answers_who_may_not_join_leaves_with_all_its_ad
     let second = swarms::ids(&swarms)[1];
     assert_eq!(addresses(&mut swarms[0], &second), [listening[1].to_string()]);
 }
+
+/// Kademlia inserts whoever it is connected to, also to find out that it may not enter. Fails without
+/// `turned_away`.
+#[tokio::test]
+async fn one_that_is_turned_away_is_taken_out_unless_it_is_verified_elsewhere() {
+    let (_zone, mut swarms, listening) = neighbours().await;
+    let known = swarms::ids(&swarms)[1];
+    let (address, old, gone) =
+        ("/ip4/10.1.1.1/tcp/1".parse::<Multiaddr>().expect("valid"), None, false);
+    for peer in [PeerId::random(), known] {
+        let refused = Event::Refused { address: address.clone(), peer, old, gone };
+        let stranger = Event::Stranger { address: address.clone(), peer, old, gone };
+        for event in [refused, stranger] {
+            let node = swarms[0].behaviour_mut();
+            node.kad.add_address(&peer, address.clone());
+            libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, &event);
+            let kept = addresses(&mut swarms[0], &peer);
+            assert_eq!(kept.contains(&listening[1].to_string()), peer == known);
+            assert_eq!(kept.is_empty(), peer != known);
+        }
+    }
+}
