@@ -1,0 +1,21 @@
+//! Runs the crate and its programs against software that others wrote: name servers, peers in other
+//! languages, hosts with faults. `tests/interop/run` builds what it needs and starts it.
+//!
+//! Everything happens in network namespaces: the script starts this program in one that reaches
+//! nothing else, and it makes the hosts within.
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+use crate::suite::Suite;
+
+mod program;
+mod suite;
+mod table;
+mod tools;
+
+fn main() -> ExitCode {
+    let suite = Suite::new();
+    suite.run(&Arguments::from_args())
+}
