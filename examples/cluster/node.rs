@@ -9,7 +9,8 @@ use std::{
 
 use futures::StreamExt;
 use libp2p::{
-    Multiaddr, PeerId, Swarm, core::transport::ListenerId, identity::Keypair, swarm::SwarmEvent,
+    Multiaddr, PeerId, StreamProtocol, Swarm, core::transport::ListenerId, identity::Keypair,
+    swarm::SwarmEvent,
 };
 use libp2p_dns_discovery::{Config, Event, Source, Status, resolver::hickory::HickoryResolver};
 use tokio::{
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// The name of the network.
-const NETWORK: &str = "/dns-discovery-cluster/kad/1.0.0";
+const NETWORK: StreamProtocol = StreamProtocol::new("/dns-discovery-cluster/kad/1.0.0");
 /// How often a node shows what it knows, at most.
 const SAMPLE: Duration = Duration::from_millis(100);
 /// How often a node whose routing table is too small bootstraps again.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::ValueEnum;
-use libp2p::Multiaddr;
+use libp2p::{Multiaddr, StreamProtocol};
 use libp2p_dns_discovery::{Filter, Identify, resolver::hickory::HickoryResolver};
 
 use super::run::Stop;
@@ -78,6 +78,12 @@ pub(crate) fn listen_address(s: &str) -> Result<Multiaddr, String> {
              `/ip4/0.0.0.0/udp/4001/quic-v1`"
         )
     })
+}
+
+/// A protocol of libp2p.
+pub(crate) fn protocol(s: &str) -> Result<StreamProtocol, String> {
+    StreamProtocol::try_from_owned(s.to_owned())
+        .map_err(|_| "a protocol begins with a slash, such as `/my-network/kad/1.0.0`".to_owned())
 }
 
 /// The resolver over the given server, or over those of the system. `patience` is how long one

@@ -21,16 +21,16 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// `network` names the Kademlia protocol: members of different networks ignore each other.
+    /// `network` is the Kademlia protocol: members of different networks ignore each other.
     pub(crate) fn new(
         key: &Keypair,
-        network: &'static str,
+        network: StreamProtocol,
         resolver: HickoryResolver,
         config: Config,
         sources: impl IntoIterator<Item = Source>,
     ) -> Self {
         let peer = key.public().to_peer_id();
-        let kad_config = kad::Config::new(StreamProtocol::new(network));
+        let kad_config = kad::Config::new(network);
         let mut kad = kad::Behaviour::with_config(peer, MemoryStore::new(peer), kad_config);
         // Members of a deployment reach each other, so that nobody has to find that out first.
         kad.set_mode(Some(kad::Mode::Server));

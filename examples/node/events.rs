@@ -19,7 +19,7 @@ use crate::{
 /// Something that happened. Peer ids and addresses are in full.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
-enum Event {
+pub(crate) enum Event {
     Listening { peer: String, address: String },
     Resolved { source: String, candidates: Vec<String> },
     Sampled { source: String, sampled: bool },
@@ -30,6 +30,8 @@ enum Event {
     Status { status: String },
     Isolated(Isolated),
     Kad { peers: usize },
+    Provided { key: String },
+    Found { key: String, providers: Vec<String> },
     Published { addresses: Vec<String>, left_out: Vec<String> },
     Removed { addresses: Vec<String> },
     PublishFailed { reason: String, failures: u32, retry_in: f64 },
@@ -38,7 +40,7 @@ enum Event {
 
 /// Since when, in seconds since the start, and why nobody can be reached.
 #[derive(Debug, Serialize)]
-struct Isolated {
+pub(crate) struct Isolated {
     since: f64,
     /// How many of the others cannot be reached; the reasons are those of the first of them.
     failed: usize,
@@ -147,7 +149,7 @@ impl Events {
         }))
     }
 
-    fn print(&self, event: Event) -> Result<(), Stop> {
+    pub(crate) fn print(&self, event: Event) -> Result<(), Stop> {
         let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.output.print(&Stamped { event, ms })
     }
@@ -238,6 +240,10 @@ impl Line for Stamped {
             Event::Status { status } => format!("status: {status}"),
             Event::Isolated(isolated) => isolated.text(),
             Event::Kad { peers } => format!("{peers} peers in the routing table"),
+            Event::Provided { key } => format!("the network knows that this node provides {key}"),
+            Event::Found { key, providers } => {
+                format!("{key} is provided by {}", providers.join(", "))
+            }
             Event::Published { addresses, left_out } => {
                 let left_out = match &left_out[..] {
                     [] => String::new(),

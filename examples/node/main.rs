@@ -23,6 +23,7 @@ use crate::{
     events::Events,
     listeners::Listeners,
     publishing::Publishing,
+    records::{Keys, Records},
 };
 
 mod behaviour;
@@ -32,12 +33,13 @@ mod events;
 mod key;
 mod listeners;
 mod publishing;
+mod records;
 mod signals;
 mod sources;
 
 const NAME: &str = "node";
-/// The name of the network: nodes of other applications are not taken for members.
-const NETWORK: &str = "/dns-discovery-node/kad/1.0.0";
+/// The protocol of the network: nodes of other applications are not taken for members.
+const NETWORK: StreamProtocol = StreamProtocol::new("/dns-discovery-node/kad/1.0.0");
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(10);
 /// How long the others may take to notice that we leave.
@@ -94,6 +96,13 @@ struct Args {
     #[arg(long)]
     members_only: bool,
 
+    /// The protocol of the Kademlia network to join: that of peers in other languages, or of one's own
+    #[arg(long, value_name = "PROTOCOL", default_value_t = NETWORK, value_parser = cli::protocol)]
+    kad_protocol: StreamProtocol,
+
+    #[command(flatten)]
+    keys: Keys,
+
     #[command(flatten)]
     publishing: Option<Publishing>,
 
@@ -111,14 +120,17 @@ async fn node(args: Args) -> Result<u8, Stop> {
     // From now on, so that a signal during the start ends cleanly too.
     let mut signal = std::pin::pin!(signals::termination()?);
     let mut swarm = swarm(&args)?;
-    let mut listeners = Listeners::start(&mut swarm, &args.listen)?;
+    let mut listeners = Listeners::start(&mut swarm, &args.listen, args.allow_loopback)?;
+    let mut records = Records::new(&args.keys);
     events.start(&swarm)?;
     loop {
         tokio::select! {
             () = &mut signal => break,
+            () = records.due() => records.ask(&mut swarm),
             event = swarm.select_next_some() => {
                 swarm.behaviour_mut().follow(&event);
-                listeners.follow(&event)?;
+                listeners.follow(&mut swarm, &event)?;
+                records.follow(&event, &events)?;
                 events.tell(&mut swarm, &event)?;
             }
         }
@@ -141,9 +153,9 @@ fn swarm(args: &Args) -> Result<Swarm<Node>, Stop> {
         config = config.with_allowed_peers(args.allowed.iter().copied());
     }
     if args.members_only {
-        config = config.with_required_protocol(StreamProtocol::new(NETWORK));
+        config = config.with_required_protocol(args.kad_protocol.clone());
     }
-    let member = Member::new(&key, NETWORK, resolver, config, sources);
+    let member = Member::new(&key, args.kad_protocol.clone(), resolver, config, sources);
     let peer = key.public().to_peer_id();
     let publisher = publishing::publisher(args.publishing.as_ref(), filter, peer)?;
     transport::full(key, Node { member, publisher }, IDLE)

@@ -99,6 +99,38 @@ fn nodes_become_one_network() {
 }
 
 #[test]
+fn what_a_node_provides_is_found_by_the_others_of_its_network() {
+    let dns = Dns::start();
+    let own = ["--kad-protocol", "/own/kad/1.0.0"];
+    let mut nodes: Vec<_> = ["one", "two"]
+        .map(|key| [&own[..], &["--provide", key, "--find", "one", "--find", "two"]].concat())
+        .iter()
+        .map(|more| Node::start(&dns, more))
+        .collect();
+    // Of another network: it is met, and nothing of it is found.
+    let mut other = Node::start(&dns, &["--provide", "two", "--find", "two"]);
+    dns.name(nodes.iter().chain([&other]).map(|node| node.port));
+
+    let providers = [("one", nodes[0].peer.clone()), ("two", nodes[1].peer.clone())];
+    for ((key, _), node) in providers.iter().zip(&mut nodes) {
+        node.process.wait_for(|line| line["event"] == "provided" && line["key"] == **key);
+    }
+    for (key, provider) in &providers {
+        let found = json!([provider]);
+        for node in &mut nodes {
+            let event = node.process.wait_for(|l| l["event"] == "found" && l["key"] == **key);
+            assert_eq!(event["providers"], found, "{event}");
+        }
+    }
+    other.process.wait_for(|line| line["event"] == "verified" && line["peer"] == providers[0].1);
+    let told = other.process.lines();
+    assert!(told.iter().all(|line| line["event"] != "found" && line["event"] != "provided"));
+
+    let refused = run("node", &["--source", SOURCE, "--kad-protocol", "own"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+}
+
+#[test]
 fn a_new_identity_at_an_old_address_replaces_the_old_one() {
     let dns = Dns::start();
     let mut stays = Node::start(&dns, &[]);
