@@ -1,0 +1,5 @@
+//go:build kubernetes
+
+package main
+
+import _ "github.com/coredns/coredns/plugin/kubernetes"
