@@ -2,6 +2,7 @@
 package lines
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,13 +14,15 @@ var mutex sync.Mutex
 // Print writes one event, whole, whoever else prints at the time. A reader that is gone ends the program: nobody
 // is left to run it for.
 func Print(event any) {
-	line, err := json.Marshal(event)
-	if err != nil {
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false) // errors say a->b
+	if err := encoder.Encode(event); err != nil {
 		panic(err) // events are made of strings and numbers
 	}
 	mutex.Lock()
 	defer mutex.Unlock()
-	if _, err := os.Stdout.Write(append(line, '\n')); err != nil {
+	if _, err := os.Stdout.Write(line.Bytes()); err != nil {
 		fmt.Fprintln(os.Stderr, "cannot write events to stdout:", err)
 		os.Exit(1)
 	}
