@@ -14,6 +14,7 @@ const (
 	lastDelay  = 10 * time.Second
 	period     = 30 * time.Minute
 	lookAgain  = 500 * time.Millisecond
+	checkAgain = 30 * time.Second
 )
 
 // bootstrap brings the DHT its first peers, and keeps it from being without.
@@ -50,17 +51,30 @@ func (b *bootstrap) untilJoined(ctx context.Context) {
 	}
 }
 
-// whileJoined waits until the next round is due, which it says, or the routing table is empty.
+// whileJoined waits until the next round is due, which it says, or the routing table is empty. The query is what has
+// the table drop peers that are gone.
 func (b *bootstrap) whileJoined(ctx context.Context) bool {
-	for due := time.Now().Add(period); b.joined(); {
+	due, check := time.Now().Add(period), time.Now().Add(checkAgain)
+	for b.joined() {
 		if time.Now().After(due) {
 			return true
+		}
+		if time.Now().After(check) {
+			b.query(ctx)
+			check = time.Now().Add(checkAgain)
 		}
 		if !sleep(ctx, lookAgain) {
 			return false
 		}
 	}
 	return false
+}
+
+// query looks for the peers closest to this one. It fails only where the routing table is empty, which is seen anyway.
+func (b *bootstrap) query(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, checkAgain)
+	defer cancel()
+	_, _ = b.DHT.GetClosestPeers(limited, string(b.Host.ID()))
 }
 
 // sleep tells whether there is still something to do afterwards.

@@ -21,7 +21,8 @@
 //
 //   - It counts as joined as soon as the routing table has a peer. Spegel has the provider system of the DHT look into
 //     that by a query, after 100 ms, doubling to a minute, and until then repeats rounds that did connect it.
-//   - That the table is empty again is seen within half a second. Spegel checks at most every 30 s.
+//   - A query every 30 s has the table drop peers that are gone, and an empty table is seen within half a second.
+//     Spegel makes that query when providing failed, at most every 30 s.
 //   - If the first peer enters the routing table between two rounds, the refresh is made up for.
 //   - Loopback addresses are told to others, since tests run on them, and AutoNAT does not run.
 package main
