@@ -1,5 +1,7 @@
 """A peer on py-libp2p: it listens, takes part in a DHT if told to, and prints what happens."""
 
+from argparse import Namespace
+from collections.abc import Iterator
 import os
 import signal
 import threading
@@ -14,6 +16,7 @@ from libp2p.security.noise.transport import PROTOCOL_ID as NOISE_PROTOCOL_ID
 from libp2p.security.noise.transport import Transport as NoiseTransport
 from libp2p.security.tls.transport import TLSTransport
 from libp2p.tools.anyio_service import background_trio_service
+from libp2p.transport.quic.exceptions import QUICListenError
 from multiaddr import Multiaddr
 import trio
 
@@ -26,8 +29,22 @@ from output import fail, tell
 STOP_LIMIT = 1.5
 
 
-async def main() -> None:
+class CannotListen(Exception):
+    pass
+
+
+def main() -> None:
     wanted = read_arguments()
+    reasons: list[str] = []
+    try:
+        trio.run(run_until_signal, wanted)
+    except* (CannotListen, QUICListenError) as group:
+        reasons = [str(error) for error in single(group)]
+    if reasons:
+        fail(f"cannot listen on {' and '.join(map(str, wanted.listen))}: {'; '.join(reasons)}")
+
+
+async def run_until_signal(wanted: Namespace) -> None:
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(run, wanted)
@@ -36,7 +53,7 @@ async def main() -> None:
                 nursery.cancel_scope.cancel()
 
 
-async def run(wanted) -> None:
+async def run(wanted: Namespace) -> None:
     host = make_host(wanted.listen)
     host.get_network().register_notifee(Connections())
     async with host.run(listen_addrs=wanted.listen):
@@ -63,10 +80,10 @@ def make_host(listen: list[Multiaddr]) -> IHost:
 
 
 def tell_listening(host: IHost, listen: list[Multiaddr]) -> None:
-    # The library goes on as long as it listens on one of them, and does not say what went wrong.
-    failed = [str(address) for address in listen if str(address) not in host.get_network().listeners]
-    if failed:
-        fail(f"cannot listen on {' and '.join(failed)}: the address must be this machine's, and free")
+    # Over TCP the library does not say that it does not listen, nor why.
+    for address in listen:
+        if str(address) not in host.get_network().listeners:
+            raise CannotListen(f"{address} must be of a known transport, and this machine's, and free")
     for address in host.get_transport_addrs():
         tell("listening", peer=str(host.get_id()), address=str(address))
 
@@ -78,4 +95,13 @@ def end_in_time() -> None:
     timer.start()
 
 
-trio.run(main)
+def single(group: BaseExceptionGroup) -> Iterator[BaseException]:
+    """The errors within groups of groups."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from single(error)
+        else:
+            yield error
+
+
+main()
