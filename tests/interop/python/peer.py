@@ -80,7 +80,7 @@ def make_host(listen: list[Multiaddr]) -> IHost:
 
 
 def tell_listening(host: IHost, listen: list[Multiaddr]) -> None:
-    # Over TCP the library does not say that it does not listen, nor why.
+    # The library only logs that it could not listen over TCP, and goes on.
     for address in listen:
         if str(address) not in host.get_network().listeners:
             raise CannotListen(f"{address} must be of a known transport, and this machine's, and free")
