@@ -12,7 +12,7 @@ use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, swarm::SwarmEvent};
 use libp2p_dns_discovery::{Config, Selection, Source};
 
 use crate::{
-    behaviour::{Node, NodeEvent},
+    behaviour::{Node, NodeEvent, silent_connection},
     common::{
         cli::{self, IdentifyBy, NameServer},
         member::Member,
@@ -131,6 +131,9 @@ async fn node(args: Args) -> Result<u8, Stop> {
                 swarm.behaviour_mut().follow(&event);
                 listeners.follow(&mut swarm, &event)?;
                 records.follow(&event, &events)?;
+                if let Some(connection) = silent_connection(&event) {
+                    swarm.close_connection(connection);
+                }
                 events.tell(&mut swarm, &event)?;
             }
         }

@@ -10,12 +10,22 @@ use libtest_mimic::Arguments;
 
 use crate::suite::Suite;
 
+mod cluster;
+mod faults;
+mod joining;
+mod net;
+mod node;
+mod peers;
 mod program;
+mod servers;
 mod suite;
 mod table;
 mod tools;
 
 fn main() -> ExitCode {
-    let suite = Suite::new();
+    let mut suite = Suite::new();
+    peers::add(&mut suite);
+    faults::add(&mut suite);
+    joining::add(&mut suite);
     suite.run(&Arguments::from_args())
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 /// How long anything may take. Far longer than it does: a slow machine is no failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(400);
 /// How much of stderr is kept for a message.
 const LAST: usize = 2_000;
 
@@ -82,8 +82,8 @@ impl Program {
     }
 
     /// What it has printed so far.
-    pub(crate) fn lines(&self) -> Vec<Value> {
-        self.log.lock().lines.clone()
+    pub(crate) fn with_lines<T>(&self, read: impl FnOnce(&[Value]) -> T) -> T {
+        read(&self.log.lock().lines)
     }
 
     /// What it has said on stderr so far.

@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    collections::VecDeque,
     fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
@@ -11,7 +12,7 @@ use std::{
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-use crate::table::{Cell, Table};
+use crate::table::{Cell, Place, Table};
 
 /// What a cell came to; a panic is a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(crate) enum Answer {
     Pass,
     /// With something that a reader of the table should know.
     PassWith(String),
+    /// A figure, which stands in the cell itself.
+    Told(String),
     /// It cannot be had of this software, or here: why.
     Cannot(String),
 }
@@ -52,19 +55,37 @@ impl Suite {
         when: When,
         check: impl FnOnce() -> Answer + Send + 'static,
     ) {
-        let place = lock(&self.table).add(part, row, column);
-        let table = Arc::clone(&self.table);
         let name = format!("{part}: {row}: {column}");
+        self.add(name, part, row, &[column], when, move |story| story.tell(check()));
+    }
+
+    /// Adds a row, the cells of which are answered one after another.
+    pub(crate) fn follow(
+        &mut self,
+        part: &'static str,
+        row: &str,
+        columns: &[&str],
+        when: When,
+        run: impl FnOnce(&mut Story) + Send + 'static,
+    ) {
+        self.add(format!("{part}: {row}"), part, row, columns, when, run);
+    }
+
+    fn add(
+        &mut self,
+        name: String,
+        part: &'static str,
+        row: &str,
+        columns: &[&str],
+        when: When,
+        run: impl FnOnce(&mut Story) + Send + 'static,
+    ) {
+        let places = columns.iter().map(|column| lock(&self.table).add(part, row, column));
+        let mut story =
+            Story { places: places.collect(), table: Arc::clone(&self.table), cannot: None };
         let trial = Trial::ignorable_test(name, move || {
-            let cell = Cell::of(catch_unwind(AssertUnwindSafe(check)).map_err(told));
-            let completion = match &cell {
-                Cell::Passed(_) => Ok(Completion::Completed),
-                Cell::Cannot(why) => Ok(Completion::ignored_with(why)),
-                Cell::Failed(why) => Err(Failed::from(why)),
-                Cell::LeftOut => unreachable!("it was asked"),
-            };
-            lock(&table).fill(place, cell);
-            completion
+            let ran = catch_unwind(AssertUnwindSafe(|| run(&mut story)));
+            story.end(ran.map_err(told))
         });
         self.trials.push(trial.with_ignored_flag(when == When::InFull));
     }
@@ -81,6 +102,45 @@ impl Suite {
                 ExitCode::FAILURE
             }
         }
+    }
+}
+
+/// The cells of a row that are being answered.
+#[derive(Debug)]
+pub(crate) struct Story {
+    /// Those that are still to be answered.
+    places: VecDeque<Place>,
+    table: Arc<Mutex<Table>>,
+    cannot: Option<String>,
+}
+
+impl Story {
+    /// Answers the next cell.
+    pub(crate) fn tell(&mut self, answer: Answer) {
+        if let Answer::Cannot(why) = &answer {
+            self.cannot = Some(why.clone());
+        }
+        let place = self.places.pop_front().expect("there are as many answers as cells");
+        lock(&self.table).fill(place, Cell::of(Ok(answer)));
+    }
+
+    /// Answers all other cells: they cannot be had.
+    pub(crate) fn give_up(&mut self, why: &Answer) {
+        while !self.places.is_empty() {
+            self.tell(why.clone());
+        }
+    }
+
+    fn end(&mut self, ran: Result<(), String>) -> Result<Completion, Failed> {
+        let untold = || Err("it ended without an answer".to_owned());
+        let ran = if self.places.is_empty() { ran } else { ran.and_then(|()| untold()) };
+        if let Err(why) = ran {
+            for place in self.places.drain(..) {
+                lock(&self.table).fill(place, Cell::of(Err(why.clone())));
+            }
+            return Err(Failed::from(why));
+        }
+        Ok(self.cannot.take().map_or(Completion::Completed, Completion::ignored_with))
     }
 }
 

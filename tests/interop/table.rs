@@ -9,6 +9,7 @@ use crate::suite::Answer;
 pub(crate) enum Cell {
     LeftOut,
     Passed(Option<String>),
+    Told(String),
     Cannot(String),
     Failed(String),
 }
@@ -17,16 +18,18 @@ impl Cell {
     pub(crate) fn of(answer: Result<Answer, String>) -> Self {
         match answer {
             Ok(Answer::Pass) => Self::Passed(None),
+            Ok(Answer::Told(text)) => Self::Told(text),
             Ok(Answer::PassWith(note)) => Self::Passed(Some(note)),
             Ok(Answer::Cannot(why)) => Self::Cannot(why),
             Err(why) => Self::Failed(why),
         }
     }
 
-    fn word(&self) -> &'static str {
+    fn word(&self) -> &str {
         match self {
             Self::LeftOut => "left out",
             Self::Passed(_) => "pass",
+            Self::Told(text) => text,
             Self::Cannot(_) => "cannot be",
             Self::Failed(_) => "**fails**",
         }
@@ -34,7 +37,7 @@ impl Cell {
 
     fn note(&self) -> Option<&str> {
         match self {
-            Self::LeftOut | Self::Passed(None) => None,
+            Self::LeftOut | Self::Passed(None) | Self::Told(_) => None,
             Self::Passed(Some(text)) | Self::Cannot(text) | Self::Failed(text) => Some(text),
         }
     }

@@ -1,0 +1,208 @@
+//! What happens to hosts and processes, asserted from the events of the nodes alone.
+
+use std::{collections::BTreeSet, ops::Range, process::Command};
+
+use serde_json::Value;
+
+use crate::{
+    cluster::{Cluster, Others},
+    program::Program,
+    suite::{Answer, Story, Suite, When},
+    tools::Tool,
+};
+
+const HOSTS: u8 = 20;
+/// The lowest three, which all others select.
+const LOWEST: Range<u8> = 0..3;
+const LINK: Tool = Tool { name: "link", needs: "Go" };
+
+const ALL_JOIN: &str = "all join";
+const NOTICED: &str = "noticed by all";
+const DURING: &str = "well meanwhile";
+const AFTER: &str = "well afterwards";
+
+pub(crate) fn add(suite: &mut Suite) {
+    let mut row = |name, columns: &[&str], when, run: fn(&mut Story) -> Result<(), Answer>| {
+        suite.follow("Fault", name, columns, when, move |story| {
+            if let Err(why) = run(story) {
+                story.give_up(&why);
+            }
+        });
+    };
+    let all = &[ALL_JOIN, NOTICED, DURING, AFTER];
+    row("the lowest three are killed", all, When::InFull, killed);
+    row("the lowest three are frozen", all, When::InFull, frozen);
+    row("three are cut off", all, When::InFull, cut_off);
+    row("five restart with a new key", all, When::Always, new_keys);
+    row("all are rolled, to new addresses", &[ALL_JOIN, DURING, AFTER], When::InFull, rolled);
+    row("half are 150 ms away", &[ALL_JOIN, DURING], When::Always, |story| wired(story, 150, 0));
+    row("half lose a tenth", &[ALL_JOIN, DURING], When::Always, |story| wired(story, 0, 10));
+}
+
+fn killed(story: &mut Story) -> Result<(), Answer> {
+    let mut cluster = joined(story)?;
+    let rest = all_but(LOWEST);
+    cluster.kill(LOWEST);
+    noticed(story, &cluster, LOWEST);
+    cluster.wait_until_well(&rest, Others::MayBeKnown);
+    story.tell(Answer::Pass);
+    cluster.name(rest.iter().copied());
+    cluster.wait_until_well(&rest, Others::MustBeForgotten);
+    story.tell(Answer::Pass);
+    Ok(())
+}
+
+fn frozen(story: &mut Story) -> Result<(), Answer> {
+    let cluster = joined(story)?;
+    LOWEST.for_each(|host| cluster.node_at(host).signal("STOP"));
+    noticed(story, &cluster, LOWEST);
+    cluster.wait_until_well(&all_but(LOWEST), Others::MayBeKnown);
+    story.tell(Answer::Pass);
+    LOWEST.for_each(|host| cluster.node_at(host).signal("CONT"));
+    known_again(&cluster, LOWEST);
+    cluster.wait_until_well(&all_but(0..0), Others::MustBeForgotten);
+    story.tell(Answer::Pass);
+    Ok(())
+}
+
+fn cut_off(story: &mut Story) -> Result<(), Answer> {
+    let cluster = joined(story)?;
+    // One of the lowest, and two whom few select.
+    let cut = [0, 10, 19];
+    cut.iter().for_each(|host| cluster.net.cut(*host));
+    cluster.all_tell(cut, "it is isolated", |lines| has(lines, "isolated", |_| true));
+    noticed(story, &cluster, 0..1);
+    cluster.wait_until_well(&all_but(cut), Others::MayBeKnown);
+    story.tell(Answer::Pass);
+    cut.iter().for_each(|host| cluster.net.mend(*host));
+    cluster.wait_until_well(&all_but(0..0), Others::MustBeForgotten);
+    story.tell(Answer::Pass);
+    Ok(())
+}
+
+fn new_keys(story: &mut Story) -> Result<(), Answer> {
+    let mut cluster = joined(story)?;
+    let restarted = [0, 1, 2, 7, 13];
+    let old: Vec<_> = restarted.iter().map(|host| cluster.node_at(*host).peer()).collect();
+    cluster.kill(restarted);
+    cluster.start(restarted);
+    for (host, old) in restarted.into_iter().zip(&old).take(LOWEST.len()) {
+        let (address, new) = (cluster.address(host), cluster.node_at(host).peer());
+        cluster.all_tell(all_but(restarted), "another peer has taken its address", |lines| {
+            let replaced = |line: &Value| line["old"] == **old && line["new"] == *new;
+            let lost = has(lines, "unreachable", |line| line["address"] == *address);
+            has(lines, "replaced", replaced)
+                || lost && has(lines, "verified", |line| line["peer"] == *new)
+        });
+    }
+    story.tell(Answer::Pass);
+    never_isolated(&cluster, &all_but(restarted));
+    story.tell(Answer::Pass);
+    cluster.wait_until_well(&all_but(0..0), Others::MustBeForgotten);
+    story.tell(Answer::Pass);
+    Ok(())
+}
+
+/// As a deployment is rolled: for each node a new one with a new key and address comes up, is named,
+/// and the old one is told to end.
+fn rolled(story: &mut Story) -> Result<(), Answer> {
+    let mut cluster = Cluster::new(2 * HOSTS, 0..HOSTS)?;
+    cluster.start(0..HOSTS);
+    let mut living: BTreeSet<_> = (0..HOSTS).collect();
+    cluster.wait_until_well(&living, Others::MustBeForgotten);
+    story.tell(Answer::Pass);
+    for old in 0..HOSTS {
+        let new = HOSTS + old;
+        cluster.start([new]);
+        living.insert(new);
+        living.remove(&old);
+        cluster.name(living.iter().copied());
+        cluster.end(old);
+        let joined = |lines: &[Value]| has(lines, "status", |line| line["status"] == "joined");
+        cluster.all_tell([new], "it joins", joined);
+    }
+    never_isolated(&cluster, &living);
+    story.tell(Answer::Pass);
+    cluster.wait_until_well(&living, Others::MustBeForgotten);
+    story.tell(Answer::Pass);
+    Ok(())
+}
+
+/// Half of the nodes are behind wires that delay, or lose packets, in each direction.
+fn wired(story: &mut Story, delay: u32, loss: u32) -> Result<(), Answer> {
+    let mut cluster = Cluster::new(HOSTS, 0..HOSTS)?;
+    let wires = (0..HOSTS).step_by(2).map(|host| wire(&cluster, host, delay, loss));
+    let wires = wires.collect::<Result<Vec<_>, _>>()?;
+    cluster.start(0..HOSTS);
+    cluster.wait_until_well(&all_but(0..0), Others::MustBeForgotten);
+    story.tell(Answer::Pass);
+    assert!(wires.iter().all(|wire| !wire.has_ended()), "the wires hold");
+    never_isolated(&cluster, &all_but(0..0));
+    story.tell(Answer::Pass);
+    Ok(())
+}
+
+fn wire(cluster: &Cluster, host: u8, delay: u32, loss: u32) -> Result<Program, Answer> {
+    let link = LINK.find()?;
+    // The kernel leaves checksums and large packets to hardware that this wire has none of: on the
+    // host, and where the name server is.
+    let host_end = cluster.net.command(host, &link).args(["--prepare", "eth0"]).status();
+    let server_end = Command::new(&link).args(["--prepare", &cluster.net.bridge()]).status();
+    for prepared in [host_end, server_end] {
+        assert!(prepared.is_ok_and(|status| status.success()), "host {host} is prepared");
+    }
+    let ends = cluster.net.splice(host);
+    let mut command = Command::new(link);
+    command.args(["--delay", &delay.to_string(), "--loss", &loss.to_string()]);
+    command.args(["--seed", &host.to_string()]).args(&ends);
+    let link = Program::start(format!("the wire of host {host}"), &mut command);
+    link.event("ready");
+    Ok(link)
+}
+
+/// A cluster that has formed.
+fn joined(story: &mut Story) -> Result<Cluster, Answer> {
+    let cluster = Cluster::of_all(HOSTS)?;
+    cluster.wait_until_well(&all_but(0..0), Others::MustBeForgotten);
+    story.tell(Answer::Pass);
+    Ok(cluster)
+}
+
+/// All others say that these addresses are out.
+fn noticed(story: &mut Story, cluster: &Cluster, gone: Range<u8>) {
+    for host in gone.clone() {
+        let address = cluster.address(host);
+        cluster.all_tell(all_but(gone.clone()), "an address is out", |lines| {
+            has(lines, "unreachable", |line| line["address"] == *address)
+        });
+    }
+    story.tell(Answer::Pass);
+}
+
+/// All others have verified these again after they were out.
+fn known_again(cluster: &Cluster, back: Range<u8>) {
+    for host in back.clone() {
+        let address = cluster.address(host);
+        let about = |line: &&Value| line["address"] == *address;
+        cluster.all_tell(all_but(back.clone()), "it is back", |lines| {
+            let last = lines.iter().filter(about).next_back();
+            last.is_some_and(|line| line["event"] == "verified")
+        });
+    }
+}
+
+fn never_isolated(cluster: &Cluster, hosts: &BTreeSet<u8>) {
+    for host in hosts {
+        let isolated = |lines: &[Value]| has(lines, "isolated", |_| true);
+        assert!(!cluster.node_at(*host).with_lines(isolated), "node {host} was isolated");
+    }
+}
+
+fn has(lines: &[Value], event: &str, more: impl Fn(&Value) -> bool) -> bool {
+    lines.iter().any(|line| line["event"] == event && more(line))
+}
+
+fn all_but(some: impl IntoIterator<Item = u8>) -> BTreeSet<u8> {
+    let some: BTreeSet<_> = some.into_iter().collect();
+    (0..HOSTS).filter(|host| !some.contains(host)).collect()
+}

@@ -1,0 +1,95 @@
+//! How long joining takes, and who joins at all, beside a program that does the same job one step
+//! after another.
+
+use std::{net::SocketAddr, thread, time::Duration};
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::{
+    net::Net,
+    node::NODE,
+    program::Program,
+    servers::{Brand, Server, Zone},
+    suite::{Answer, Suite, When},
+    tools::Tool,
+};
+
+const HOSTS: u8 = 20;
+/// Whoever has not joined by then has not.
+const LIMIT: Duration = Duration::from_secs(90);
+const LOOK: Duration = Duration::from_millis(250);
+const NETWORK: &str = "/interop/kad/1.0.0";
+
+const SEQUENTIAL: Tool = Tool { name: "sequential", needs: "Go" };
+
+pub(crate) fn add(suite: &mut Suite) {
+    for silent in 0..4 {
+        let row = format!("{silent} silent");
+        let mut measure = |column, tool: Tool| {
+            suite.ask("Joining", &row, column, When::InFull, move || {
+                joining(tool, silent).map_or_else(|why| why, Answer::Told)
+            });
+        };
+        measure("`node`", NODE);
+        measure("one after another", SEQUENTIAL);
+    }
+}
+
+/// Twenty addresses behind a name, the lowest of which say nothing. On all others a program starts
+/// at the same time.
+fn joining(tool: Tool, silent: u8) -> Result<String, Answer> {
+    let net = Net::new(HOSTS);
+    (0..silent).for_each(|host| net.silence(host));
+    let mut zone = Zone::new(5);
+    zone.set_addresses("@", (0..HOSTS).map(|host| net.v4(host).into()));
+    let dns = SocketAddr::from((net.gateway(), 53));
+    let _server = Server::start(Brand::CoreDns, dns, &zone)?;
+
+    let started = Instant::now();
+    let members: Vec<_> = (silent..HOSTS).map(|host| member(tool, &net, host, dns)).collect();
+    let members = members.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut joined = vec![None; members.len()];
+    while joined.contains(&None) && started.elapsed() < LIMIT {
+        for (member, joined) in members.iter().zip(&mut joined) {
+            *joined = member.with_lines(|lines| first_peer(lines));
+        }
+        thread::park_timeout(LOOK);
+    }
+    let mut times: Vec<_> = joined.iter().copied().flatten().collect();
+    times.sort_unstable();
+    let all = times.len() == members.len();
+    assert!(all || tool != NODE, "{} of {} nodes have joined", times.len(), members.len());
+    Ok(told(&times, members.len()))
+}
+
+fn member(tool: Tool, net: &Net, host: u8, dns: SocketAddr) -> Result<Program, Answer> {
+    let mut command = net.command(host, &tool.find()?);
+    command.args(["--kad-protocol", NETWORK, "--dns", &dns.to_string()]);
+    command.args(["--listen", &format!("/ip4/{}/tcp/4001", net.v4(host))]);
+    if tool == NODE {
+        command.args(["--json", "--source", "/dns/peers.test./tcp/4001"]);
+    } else {
+        command.args(["--name", "peers.test.", "--port", "4001"]);
+    }
+    Ok(Program::start(format!("{} {host}", tool.name), &mut command))
+}
+
+/// When the first other was in the routing table: milliseconds since the program's start.
+fn first_peer(lines: &[Value]) -> Option<u64> {
+    let first = lines.iter().find(|line| line["event"] == "kad" && line["peers"] != 0);
+    first.map(|line| line["ms"].as_u64().expect("a number"))
+}
+
+fn told(times: &[u64], of: usize) -> String {
+    let count = times.len();
+    if count == 0 {
+        return format!("0 of {of} within {} s", LIMIT.as_secs());
+    }
+    let seconds = |at: usize| times[at] as f64 / 1000.0;
+    format!(
+        "{count} of {of}: half after {:.1} s, the last after {:.1} s",
+        seconds(count / 2),
+        seconds(count - 1)
+    )
+}

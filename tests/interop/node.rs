@@ -1,0 +1,71 @@
+//! Programs that are members of a network, in whatever language: what they say of themselves.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{program::Program, tools::Tool};
+
+/// This project's example.
+pub(crate) const NODE: Tool = Tool { name: "node", needs: "`cargo build --examples`" };
+pub(crate) const WHOIS: Tool = Tool { name: "whois", needs: "`cargo build --examples`" };
+
+impl Program {
+    /// The id that a member prints of itself, once it listens.
+    #[track_caller]
+    pub(crate) fn peer(&self) -> String {
+        let listening = self.wait_for("it listens", |line| line["event"] == "listening");
+        text(&listening["peer"])
+    }
+
+    /// Waits for an event of a kind.
+    #[track_caller]
+    pub(crate) fn event(&self, kind: &str) -> Value {
+        self.wait_for(kind, |line| line["event"] == kind)
+    }
+}
+
+/// What a node knows, as far as its events tell.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) status: String,
+    /// The address of each verified peer, and its id.
+    pub(crate) peers: BTreeMap<String, String>,
+    pub(crate) kad: u64,
+}
+
+impl Known {
+    pub(crate) fn of(lines: &[Value]) -> Self {
+        let mut known = Self::default();
+        for line in lines {
+            known.learn(line);
+        }
+        known
+    }
+
+    fn learn(&mut self, line: &Value) {
+        let address = || text(&line["address"]);
+        match line["event"].as_str() {
+            Some("status") => self.status = text(&line["status"]),
+            Some("verified") => {
+                self.peers.insert(address(), text(&line["peer"]));
+            }
+            Some("replaced") => {
+                self.peers.insert(address(), text(&line["new"]));
+            }
+            Some("departed" | "unreachable") => {
+                self.peers.remove(&address());
+            }
+            Some("kad") => self.kad = line["peers"].as_u64().expect("a number"),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn is_joined(&self) -> bool {
+        self.status == "joined"
+    }
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
