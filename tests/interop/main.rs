@@ -11,6 +11,7 @@ use libtest_mimic::Arguments;
 use crate::suite::Suite;
 
 mod cluster;
+mod dns;
 mod faults;
 mod joining;
 mod net;
@@ -24,6 +25,7 @@ mod tools;
 
 fn main() -> ExitCode {
     let mut suite = Suite::new();
+    dns::ask(&mut suite);
     peers::add(&mut suite);
     faults::add(&mut suite);
     joining::add(&mut suite);

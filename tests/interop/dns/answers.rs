@@ -1,0 +1,137 @@
+//! Names with one record to thousands of them: exactly the candidates that follow, as far as the
+//! server sends them.
+
+use std::{collections::BTreeSet, num::NonZeroUsize, time::Duration};
+
+use libp2p_dns_discovery::{Config, LookupError};
+
+use super::{
+    node::{Node, Outcome},
+    records::Kind,
+    world::{self, Past},
+};
+use crate::{
+    servers::{Brand, Server, Zone},
+    suite::Answer,
+};
+
+const FEW: [usize; 2] = [1, 100];
+const MANY: [usize; 2] = [4_091, 5_000];
+/// How long a refresh takes at the most, most of it in a server with thousands of records.
+const REFRESH_TIME: Duration = Duration::from_secs(3);
+
+pub(super) fn check(brand: Brand, kind: Kind) -> Result<Answer, Answer> {
+    world::run(async move {
+        let sizes = FEW.into_iter().chain([kind.middle()]).chain(MANY);
+        let (sizes, too_many): (BTreeSet<_>, BTreeSet<_>) =
+            sizes.partition(|size| kind.loads(brand, &name(*size), *size));
+        let mut zone = Zone::new(world::TTL);
+        for size in &sizes {
+            kind.put(&mut zone, &name(*size), *size);
+        }
+        let mut server = Server::start(brand, world::address(), &zone)?;
+        let mut notes = Vec::new();
+        for size in sizes {
+            notes.extend(of_size(brand, kind, size, &server).await);
+        }
+        notes.extend(too_many.iter().map(|size| format!("the server does not load {size}")));
+        if world::past(brand) == Past::Nothing {
+            grows_past_the_limit(&mut server, &mut zone, kind).await;
+        }
+        Ok(match notes.is_empty() {
+            true => Answer::Pass,
+            false => Answer::PassWith(notes.join(", ")),
+        })
+    })
+}
+
+fn name(size: usize) -> String {
+    format!("n{size}")
+}
+
+/// What is worth knowing of a name with so many members.
+async fn of_size(brand: Brand, kind: Kind, size: usize, server: &Server) -> Option<String> {
+    let (name, wanted) = (name(size), kind.candidates(size));
+    if kind == Kind::Srv && size == 100 && world::omits_glue(brand) {
+        return Some(without_glue(server, &kind.source(&name), &wanted).await);
+    }
+    let mut node = Node::new(server.address(), &kind.source(&name));
+    let outcome = node.outcome().await;
+    let fits = kind.fits(&name, size);
+    match (outcome, world::past(brand)) {
+        (Outcome::Resolved { candidates, complete: true }, _) if fits => {
+            assert_eq!(candidates, wanted, "of {size}");
+            None
+        }
+        (Outcome::Resolved { candidates, complete: false }, Past::Part) if !fits => {
+            let known = candidates.len();
+            let more = part(&mut node, candidates, &wanted).await;
+            let more =
+                more.map_or_else(|| "always the same".to_owned(), |n| format!("{n} after another"));
+            Some(format!("{known} of {size} at a time, {more}"))
+        }
+        (Outcome::Failed(LookupError::ServerFailed(why)), Past::Nothing) if !fits => {
+            Some(format!("none of {size}: {}", world::without_address(&why, server)))
+        }
+        (outcome, _) => panic!("of {size}, which fits: {fits}: {}", brief(&outcome)),
+    }
+}
+
+/// Where the addresses of targets do not come along, each is looked up, twice: as many as a refresh
+/// may look up by default, and all where it may look up more.
+async fn without_glue(server: &Server, source: &str, wanted: &[String]) -> String {
+    let mut node = Node::new(server.address(), source);
+    match node.outcome().await {
+        Outcome::Resolved { candidates, complete: false } => assert_eq!(candidates, wanted[..64]),
+        outcome => panic!("of 100 without addresses: {}", brief(&outcome)),
+    }
+    let config = Config::new().with_max_lookups_per_refresh(nz(1_000));
+    let mut node = Node::with(config, server.address(), source);
+    node.resolves(wanted).await;
+    "64 of 100, whose addresses are not sent along: a refresh makes 128 look-ups; all, where it may \
+     make more"
+        .to_owned()
+}
+
+fn nz(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).expect("it is not zero")
+}
+
+/// A part is used, and what another look-up brings is added to it. Says how many that makes, if more.
+async fn part(node: &mut Node, first: Vec<String>, wanted: &[String]) -> Option<usize> {
+    assert!(!first.is_empty());
+    node.refresh();
+    node.runs_for(REFRESH_TIME).await;
+    let (first, both) = (BTreeSet::from_iter(first), BTreeSet::from_iter(node.candidates()));
+    assert!(first.is_subset(&both), "{} of {} are left", both.len(), first.len());
+    assert!(both.is_subset(&wanted.iter().cloned().collect()), "somebody else is there");
+    let in_order: Vec<_> = wanted.iter().filter(|c| both.contains(*c)).cloned().collect();
+    assert_eq!(node.candidates(), in_order);
+    (both.len() > first.len()).then_some(both.len())
+}
+
+/// Where nothing is sent of too many, what was known before is kept.
+async fn grows_past_the_limit(server: &mut Server, zone: &mut Zone, kind: Kind) {
+    const GROWING: &str = "growing";
+    const BEFORE: usize = 10;
+    kind.put(zone, GROWING, BEFORE);
+    server.set(zone);
+    let mut node = Node::new(server.address(), &kind.source(GROWING));
+    let before = kind.candidates(BEFORE);
+    node.resolves(&before).await;
+    kind.put(zone, GROWING, kind.middle());
+    server.set(zone);
+    // A cache may still know those before.
+    let error = node.fails().await;
+    assert!(matches!(error, LookupError::ServerFailed(_)), "{error:?}");
+    assert_eq!(node.candidates(), before);
+}
+
+fn brief(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Resolved { candidates, complete } => {
+            format!("{} candidates, complete: {complete}", candidates.len())
+        }
+        Outcome::Failed(error) => format!("{error:?}"),
+    }
+}

@@ -1,0 +1,50 @@
+//! Names that are not there: not yet, or no longer.
+
+use libp2p_dns_discovery::{LookupError, Nothing, NothingKind, Status};
+
+use super::{node::Node, records::Kind, world};
+use crate::{
+    servers::{Brand, Server, Zone},
+    suite::Answer,
+};
+
+const NAME: &str = "late";
+/// Something else is there, so that the zone is not empty.
+const OTHER: &str = "other";
+
+/// A node that is the first one is alone after three such answers, and quiet; who comes is found; and
+/// what is gone is kept, as nobody can tell a name that is gone from one that is misplaced.
+pub(super) fn check(brand: Brand) -> Result<Answer, Answer> {
+    world::run(async move {
+        let kind = Kind::A;
+        let (mut empty, mut full) = (Zone::new(world::TTL), Zone::new(world::TTL));
+        for zone in [&mut empty, &mut full] {
+            kind.put(zone, OTHER, 1);
+        }
+        kind.put(&mut full, NAME, 3);
+        let mut server = Server::start(brand, world::address(), &empty)?;
+        let mut node = Node::new(server.address(), &kind.source(NAME));
+        is_no_such_name(&node.fails().await);
+        assert_eq!(node.status(), Status::Starting, "one answer is no proof");
+        node.becomes(Status::Alone).await;
+        // The third time is no failure.
+        assert_eq!(node.failures(), 2);
+        server.set(&full);
+        node.refresh();
+        node.resolves(&kind.candidates(3)).await;
+        server.set(&empty);
+        node.refresh();
+        is_no_such_name(&node.fails().await);
+        assert_eq!(node.candidates(), kind.candidates(3));
+        kind.put(&mut full, NAME, 4);
+        server.set(&full);
+        node.resolves(&kind.candidates(4)).await;
+        Ok(Answer::Pass)
+    })
+}
+
+fn is_no_such_name(error: &LookupError) {
+    let is_right =
+        matches!(error, LookupError::Nothing(Nothing { kind: NothingKind::NxDomain, .. }));
+    assert!(is_right, "{error:?}");
+}

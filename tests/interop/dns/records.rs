@@ -1,0 +1,160 @@
+//! Names with many records, and the candidates that follow from them.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    ops::Range,
+};
+
+use hickory_proto::rr::RecordType;
+use libp2p_identity::PeerId;
+
+use crate::servers::{Brand, Zone, absolute};
+
+/// What a name is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    A,
+    Aaaa,
+    Srv,
+    Dnsaddr,
+}
+
+/// What one message over TCP holds.
+const MESSAGE: usize = 65_535;
+const PORT: u16 = 4001;
+
+impl Kind {
+    pub(super) const ALL: [Self; 4] = [Self::A, Self::Aaaa, Self::Srv, Self::Dnsaddr];
+
+    pub(super) fn column(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Srv => "SRV",
+            Self::Dnsaddr => "dnsaddr",
+        }
+    }
+
+    pub(super) fn record_type(self) -> RecordType {
+        match self {
+            Self::A => RecordType::A,
+            Self::Aaaa => RecordType::AAAA,
+            Self::Srv => RecordType::SRV,
+            Self::Dnsaddr => RecordType::TXT,
+        }
+    }
+
+    /// The name that carries the records.
+    pub(super) fn owner(self, name: &str) -> String {
+        match self {
+            Self::A | Self::Aaaa => absolute(name),
+            Self::Srv => absolute(&format!("_p2p._tcp.{name}")),
+            Self::Dnsaddr => absolute(&format!("_dnsaddr.{name}")),
+        }
+    }
+
+    pub(super) fn source(self, name: &str) -> String {
+        match self {
+            Self::A => format!("/dns4/{}/tcp/{PORT}", absolute(name)),
+            Self::Aaaa => format!("/dns6/{}/tcp/{PORT}", absolute(name)),
+            Self::Srv => format!("srv:{}", self.owner(name)),
+            Self::Dnsaddr => format!("/dnsaddr/{}", absolute(name)),
+        }
+    }
+
+    /// Puts the first so many members under a name.
+    pub(super) fn put(self, zone: &mut Zone, name: &str, size: usize) {
+        match self {
+            Self::A | Self::Aaaa => zone.set_addresses(name, self.ips(size)),
+            Self::Srv => self.put_service(zone, name, size),
+            Self::Dnsaddr => zone.set_dnsaddr(name, self.candidates(size)),
+        }
+    }
+
+    /// Puts the addresses of these members under a name, the first of which is number 0.
+    pub(super) fn put_some(self, zone: &mut Zone, name: &str, members: Range<usize>) {
+        zone.set_addresses(name, self.ips(members.end).skip(members.start));
+    }
+
+    /// As a headless service has it: each target has an address, and the service's name has all.
+    fn put_service(self, zone: &mut Zone, name: &str, size: usize) {
+        let hosts: Vec<_> = (1..=size).map(|n| format!("h{n:05}.{name}")).collect();
+        for (host, ip) in hosts.iter().zip(self.ips(size)) {
+            zone.set_addresses(host, [ip]);
+        }
+        zone.set_addresses(name, self.ips(size));
+        let targets = hosts.iter().map(String::as_str);
+        zone.set_srv(&format!("_p2p._tcp.{name}"), PORT, targets);
+    }
+
+    /// The candidates of so many members, in the order of all nodes: by number.
+    pub(super) fn candidates(self, size: usize) -> Vec<String> {
+        let candidate = |(n, ip): (usize, IpAddr)| {
+            let family = if ip.is_ipv4() { "ip4" } else { "ip6" };
+            let pin = match self {
+                Self::Dnsaddr => format!("/p2p/{}", peer(n)),
+                Self::A | Self::Aaaa | Self::Srv => String::new(),
+            };
+            format!("/{family}/{ip}/tcp/{PORT}{pin}")
+        };
+        self.ips(size).enumerate().map(candidate).collect()
+    }
+
+    fn ips(self, size: usize) -> impl Iterator<Item = IpAddr> {
+        let ip = move |n: usize| {
+            let n = u32::try_from(n).expect("thousands at the most");
+            match self {
+                Self::Aaaa => {
+                    let [.., high, low] = n.to_be_bytes();
+                    let last = u16::from_be_bytes([high, low]);
+                    IpAddr::from(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, last))
+                }
+                _ => IpAddr::from(Ipv4Addr::from(u32::from_be_bytes([10, 1, 0, 0]) + n)),
+            }
+        };
+        (1..=size).map(ip)
+    }
+
+    /// Whether one message can hold so many records of a name: the header, the question, EDNS, and
+    /// records whose owners are compressed.
+    pub(super) fn fits(self, name: &str, size: usize) -> bool {
+        let frame = 12 + self.owner(name).len() + 1 + 4 + 11;
+        frame + size * (12 + self.length(name)) <= MESSAGE
+    }
+
+    /// Whether a server takes so many records of a name. BIND holds 64 KiB of them, with two bytes
+    /// for the length of each, and does not load a zone with more.
+    pub(super) fn loads(self, brand: Brand, name: &str, size: usize) -> bool {
+        let is_bind = matches!(brand, Brand::Bind | Brand::Unbound);
+        !is_bind || size * (2 + self.length(name)) <= MESSAGE
+    }
+
+    /// As many as BIND loads, of which a message cannot hold all.
+    pub(super) fn middle(self) -> usize {
+        match self {
+            Self::A => 5_000,
+            Self::Aaaa => 3_000,
+            Self::Srv => 2_000,
+            Self::Dnsaddr => 670,
+        }
+    }
+
+    /// How many bytes of data a record of a name has.
+    fn length(self, name: &str) -> usize {
+        match self {
+            Self::A => 4,
+            Self::Aaaa => 16,
+            // Targets are not compressed (RFC 2782).
+            Self::Srv => 6 + format!("h00000.{}", absolute(name)).len() + 1,
+            Self::Dnsaddr => 1 + "dnsaddr=".len() + self.candidates(1_000)[999].len(),
+        }
+    }
+}
+
+/// A peer for each number.
+fn peer(n: usize) -> PeerId {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&n.to_be_bytes());
+    let key = libp2p_identity::Keypair::ed25519_from_bytes(key).expect("32 bytes are a key");
+    key.public().to_peer_id()
+}

@@ -1,0 +1,48 @@
+//! What all cells have in common.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::{
+    servers::{Brand, Server, free_address},
+    suite::Answer,
+};
+
+/// How long records may be remembered, in seconds.
+pub(super) const TTL: u32 = 1;
+
+/// What a server sends of more than one message holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Past {
+    /// As many as there is room for, marked as cut off.
+    Part,
+    Nothing,
+}
+
+pub(super) fn past(brand: Brand) -> Past {
+    match brand {
+        Brand::CoreDns | Brand::CoreDnsCache | Brand::CoreDnsSample | Brand::Dnsmasq => Past::Part,
+        Brand::Bind | Brand::Knot | Brand::Unbound => Past::Nothing,
+    }
+}
+
+/// Whether SRV records come without the addresses of their targets. BIND adds them to no more than
+/// 13 (since CVE-2024-11187), and Unbound to none.
+pub(super) fn omits_glue(brand: Brand) -> bool {
+    matches!(brand, Brand::Bind | Brand::Unbound)
+}
+
+/// Where the next server listens.
+pub(super) fn address() -> SocketAddr {
+    free_address(Ipv4Addr::LOCALHOST.into())
+}
+
+/// Runs a cell in a runtime of its own.
+pub(super) fn run(cell: impl Future<Output = Result<Answer, Answer>>) -> Result<Answer, Answer> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime can be made").block_on(cell)
+}
+
+/// What an error says, without the port, which is another one each time.
+pub(super) fn without_address(text: &str, server: &Server) -> String {
+    text.replace(&format!("{}: ", server.address()), "")
+}

@@ -1,0 +1,241 @@
+//! Real name servers, each a process with its files in a folder of its own.
+//!
+//! They are started in the network namespace of the thread that starts them.
+
+use std::{
+    fs,
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
+    path::PathBuf,
+    process,
+    sync::atomic::{AtomicU16, Ordering},
+};
+
+use hickory_proto::rr::RecordType;
+use tempfile::TempDir;
+
+pub(crate) use self::{
+    brand::{Brand, SAMPLE},
+    wire::{ask_over_tcp, ask_over_udp},
+    zone::{Zone, absolute},
+};
+use self::{
+    config::{HOSTS_FILE, Place, ZONE_FILE},
+    zone::{Data, MARK, mark},
+};
+use crate::{program::Program, suite::Answer};
+
+mod brand;
+mod config;
+mod wire;
+mod zone;
+
+/// A name server. It is killed when this is dropped.
+pub(crate) struct Server {
+    brand: Brand,
+    address: SocketAddr,
+    /// Where the records themselves are served: elsewhere, if this is a cache of them.
+    origin: SocketAddr,
+    behind: Option<Box<Server>>,
+    folder: TempDir,
+    zone: Zone,
+    serial: u16,
+    program: Option<Program>,
+}
+
+impl Server {
+    /// Starts a server, and waits until it answers. `Cannot`, if the program is missing.
+    pub(crate) fn start(brand: Brand, address: SocketAddr, zone: &Zone) -> Result<Self, Answer> {
+        brand.check()?;
+        let behind = match brand {
+            Brand::Unbound => {
+                Some(Box::new(Self::start(Brand::Bind, free_address(address.ip()), zone)?))
+            }
+            _ => None,
+        };
+        let origin = match (&behind, brand) {
+            (Some(behind), _) => behind.address,
+            (None, Brand::CoreDnsCache) => free_address(address.ip()),
+            (None, _) => address,
+        };
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let (zone, serial) = (zone.clone(), 1);
+        let mut server =
+            Self { brand, address, origin, behind, folder, zone, serial, program: None };
+        server.launch();
+        Ok(server)
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes the records while it runs, and waits until it serves them. Of a cache, the server
+    /// behind it: the cache itself shall go by what it was told.
+    pub(crate) fn set(&mut self, zone: &Zone) {
+        let only_addresses = self.others().eq(others(zone));
+        self.zone = zone.clone();
+        self.serial += 1;
+        if let Some(behind) = &mut self.behind {
+            return behind.set(zone);
+        }
+        // All that it reads again is the hosts file.
+        if self.brand == Brand::Dnsmasq && !only_addresses {
+            return self.restart();
+        }
+        self.write();
+        self.reload();
+        self.wait_for_mark(self.origin);
+    }
+
+    /// Makes it silent.
+    pub(crate) fn freeze(&self) {
+        self.running().signal("STOP");
+    }
+
+    pub(crate) fn thaw(&self) {
+        self.running().signal("CONT");
+    }
+
+    pub(crate) fn stop(&mut self) {
+        self.program = None;
+        self.behind.iter_mut().for_each(|behind| behind.stop());
+    }
+
+    /// Stops it and starts it again, with the records of a zone.
+    pub(crate) fn restart_with(&mut self, zone: &Zone) {
+        self.stop();
+        self.zone = zone.clone();
+        if let Some(behind) = &mut self.behind {
+            behind.restart_with(zone);
+        }
+        self.restart();
+    }
+
+    fn restart(&mut self) {
+        self.program = None;
+        self.launch();
+    }
+
+    /// Makes it fail: it, or the server behind it, has lost its zone.
+    pub(crate) fn fail(&mut self) {
+        if let Some(behind) = &mut self.behind {
+            behind.fail();
+        } else {
+            self.program = None;
+            self.write();
+            self.remove_zone();
+            self.spawn();
+        }
+        // Nobody has asked for it yet, so that no cache knows.
+        let name = absolute(&format!("unknown-{}", self.serial));
+        let question = (&*name, RecordType::A);
+        wire::wait_for("fail", (self.running(), self.address), question, wire::has_failed);
+    }
+
+    /// The opposite of [`fail`](Self::fail), with the records of a zone.
+    pub(crate) fn heal(&mut self, zone: &Zone) {
+        match self.brand {
+            Brand::Dnsmasq => self.restart_with(zone),
+            _ => self.set(zone),
+        }
+    }
+
+    fn launch(&mut self) {
+        self.write();
+        self.spawn();
+        self.wait_for_mark(self.address);
+    }
+
+    fn spawn(&mut self) {
+        let mut command = self.brand.command(&self.path("config")).expect("it was found");
+        self.program = Some(Program::start(self.brand.to_string(), &mut command));
+    }
+
+    fn running(&self) -> &Program {
+        self.program.as_ref().expect("it runs")
+    }
+
+    fn reload(&self) {
+        match self.brand {
+            // It looks by itself.
+            Brand::CoreDns | Brand::CoreDnsCache | Brand::CoreDnsSample => {}
+            Brand::Bind | Brand::Knot | Brand::Dnsmasq => self.running().signal("HUP"),
+            Brand::Unbound => unreachable!("the server behind it is changed"),
+        }
+    }
+
+    fn wait_for_mark(&self, address: SocketAddr) {
+        let serial = self.behind.as_ref().map_or(self.serial, |behind| behind.serial);
+        let question = (&*absolute(MARK), RecordType::A);
+        wire::wait_for("serve the zone", (self.running(), address), question, |reply| {
+            wire::has_address(reply, mark(serial))
+        });
+    }
+
+    fn write(&self) {
+        let (address, origin) = (self.address, self.origin);
+        let place = Place { folder: self.folder.path(), address, origin };
+        let config = match self.brand {
+            Brand::CoreDns => config::coredns(&place, false, None),
+            Brand::CoreDnsCache => config::coredns(&place, true, None),
+            Brand::CoreDnsSample => config::coredns(&place, false, Some(SAMPLE)),
+            Brand::Bind => config::bind(&place),
+            Brand::Knot => config::knot(&place),
+            Brand::Dnsmasq => config::dnsmasq(&place, &self.zone),
+            Brand::Unbound => config::unbound(&place),
+        };
+        self.put("config", &config);
+        match self.brand {
+            Brand::Dnsmasq => self.put(HOSTS_FILE, &config::hosts(&self.zone, self.serial)),
+            _ => self.put(ZONE_FILE, &self.zone.file(self.serial)),
+        }
+    }
+
+    fn remove_zone(&self) {
+        match self.brand {
+            // Of what it does not know, it says that it is not its own.
+            Brand::Dnsmasq => {
+                let config = fs::read_to_string(self.path("config")).expect("it was written");
+                let is_own = |line: &&str| !line.starts_with("local=");
+                let lines: Vec<_> = config.lines().filter(is_own).collect();
+                self.put("config", &(lines.join("\n") + "\n"));
+                self.put(HOSTS_FILE, "");
+            }
+            _ => fs::remove_file(self.path(ZONE_FILE)).expect("it was written"),
+        }
+    }
+
+    /// Whoever reads a file sees all of it.
+    fn put(&self, name: &str, text: &str) {
+        let new = self.path("new");
+        fs::write(&new, text).expect("it can be written");
+        fs::rename(&new, self.path(name)).expect("it can be renamed");
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn others(&self) -> impl Iterator<Item = (&str, &Data)> {
+        others(&self.zone)
+    }
+}
+
+/// What is no address.
+fn others(zone: &Zone) -> impl Iterator<Item = (&str, &Data)> {
+    zone.all().filter(|(_, data)| !matches!(data, Data::Address(_)))
+}
+
+/// An address that nobody uses and that no client is given by the system: those are above 32,768.
+pub(crate) fn free_address(ip: IpAddr) -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Several runs may take place at once.
+    let first = process::id() % 200 * 100;
+    loop {
+        let port = (first + u32::from(NEXT.fetch_add(1, Ordering::Relaxed))) % 20_000 + 12_000;
+        let address = SocketAddr::new(ip, u16::try_from(port).expect("it is below 32,000"));
+        if UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Which servers there are, and how each is started.
+
+use std::{fmt, path::Path, process::Command};
+
+use crate::{suite::Answer, tools::Tool};
+
+/// A name server that somebody else wrote, in one of its roles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Brand {
+    CoreDns,
+    /// With `cache`, as in Kubernetes.
+    CoreDnsCache,
+    /// It answers with eight addresses at random, and does not say so.
+    CoreDnsSample,
+    Bind,
+    Knot,
+    Dnsmasq,
+    /// It asks a BIND behind it, and remembers.
+    Unbound,
+}
+
+/// How many addresses [`Brand::CoreDnsSample`] answers with.
+pub(crate) const SAMPLE: usize = 8;
+
+impl Brand {
+    pub(super) fn tool(self) -> Tool {
+        let (name, needs) = match self {
+            Self::CoreDns | Self::CoreDnsCache | Self::CoreDnsSample => {
+                ("coredns", "`tests/interop/run` builds it")
+            }
+            Self::Bind => ("named", "install bind9"),
+            Self::Knot => ("knotd", "install knot"),
+            Self::Dnsmasq => ("dnsmasq", "install dnsmasq-base"),
+            Self::Unbound => ("unbound", "install unbound"),
+        };
+        Tool { name, needs }
+    }
+
+    /// Starts in the foreground, with the log on stderr.
+    pub(super) fn command(self, config: &Path) -> Result<Command, Answer> {
+        let mut command = self.tool().command()?;
+        match self {
+            Self::CoreDns | Self::CoreDnsCache | Self::CoreDnsSample => command.arg("-conf"),
+            Self::Bind => command.args(["-g", "-n", "1", "-c"]),
+            Self::Knot => command.arg("-c"),
+            Self::Dnsmasq => command.arg("-C"),
+            Self::Unbound => command.args(["-d", "-c"]),
+        };
+        command.arg(config);
+        Ok(command)
+    }
+
+    /// The program, and a part of it that not every build has.
+    pub(super) fn check(self) -> Result<(), Answer> {
+        let program = self.tool().find()?;
+        if self != Self::CoreDnsSample {
+            return Ok(());
+        }
+        let plugins = Command::new(&program).arg("-plugins").output();
+        let text = plugins.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        match text {
+            Ok(text) if text.contains("sample") => Ok(()),
+            _ => Err(Answer::Cannot(format!("`{}` lacks the plugin `sample`", program.display()))),
+        }
+    }
+}
+
+impl fmt::Display for Brand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CoreDns => "CoreDNS",
+            Self::CoreDnsCache => "CoreDNS with `cache`",
+            Self::CoreDnsSample => "CoreDNS with samples",
+            Self::Bind => "BIND",
+            Self::Knot => "Knot",
+            Self::Dnsmasq => "dnsmasq",
+            Self::Unbound => "Unbound before BIND",
+        })
+    }
+}

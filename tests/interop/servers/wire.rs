@@ -1,0 +1,121 @@
+//! Single questions to a server, and its replies as they are.
+
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket},
+    time::Duration,
+};
+
+use hickory_proto::{
+    op::{Edns, Message, MessageType, OpCode, Query, ResponseCode},
+    rr::{Name, RecordType},
+};
+use tokio::time::Instant;
+
+use crate::program::Program;
+
+/// What the crate offers to take over UDP.
+const UDP_PAYLOAD: u16 = 1232;
+/// How long a server may take to start, or to see a change.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two questions.
+const PAUSE: Duration = Duration::from_millis(20);
+const REPLY_TIME: Duration = Duration::from_secs(10);
+
+/// Asks until the reply is one that is wanted. Panics if the server ends, or takes too long.
+pub(super) fn wait_for(
+    what: &str,
+    (server, address): (&Program, SocketAddr),
+    (name, record_type): (&str, RecordType),
+    wanted: impl Fn(&Message) -> bool,
+) {
+    let deadline = Instant::now() + PATIENCE;
+    let mut last = None;
+    while !server.has_ended() && Instant::now() < deadline {
+        match over_udp(address, name, record_type, PAUSE * 5) {
+            Ok(reply) if wanted(&reply) => return,
+            Ok(reply) => last = Some(reply),
+            // It may not listen yet.
+            Err(_) => {}
+        }
+        pause();
+    }
+    let stderr = server.stderr();
+    panic!("{address} does not {what}; {name} {record_type}: {last:?}; stderr: {stderr}");
+}
+
+/// A socket that nobody knows of waits in vain.
+fn pause() {
+    if let Ok(socket) = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)) {
+        let _ = socket.set_read_timeout(Some(PAUSE));
+        let _ = socket.recv(&mut [0]);
+    }
+}
+
+/// What a server says over UDP, to one who takes no more than the crate does.
+pub(crate) fn ask_over_udp(
+    server: SocketAddr,
+    name: &str,
+    record_type: RecordType,
+) -> io::Result<Message> {
+    over_udp(server, name, record_type, REPLY_TIME)
+}
+
+fn over_udp(
+    server: SocketAddr,
+    name: &str,
+    record_type: RecordType,
+    patience: Duration,
+) -> io::Result<Message> {
+    let any: IpAddr = match server.is_ipv4() {
+        true => Ipv4Addr::UNSPECIFIED.into(),
+        false => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let socket = UdpSocket::bind((any, 0))?;
+    socket.set_read_timeout(Some(patience))?;
+    socket.send_to(&question(name, record_type)?, server)?;
+    let mut buffer = [0; 4 * UDP_PAYLOAD as usize];
+    let (length, _) = socket.recv_from(&mut buffer)?;
+    read(&buffer[..length])
+}
+
+/// What a server says over TCP.
+pub(crate) fn ask_over_tcp(
+    server: SocketAddr,
+    name: &str,
+    record_type: RecordType,
+) -> io::Result<Message> {
+    let question = question(name, record_type)?;
+    let length = u16::try_from(question.len()).map_err(io::Error::other)?;
+    let mut stream = TcpStream::connect_timeout(&server, REPLY_TIME)?;
+    stream.set_read_timeout(Some(REPLY_TIME))?;
+    stream.write_all(&[&length.to_be_bytes()[..], &question].concat())?;
+    let mut length = [0; 2];
+    stream.read_exact(&mut length)?;
+    let mut reply = vec![0; u16::from_be_bytes(length).into()];
+    stream.read_exact(&mut reply)?;
+    read(&reply)
+}
+
+fn question(name: &str, record_type: RecordType) -> io::Result<Vec<u8>> {
+    let name = Name::from_ascii(name).map_err(io::Error::other)?;
+    let mut message = Message::new(7, MessageType::Query, OpCode::Query);
+    message.metadata.recursion_desired = true;
+    message.add_query(Query::query(name, record_type));
+    let mut edns = Edns::new();
+    edns.set_max_payload(UDP_PAYLOAD);
+    message.set_edns(edns);
+    message.to_vec().map_err(io::Error::other)
+}
+
+fn read(bytes: &[u8]) -> io::Result<Message> {
+    Message::from_vec(bytes).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+}
+
+pub(super) fn has_address(reply: &Message, ip: IpAddr) -> bool {
+    reply.answers.iter().any(|record| record.data.ip_addr() == Some(ip))
+}
+
+pub(super) fn has_failed(reply: &Message) -> bool {
+    matches!(reply.metadata.response_code, ResponseCode::ServFail | ResponseCode::Refused)
+}
