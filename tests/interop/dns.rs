@@ -12,17 +12,25 @@ mod failures;
 mod node;
 mod nothing;
 mod records;
+mod samples;
 mod wire;
 mod world;
 
 const PART: &str = "Name server";
-const BRANDS: [Brand; 6] =
-    [Brand::CoreDns, Brand::CoreDnsCache, Brand::Bind, Brand::Knot, Brand::Dnsmasq, Brand::Unbound];
+const BRANDS: [Brand; 7] = [
+    Brand::CoreDns,
+    Brand::CoreDnsCache,
+    Brand::Bind,
+    Brand::Knot,
+    Brand::Dnsmasq,
+    Brand::Unbound,
+    Brand::Kubernetes,
+];
 
 /// What a cell comes to; that it cannot be had ends it early.
 type Check = fn(Brand) -> Result<Answer, Answer>;
 
-const COLUMNS: [(&str, When, Check); 10] = [
+const COLUMNS: [(&str, When, Check); 11] = [
     ("A", When::Always, |brand| answers::check(brand, Kind::A)),
     ("AAAA", When::Always, |brand| answers::check(brand, Kind::Aaaa)),
     ("SRV", When::Always, |brand| answers::check(brand, Kind::Srv)),
@@ -32,6 +40,7 @@ const COLUMNS: [(&str, When, Check); 10] = [
     ("silence", When::Always, failures::silence),
     ("restart", When::Always, failures::restart),
     ("change every second", When::InFull, changes::check),
+    ("random eight of a hundred", When::Always, samples::check),
     ("wire", When::Always, wire::check),
 ];
 

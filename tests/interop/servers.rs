@@ -15,17 +15,20 @@ use tempfile::TempDir;
 
 pub(crate) use self::{
     brand::{Brand, SAMPLE},
+    kubernetes::SERVICE,
     wire::{ask_over_tcp, ask_over_udp},
-    zone::{Zone, absolute},
+    zone::Zone,
 };
 use self::{
     config::{HOSTS_FILE, Place, ZONE_FILE},
+    kubernetes::Api,
     zone::{Data, MARK, mark},
 };
 use crate::{program::Program, suite::Answer};
 
 mod brand;
 mod config;
+mod kubernetes;
 mod wire;
 mod zone;
 
@@ -33,9 +36,10 @@ mod zone;
 pub(crate) struct Server {
     brand: Brand,
     address: SocketAddr,
-    /// Where the records themselves are served: elsewhere, if this is a cache of them.
+    /// Where the records come from: elsewhere, if this is a cache of them.
     origin: SocketAddr,
     behind: Option<Box<Server>>,
+    api: Option<Api>,
     folder: TempDir,
     zone: Zone,
     serial: u16,
@@ -46,23 +50,31 @@ impl Server {
     /// Starts a server, and waits until it answers. `Cannot`, if the program is missing.
     pub(crate) fn start(brand: Brand, address: SocketAddr, zone: &Zone) -> Result<Self, Answer> {
         brand.check()?;
+        let ip = address.ip();
         let behind = match brand {
-            Brand::Unbound => {
-                Some(Box::new(Self::start(Brand::Bind, free_address(address.ip()), zone)?))
-            }
+            Brand::Unbound => Some(Box::new(Self::start(Brand::Bind, free_address(ip), zone)?)),
             _ => None,
         };
-        let origin = match (&behind, brand) {
+        let api = match brand {
+            Brand::Kubernetes => Some(Api::new(ip)?),
+            _ => None,
+        };
+        let origin = match (&behind, &api) {
             (Some(behind), _) => behind.address,
-            (None, Brand::CoreDnsCache) => free_address(address.ip()),
-            (None, _) => address,
+            (_, Some(api)) => api.address,
+            (None, None) if brand == Brand::CoreDnsCache => free_address(ip),
+            (None, None) => address,
         };
         let folder = tempfile::tempdir().expect("a folder can be made");
         let (zone, serial) = (zone.clone(), 1);
         let mut server =
-            Self { brand, address, origin, behind, folder, zone, serial, program: None };
+            Self { brand, address, origin, behind, api, folder, zone, serial, program: None };
         server.launch();
         Ok(server)
+    }
+
+    pub(crate) fn brand(&self) -> Brand {
+        self.brand
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -72,7 +84,7 @@ impl Server {
     /// Changes the records while it runs, and waits until it serves them. Of a cache, the server
     /// behind it: the cache itself shall go by what it was told.
     pub(crate) fn set(&mut self, zone: &Zone) {
-        let only_addresses = self.others().eq(others(zone));
+        let only_addresses = others(&self.zone).eq(others(zone));
         self.zone = zone.clone();
         self.serial += 1;
         if let Some(behind) = &mut self.behind {
@@ -84,7 +96,8 @@ impl Server {
         }
         self.write();
         self.reload();
-        self.wait_for_mark(self.origin);
+        let origin = if self.api.is_some() { self.address } else { self.origin };
+        self.wait_for_zone(origin);
     }
 
     /// Makes it silent.
@@ -99,6 +112,7 @@ impl Server {
     pub(crate) fn stop(&mut self) {
         self.program = None;
         self.behind.iter_mut().for_each(|behind| behind.stop());
+        self.api.iter_mut().for_each(Api::stop);
     }
 
     /// Stops it and starts it again, with the records of a zone.
@@ -121,15 +135,15 @@ impl Server {
         if let Some(behind) = &mut self.behind {
             behind.fail();
         } else {
-            self.program = None;
+            self.stop();
             self.write();
             self.remove_zone();
             self.spawn();
         }
         // Nobody has asked for it yet, so that no cache knows.
-        let name = absolute(&format!("unknown-{}", self.serial));
-        let question = (&*name, RecordType::A);
-        wire::wait_for("fail", (self.running(), self.address), question, wire::has_failed);
+        let name = self.brand.absolute(&format!("unknown-{}.{SERVICE}", self.serial));
+        let ask = || wire::try_over_udp(self.address, &name, RecordType::A);
+        wire::wait_for("fail", self.running(), ask, wire::has_failed);
     }
 
     /// The opposite of [`fail`](Self::fail), with the records of a zone.
@@ -142,8 +156,11 @@ impl Server {
 
     fn launch(&mut self) {
         self.write();
+        if let Some(api) = &mut self.api {
+            api.set(&self.zone);
+        }
         self.spawn();
-        self.wait_for_mark(self.address);
+        self.wait_for_zone(self.address);
     }
 
     fn spawn(&mut self) {
@@ -155,21 +172,30 @@ impl Server {
         self.program.as_ref().expect("it runs")
     }
 
-    fn reload(&self) {
+    fn reload(&mut self) {
+        if let Some(api) = &mut self.api {
+            return api.set(&self.zone);
+        }
         match self.brand {
-            // It looks by itself.
-            Brand::CoreDns | Brand::CoreDnsCache | Brand::CoreDnsSample => {}
             Brand::Bind | Brand::Knot | Brand::Dnsmasq => self.running().signal("HUP"),
-            Brand::Unbound => unreachable!("the server behind it is changed"),
+            // It looks by itself, or is told by the server behind it.
+            _ => {}
         }
     }
 
-    fn wait_for_mark(&self, address: SocketAddr) {
+    /// Waits until the zone is served at an address.
+    fn wait_for_zone(&self, address: SocketAddr) {
+        let (what, server) = ("serve the zone", self.running());
+        if self.brand == Brand::Kubernetes {
+            let count = kubernetes::endpoints(&self.zone);
+            let name = self.brand.absolute(SERVICE);
+            let ask = || wire::ask_over_tcp(address, &name, RecordType::A);
+            return wire::wait_for(what, server, ask, |reply| wire::has_so_many(reply, count));
+        }
         let serial = self.behind.as_ref().map_or(self.serial, |behind| behind.serial);
-        let question = (&*absolute(MARK), RecordType::A);
-        wire::wait_for("serve the zone", (self.running(), address), question, |reply| {
-            wire::has_address(reply, mark(serial))
-        });
+        let name = self.brand.absolute(MARK);
+        let ask = || wire::try_over_udp(address, &name, RecordType::A);
+        wire::wait_for(what, server, ask, |reply| wire::has_address(reply, mark(serial)));
     }
 
     fn write(&self) {
@@ -183,6 +209,7 @@ impl Server {
             Brand::Knot => config::knot(&place),
             Brand::Dnsmasq => config::dnsmasq(&place, &self.zone),
             Brand::Unbound => config::unbound(&place),
+            Brand::Kubernetes => config::kubernetes(&place),
         };
         self.put("config", &config);
         match self.brand {
@@ -201,6 +228,8 @@ impl Server {
                 self.put("config", &(lines.join("\n") + "\n"));
                 self.put(HOSTS_FILE, "");
             }
+            // It has none: the API server is away.
+            Brand::Kubernetes => {}
             _ => fs::remove_file(self.path(ZONE_FILE)).expect("it was written"),
         }
     }
@@ -214,10 +243,6 @@ impl Server {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
-    }
-
-    fn others(&self) -> impl Iterator<Item = (&str, &Data)> {
-        others(&self.zone)
     }
 }
 

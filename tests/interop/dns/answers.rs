@@ -11,7 +11,7 @@ use super::{
     world::{self, Past},
 };
 use crate::{
-    servers::{Brand, Server, Zone},
+    servers::{Brand, SERVICE, Server, Zone},
     suite::Answer,
 };
 
@@ -21,43 +21,51 @@ const MANY: [usize; 2] = [4_091, 5_000];
 const REFRESH_TIME: Duration = Duration::from_secs(3);
 
 pub(super) fn check(brand: Brand, kind: Kind) -> Result<Answer, Answer> {
+    if let Some(why) = kind.lacks(brand) {
+        return Err(Answer::Cannot(why.to_owned()));
+    }
     world::run(async move {
         let sizes = FEW.into_iter().chain([kind.middle()]).chain(MANY);
         let (sizes, too_many): (BTreeSet<_>, BTreeSet<_>) =
-            sizes.partition(|size| kind.loads(brand, &name(*size), *size));
+            sizes.partition(|size| kind.loads(brand, &name(brand, *size), *size));
         let mut zone = Zone::new(world::TTL);
         for size in &sizes {
-            kind.put(&mut zone, &name(*size), *size);
+            kind.put(&mut zone, &name(brand, *size), *size);
         }
         let mut server = Server::start(brand, world::address(), &zone)?;
         let mut notes = Vec::new();
         for size in sizes {
+            if brand == Brand::Kubernetes {
+                kind.put(&mut zone, SERVICE, size);
+                server.set(&zone);
+            }
             notes.extend(of_size(brand, kind, size, &server).await);
         }
         notes.extend(too_many.iter().map(|size| format!("the server does not load {size}")));
         if world::past(brand) == Past::Nothing {
             grows_past_the_limit(&mut server, &mut zone, kind).await;
         }
-        Ok(match notes.is_empty() {
-            true => Answer::Pass,
-            false => Answer::PassWith(notes.join(", ")),
-        })
+        Ok(world::with_notes(&notes))
     })
 }
 
-fn name(size: usize) -> String {
-    format!("n{size}")
+/// Each size has a name of its own, so that no cache knows it; Kubernetes has one.
+fn name(brand: Brand, size: usize) -> String {
+    match brand {
+        Brand::Kubernetes => SERVICE.to_owned(),
+        _ => format!("n{size}"),
+    }
 }
 
 /// What is worth knowing of a name with so many members.
 async fn of_size(brand: Brand, kind: Kind, size: usize, server: &Server) -> Option<String> {
-    let (name, wanted) = (name(size), kind.candidates(size));
+    let (name, wanted) = (name(brand, size), kind.candidates(size));
     if kind == Kind::Srv && size == 100 && world::omits_glue(brand) {
-        return Some(without_glue(server, &kind.source(&name), &wanted).await);
+        return Some(without_glue(server, &kind.source(brand, &name), &wanted).await);
     }
-    let mut node = Node::new(server.address(), &kind.source(&name));
+    let mut node = Node::new(server.address(), &kind.source(brand, &name));
     let outcome = node.outcome().await;
-    let fits = kind.fits(&name, size);
+    let fits = kind.fits(brand, &name, size);
     match (outcome, world::past(brand)) {
         (Outcome::Resolved { candidates, complete: true }, _) if fits => {
             assert_eq!(candidates, wanted, "of {size}");
@@ -116,7 +124,7 @@ async fn grows_past_the_limit(server: &mut Server, zone: &mut Zone, kind: Kind) 
     const BEFORE: usize = 10;
     kind.put(zone, GROWING, BEFORE);
     server.set(zone);
-    let mut node = Node::new(server.address(), &kind.source(GROWING));
+    let mut node = Node::new(server.address(), &kind.source(server.brand(), GROWING));
     let before = kind.candidates(BEFORE);
     node.resolves(&before).await;
     kind.put(zone, GROWING, kind.middle());

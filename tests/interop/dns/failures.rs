@@ -5,16 +5,15 @@ use libp2p_dns_discovery::{LookupError, Status};
 
 use super::{node::Node, records::Kind, world};
 use crate::{
-    servers::{Brand, Server, Zone},
+    servers::{Brand, SERVICE, Server, Zone},
     suite::Answer,
 };
 
-const NAME: &str = "peers";
 const KIND: Kind = Kind::A;
 
 fn zone(size: usize) -> Zone {
     let mut zone = Zone::new(world::TTL);
-    KIND.put(&mut zone, NAME, size);
+    KIND.put(&mut zone, SERVICE, size);
     zone
 }
 
@@ -23,7 +22,7 @@ pub(super) fn servfail(brand: Brand) -> Result<Answer, Answer> {
     world::run(async move {
         let mut server = Server::start(brand, world::address(), &zone(3))?;
         server.fail();
-        let mut node = Node::new(server.address(), &KIND.source(NAME));
+        let mut node = Node::new(server.address(), &KIND.source(brand, SERVICE));
         let first = node.fails().await;
         let refused = brand == Brand::Dnsmasq;
         is_servfail(&first, refused);
@@ -58,7 +57,7 @@ fn is_servfail(error: &LookupError, refused: bool) {
 pub(super) fn silence(brand: Brand) -> Result<Answer, Answer> {
     world::run(async move {
         let mut server = Server::start(brand, world::address(), &zone(3))?;
-        let mut node = Node::new(server.address(), &KIND.source(NAME));
+        let mut node = Node::new(server.address(), &KIND.source(brand, SERVICE));
         node.resolves(&KIND.candidates(3)).await;
         server.freeze();
         node.refresh();
@@ -76,7 +75,7 @@ pub(super) fn silence(brand: Brand) -> Result<Answer, Answer> {
 pub(super) fn restart(brand: Brand) -> Result<Answer, Answer> {
     world::run(async move {
         let mut server = Server::start(brand, world::address(), &zone(3))?;
-        let mut node = Node::new(server.address(), &KIND.source(NAME));
+        let mut node = Node::new(server.address(), &KIND.source(brand, SERVICE));
         node.resolves(&KIND.candidates(3)).await;
         server.stop();
         node.refresh();

@@ -4,11 +4,10 @@ use libp2p_dns_discovery::{LookupError, Nothing, NothingKind, Status};
 
 use super::{node::Node, records::Kind, world};
 use crate::{
-    servers::{Brand, Server, Zone},
+    servers::{Brand, SERVICE, Server, Zone},
     suite::Answer,
 };
 
-const NAME: &str = "late";
 /// Something else is there, so that the zone is not empty.
 const OTHER: &str = "other";
 
@@ -21,9 +20,9 @@ pub(super) fn check(brand: Brand) -> Result<Answer, Answer> {
         for zone in [&mut empty, &mut full] {
             kind.put(zone, OTHER, 1);
         }
-        kind.put(&mut full, NAME, 3);
+        kind.put(&mut full, SERVICE, 3);
         let mut server = Server::start(brand, world::address(), &empty)?;
-        let mut node = Node::new(server.address(), &kind.source(NAME));
+        let mut node = Node::new(server.address(), &kind.source(brand, SERVICE));
         is_no_such_name(&node.fails().await);
         assert_eq!(node.status(), Status::Starting, "one answer is no proof");
         node.becomes(Status::Alone).await;
@@ -36,7 +35,7 @@ pub(super) fn check(brand: Brand) -> Result<Answer, Answer> {
         node.refresh();
         is_no_such_name(&node.fails().await);
         assert_eq!(node.candidates(), kind.candidates(3));
-        kind.put(&mut full, NAME, 4);
+        kind.put(&mut full, SERVICE, 4);
         server.set(&full);
         node.resolves(&kind.candidates(4)).await;
         Ok(Answer::Pass)

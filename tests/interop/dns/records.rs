@@ -8,7 +8,7 @@ use std::{
 use hickory_proto::rr::RecordType;
 use libp2p_identity::PeerId;
 
-use crate::servers::{Brand, Zone, absolute};
+use crate::servers::{Brand, Zone};
 
 /// What a name is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,21 +44,31 @@ impl Kind {
         }
     }
 
-    /// The name that carries the records.
-    pub(super) fn owner(self, name: &str) -> String {
-        match self {
-            Self::A | Self::Aaaa => absolute(name),
-            Self::Srv => absolute(&format!("_p2p._tcp.{name}")),
-            Self::Dnsaddr => absolute(&format!("_dnsaddr.{name}")),
+    /// Why a server has no such records.
+    pub(super) fn lacks(self, brand: Brand) -> Option<&'static str> {
+        match (brand, self) {
+            (Brand::Kubernetes, Self::Aaaa) => Some("the stand-in for the API has IPv4 endpoints"),
+            (Brand::Kubernetes, Self::Dnsaddr) => Some("Kubernetes has no TXT records"),
+            _ => None,
         }
     }
 
-    pub(super) fn source(self, name: &str) -> String {
+    /// The name that carries the records.
+    pub(super) fn owner(self, brand: Brand, name: &str) -> String {
         match self {
-            Self::A => format!("/dns4/{}/tcp/{PORT}", absolute(name)),
-            Self::Aaaa => format!("/dns6/{}/tcp/{PORT}", absolute(name)),
-            Self::Srv => format!("srv:{}", self.owner(name)),
-            Self::Dnsaddr => format!("/dnsaddr/{}", absolute(name)),
+            Self::A | Self::Aaaa => brand.absolute(name),
+            Self::Srv => brand.absolute(&format!("_p2p._tcp.{name}")),
+            Self::Dnsaddr => brand.absolute(&format!("_dnsaddr.{name}")),
+        }
+    }
+
+    pub(super) fn source(self, brand: Brand, name: &str) -> String {
+        let absolute = brand.absolute(name);
+        match self {
+            Self::A => format!("/dns4/{absolute}/tcp/{PORT}"),
+            Self::Aaaa => format!("/dns6/{absolute}/tcp/{PORT}"),
+            Self::Srv => format!("srv:{}", self.owner(brand, name)),
+            Self::Dnsaddr => format!("/dnsaddr/{absolute}"),
         }
     }
 
@@ -109,7 +119,7 @@ impl Kind {
                     let last = u16::from_be_bytes([high, low]);
                     IpAddr::from(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, last))
                 }
-                _ => IpAddr::from(Ipv4Addr::from(u32::from_be_bytes([10, 1, 0, 0]) + n)),
+                _ => IpAddr::from(Ipv4Addr::from(u32::from_be_bytes([10, 0, 0, 0]) + n)),
             }
         };
         (1..=size).map(ip)
@@ -117,16 +127,16 @@ impl Kind {
 
     /// Whether one message can hold so many records of a name: the header, the question, EDNS, and
     /// records whose owners are compressed.
-    pub(super) fn fits(self, name: &str, size: usize) -> bool {
-        let frame = 12 + self.owner(name).len() + 1 + 4 + 11;
-        frame + size * (12 + self.length(name)) <= MESSAGE
+    pub(super) fn fits(self, brand: Brand, name: &str, size: usize) -> bool {
+        let frame = 12 + self.owner(brand, name).len() + 1 + 4 + 11;
+        frame + size * (12 + self.length(brand, name)) <= MESSAGE
     }
 
     /// Whether a server takes so many records of a name. BIND holds 64 KiB of them, with two bytes
     /// for the length of each, and does not load a zone with more.
     pub(super) fn loads(self, brand: Brand, name: &str, size: usize) -> bool {
         let is_bind = matches!(brand, Brand::Bind | Brand::Unbound);
-        !is_bind || size * (2 + self.length(name)) <= MESSAGE
+        !is_bind || size * (2 + self.length(brand, name)) <= MESSAGE
     }
 
     /// As many as BIND loads, of which a message cannot hold all.
@@ -140,12 +150,12 @@ impl Kind {
     }
 
     /// How many bytes of data a record of a name has.
-    fn length(self, name: &str) -> usize {
+    fn length(self, brand: Brand, name: &str) -> usize {
         match self {
             Self::A => 4,
             Self::Aaaa => 16,
             // Targets are not compressed (RFC 2782).
-            Self::Srv => 6 + format!("h00000.{}", absolute(name)).len() + 1,
+            Self::Srv => 6 + brand.absolute(&format!("h00000.{name}")).len() + 1,
             Self::Dnsaddr => 1 + "dnsaddr=".len() + self.candidates(1_000)[999].len(),
         }
     }

@@ -20,7 +20,11 @@ pub(super) enum Past {
 
 pub(super) fn past(brand: Brand) -> Past {
     match brand {
-        Brand::CoreDns | Brand::CoreDnsCache | Brand::CoreDnsSample | Brand::Dnsmasq => Past::Part,
+        Brand::CoreDns
+        | Brand::CoreDnsCache
+        | Brand::CoreDnsSample
+        | Brand::Kubernetes
+        | Brand::Dnsmasq => Past::Part,
         Brand::Bind | Brand::Knot | Brand::Unbound => Past::Nothing,
     }
 }
@@ -45,4 +49,11 @@ pub(super) fn run(cell: impl Future<Output = Result<Answer, Answer>>) -> Result<
 /// What an error says, without the port, which is another one each time.
 pub(super) fn without_address(text: &str, server: &Server) -> String {
     text.replace(&format!("{}: ", server.address()), "")
+}
+
+pub(super) fn with_notes(notes: &[String]) -> Answer {
+    match notes {
+        [] => Answer::Pass,
+        notes => Answer::PassWith(notes.join(", ")),
+    }
 }

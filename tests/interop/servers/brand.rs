@@ -2,6 +2,10 @@
 
 use std::{fmt, path::Path, process::Command};
 
+use super::{
+    kubernetes::{SERVICE, SERVICE_NAME},
+    zone::absolute,
+};
 use crate::{suite::Answer, tools::Tool};
 
 /// A name server that somebody else wrote, in one of its roles.
@@ -17,12 +21,22 @@ pub(crate) enum Brand {
     Dnsmasq,
     /// It asks a BIND behind it, and remembers.
     Unbound,
+    /// CoreDNS with `kubernetes`: one service, of whose endpoints an API server tells.
+    Kubernetes,
 }
 
 /// How many addresses [`Brand::CoreDnsSample`] answers with.
 pub(crate) const SAMPLE: usize = 8;
 
 impl Brand {
+    /// What a name of a zone is called by this server. Kubernetes knows one.
+    pub(crate) fn absolute(self, name: &str) -> String {
+        match self {
+            Self::Kubernetes => name.replace(SERVICE, SERVICE_NAME),
+            _ => absolute(name),
+        }
+    }
+
     pub(super) fn tool(self) -> Tool {
         let (name, needs) = match self {
             Self::CoreDns | Self::CoreDnsCache | Self::CoreDnsSample => {
@@ -32,6 +46,7 @@ impl Brand {
             Self::Knot => ("knotd", "install knot"),
             Self::Dnsmasq => ("dnsmasq", "install dnsmasq-base"),
             Self::Unbound => ("unbound", "install unbound"),
+            Self::Kubernetes => ("coredns-kubernetes", "`tests/interop/run` builds it"),
         };
         Tool { name, needs }
     }
@@ -40,7 +55,9 @@ impl Brand {
     pub(super) fn command(self, config: &Path) -> Result<Command, Answer> {
         let mut command = self.tool().command()?;
         match self {
-            Self::CoreDns | Self::CoreDnsCache | Self::CoreDnsSample => command.arg("-conf"),
+            Self::CoreDns | Self::CoreDnsCache | Self::CoreDnsSample | Self::Kubernetes => {
+                command.arg("-conf")
+            }
             Self::Bind => command.args(["-g", "-n", "1", "-c"]),
             Self::Knot => command.arg("-c"),
             Self::Dnsmasq => command.arg("-C"),
@@ -75,6 +92,7 @@ impl fmt::Display for Brand {
             Self::Knot => "Knot",
             Self::Dnsmasq => "dnsmasq",
             Self::Unbound => "Unbound before BIND",
+            Self::Kubernetes => "CoreDNS with `kubernetes`",
         })
     }
 }

@@ -8,7 +8,7 @@ use super::zone::{Data, MARK, ORIGIN, Zone, absolute, mark};
 pub(super) struct Place<'a> {
     pub(super) folder: &'a Path,
     pub(super) address: SocketAddr,
-    /// Where the records themselves are served, if `address` is a cache of them.
+    /// Where the records come from, if `address` is a cache of them.
     pub(super) origin: SocketAddr,
 }
 
@@ -33,6 +33,15 @@ pub(super) fn coredns(place: &Place<'_>, cache: bool, sample: Option<usize>) -> 
         (false, Some(n)) => block(place.address, &format!("  sample {n}\n")),
         (false, None) => block(place.address, ""),
     }
+}
+
+/// The endpoints of an API server, as they are.
+pub(super) fn kubernetes(place: &Place<'_>) -> String {
+    let (ip, port, api) = (place.address.ip(), place.address.port(), place.origin);
+    format!(
+        "cluster.local:{port} {{\n  bind {ip}\n  errors\n  loadbalance\n  kubernetes \
+         cluster.local {{\n    endpoint http://{api}\n  }}\n}}\n"
+    )
 }
 
 /// By default, BIND does not load a name with more than a hundred records.

@@ -25,23 +25,29 @@ const REPLY_TIME: Duration = Duration::from_secs(10);
 /// Asks until the reply is one that is wanted. Panics if the server ends, or takes too long.
 pub(super) fn wait_for(
     what: &str,
-    (server, address): (&Program, SocketAddr),
-    (name, record_type): (&str, RecordType),
+    server: &Program,
+    ask: impl Fn() -> io::Result<Message>,
     wanted: impl Fn(&Message) -> bool,
 ) {
     let deadline = Instant::now() + PATIENCE;
-    let mut last = None;
+    let mut last = String::new();
     while !server.has_ended() && Instant::now() < deadline {
-        match over_udp(address, name, record_type, PAUSE * 5) {
+        match ask() {
             Ok(reply) if wanted(&reply) => return,
-            Ok(reply) => last = Some(reply),
+            Ok(reply) => last = brief(&reply),
             // It may not listen yet.
-            Err(_) => {}
+            Err(error) => last = error.to_string(),
         }
         pause();
     }
-    let stderr = server.stderr();
-    panic!("{address} does not {what}; {name} {record_type}: {last:?}; stderr: {stderr}");
+    panic!("a server does not {what}; its last reply: {last}; stderr: {}", server.stderr());
+}
+
+fn brief(reply: &Message) -> String {
+    let Message { queries, metadata, answers, .. } = reply;
+    let (answered, code) = (answers.len(), metadata.response_code);
+    let (first, cut) = (answers.first(), metadata.truncation);
+    format!("to {queries:?}: {code}, {answered} answers, cut: {cut}, such as {first:?}")
 }
 
 /// A socket that nobody knows of waits in vain.
@@ -59,6 +65,15 @@ pub(crate) fn ask_over_udp(
     record_type: RecordType,
 ) -> io::Result<Message> {
     over_udp(server, name, record_type, REPLY_TIME)
+}
+
+/// The same, of one who may not listen yet.
+pub(super) fn try_over_udp(
+    server: SocketAddr,
+    name: &str,
+    record_type: RecordType,
+) -> io::Result<Message> {
+    over_udp(server, name, record_type, PAUSE * 5)
 }
 
 fn over_udp(
@@ -114,6 +129,13 @@ fn read(bytes: &[u8]) -> io::Result<Message> {
 
 pub(super) fn has_address(reply: &Message, ip: IpAddr) -> bool {
     reply.answers.iter().any(|record| record.data.ip_addr() == Some(ip))
+}
+
+/// Whether it has all of so many answers; or is cut, where they are too many for a message.
+pub(super) fn has_so_many(reply: &Message, count: usize) -> bool {
+    let cut = reply.metadata.truncation;
+    !has_failed(reply)
+        && (cut && reply.answers.len() < count || !cut && reply.answers.len() == count)
 }
 
 pub(super) fn has_failed(reply: &Message) -> bool {

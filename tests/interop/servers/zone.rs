@@ -7,7 +7,7 @@ use std::{
 };
 
 /// What all names end in.
-pub(crate) const ORIGIN: &str = "peers.test.";
+pub(super) const ORIGIN: &str = "peers.test.";
 /// How long it may be remembered that there is nothing.
 const NEGATIVE_TTL: u32 = 1;
 
@@ -95,7 +95,7 @@ pub(super) fn mark(serial: u16) -> IpAddr {
 }
 
 /// A name with the origin.
-pub(crate) fn absolute(name: &str) -> String {
+pub(super) fn absolute(name: &str) -> String {
     if name == "@" { ORIGIN.to_owned() } else { format!("{name}.{ORIGIN}") }
 }
 
