@@ -16,7 +16,7 @@ use tempfile::TempDir;
 pub(crate) use self::{
     brand::{Brand, SAMPLE},
     kubernetes::SERVICE,
-    wire::{ask_over_tcp, ask_over_udp},
+    wire::{UDP_PAYLOAD, ask_over_tcp, ask_over_udp},
     zone::Zone,
 };
 use self::{

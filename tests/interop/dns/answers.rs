@@ -1,14 +1,18 @@
 //! Names with one record to thousands of them: exactly the candidates that follow, as far as the
 //! server sends them.
 
-use std::{collections::BTreeSet, num::NonZeroUsize, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroUsize,
+    time::Duration,
+};
 
 use libp2p_dns_discovery::{Config, LookupError};
 
 use super::{
     node::{Node, Outcome},
     records::Kind,
-    world::{self, Past},
+    world::{self, Past, thousands},
 };
 use crate::{
     servers::{Brand, SERVICE, Server, Zone},
@@ -33,20 +37,40 @@ pub(super) fn check(brand: Brand, kind: Kind) -> Result<Answer, Answer> {
             kind.put(&mut zone, &name(brand, *size), *size);
         }
         let mut server = Server::start(brand, world::address(), &zone)?;
-        let mut notes = Vec::new();
+        let mut notes = Notes::new();
         for size in sizes {
             if brand == Brand::Kubernetes {
                 kind.put(&mut zone, SERVICE, size);
                 server.set(&zone);
             }
-            notes.extend(of_size(brand, kind, size, &server).await);
+            if let Some(note) = of_size(brand, kind, size, &server).await {
+                notes.entry(note).or_default().push(size);
+            }
         }
-        notes.extend(too_many.iter().map(|size| format!("the server does not load {size}")));
+        if !too_many.is_empty() {
+            let note = "the server does not load so many".to_owned();
+            notes.insert(note, too_many.into_iter().collect());
+        }
         if world::past(brand) == Past::Nothing {
             grows_past_the_limit(&mut server, &mut zone, kind).await;
         }
-        Ok(world::with_notes(&notes))
+        Ok(answer(&notes))
     })
+}
+
+/// What is worth knowing, and of which sizes.
+type Notes = BTreeMap<String, Vec<usize>>;
+
+fn answer(notes: &Notes) -> Answer {
+    let of_sizes = |(note, sizes): (&String, &Vec<usize>)| {
+        let sizes: Vec<_> = sizes.iter().map(|size| thousands(*size)).collect();
+        format!("of {}: {note}", sizes.join(", of "))
+    };
+    let notes: Vec<_> = notes.iter().map(of_sizes).collect();
+    match notes.is_empty() {
+        true => Answer::Pass,
+        false => Answer::PassWith(notes.join("; ")),
+    }
 }
 
 /// Each size has a name of its own, so that no cache knows it; Kubernetes has one.
@@ -72,14 +96,10 @@ async fn of_size(brand: Brand, kind: Kind, size: usize, server: &Server) -> Opti
             None
         }
         (Outcome::Resolved { candidates, complete: false }, Past::Part) if !fits => {
-            let known = candidates.len();
-            let more = part(&mut node, candidates, &wanted).await;
-            let more =
-                more.map_or_else(|| "always the same".to_owned(), |n| format!("{n} after another"));
-            Some(format!("{known} of {size} at a time, {more}"))
+            Some(part(&mut node, kind, candidates, &wanted).await)
         }
         (Outcome::Failed(LookupError::ServerFailed(why)), Past::Nothing) if !fits => {
-            Some(format!("none of {size}: {}", world::without_address(&why, server)))
+            Some(format!("none ({})", world::without_address(&why, server)))
         }
         (outcome, _) => panic!("of {size}, which fits: {fits}: {}", brief(&outcome)),
     }
@@ -96,7 +116,7 @@ async fn without_glue(server: &Server, source: &str, wanted: &[String]) -> Strin
     let config = Config::new().with_max_lookups_per_refresh(nz(1_000));
     let mut node = Node::with(config, server.address(), source);
     node.resolves(wanted).await;
-    "64 of 100, whose addresses are not sent along: a refresh makes 128 look-ups; all, where it may \
+    "64, as their addresses do not come along and a refresh makes 128 look-ups; all, where it may \
      make more"
         .to_owned()
 }
@@ -105,17 +125,28 @@ fn nz(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).expect("it is not zero")
 }
 
-/// A part is used, and what another look-up brings is added to it. Says how many that makes, if more.
-async fn part(node: &mut Node, first: Vec<String>, wanted: &[String]) -> Option<usize> {
+/// A part is used, and what another look-up brings is added to it.
+async fn part(node: &mut Node, kind: Kind, first: Vec<String>, wanted: &[String]) -> String {
     assert!(!first.is_empty());
     node.refresh();
-    node.runs_for(REFRESH_TIME).await;
+    node.resolves_within(REFRESH_TIME).await;
     let (first, both) = (BTreeSet::from_iter(first), BTreeSet::from_iter(node.candidates()));
     assert!(first.is_subset(&both), "{} of {} are left", both.len(), first.len());
     assert!(both.is_subset(&wanted.iter().cloned().collect()), "somebody else is there");
     let in_order: Vec<_> = wanted.iter().filter(|c| both.contains(*c)).cloned().collect();
     assert_eq!(node.candidates(), in_order);
-    (both.len() > first.len()).then_some(both.len())
+    let (missing, more) = (wanted.len() - first.len(), both.len() - first.len());
+    let next = match more {
+        0 => "the same each time",
+        more if more * 10 < missing => "hardly more with the next answer",
+        _ => "more with the next answer",
+    };
+    match kind {
+        Kind::Srv if missing == 0 => "all, by the addresses of the service's name".to_owned(),
+        // How many of them the targets' addresses are, and how many the name's, is by chance.
+        Kind::Srv => format!("more than {},000, {next}", first.len() / 1_000),
+        _ => format!("{} at a time, {next}", thousands(first.len())),
+    }
 }
 
 /// Where nothing is sent of too many, what was known before is kept.

@@ -110,6 +110,13 @@ impl Node {
         }
     }
 
+    /// Runs until it tells that its candidates changed, for a time at the most.
+    pub(super) async fn resolves_within(&mut self, time: Duration) {
+        let changed = |event: &Event| matches!(event, Event::Resolved { .. }).then_some(());
+        // Both ends are good.
+        let _ = timeout(time, self.until_or_never(changed)).await;
+    }
+
     /// Runs for a time.
     pub(super) async fn runs_for(&mut self, time: Duration) {
         let forever = self.until_or_never(|_| None::<()>);

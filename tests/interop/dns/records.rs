@@ -20,7 +20,7 @@ pub(super) enum Kind {
 }
 
 /// What one message over TCP holds.
-const MESSAGE: usize = 65_535;
+pub(super) const MESSAGE: usize = 65_535;
 const PORT: u16 = 4001;
 
 impl Kind {
@@ -125,11 +125,16 @@ impl Kind {
         (1..=size).map(ip)
     }
 
-    /// Whether one message can hold so many records of a name: the header, the question, EDNS, and
-    /// records whose owners are compressed.
+    /// Whether one message can hold so many records of a name.
     pub(super) fn fits(self, brand: Brand, name: &str, size: usize) -> bool {
+        size <= self.capacity(brand, name, MESSAGE)
+    }
+
+    /// How many records of a name so many bytes hold: with the header, the question, EDNS, and
+    /// records whose owners are compressed.
+    pub(super) fn capacity(self, brand: Brand, name: &str, bytes: usize) -> usize {
         let frame = 12 + self.owner(brand, name).len() + 1 + 4 + 11;
-        frame + size * (12 + self.length(brand, name)) <= MESSAGE
+        (bytes - frame) / (12 + self.length(brand, name))
     }
 
     /// Whether a server takes so many records of a name. BIND holds 64 KiB of them, with two bytes
@@ -144,7 +149,7 @@ impl Kind {
         match self {
             Self::A => 5_000,
             Self::Aaaa => 3_000,
-            Self::Srv => 2_000,
+            Self::Srv => 1_800,
             Self::Dnsaddr => 670,
         }
     }

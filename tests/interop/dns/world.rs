@@ -51,9 +51,7 @@ pub(super) fn without_address(text: &str, server: &Server) -> String {
     text.replace(&format!("{}: ", server.address()), "")
 }
 
-pub(super) fn with_notes(notes: &[String]) -> Answer {
-    match notes {
-        [] => Answer::Pass,
-        notes => Answer::PassWith(notes.join(", ")),
-    }
+/// A number below a million, as it is written.
+pub(super) fn thousands(n: usize) -> String {
+    if n < 1_000 { n.to_string() } else { format!("{},{:03}", n / 1_000, n % 1_000) }
 }

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::program::Program;
 
 /// What the crate offers to take over UDP.
-const UDP_PAYLOAD: u16 = 1232;
+pub(crate) const UDP_PAYLOAD: u16 = 1232;
 /// How long a server may take to start, or to see a change.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two questions.
