@@ -251,16 +251,21 @@ fn others(zone: &Zone) -> impl Iterator<Item = (&str, &Data)> {
     zone.all().filter(|(_, data)| !matches!(data, Data::Address(_)))
 }
 
+/// How many ports servers may take.
+const PORTS: u32 = 20_000;
+
 /// An address that nobody uses and that no client is given by the system: those are above 32,768.
 pub(crate) fn free_address(ip: IpAddr) -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Several runs may take place at once.
     let first = process::id() % 200 * 100;
-    loop {
-        let port = (first + u32::from(NEXT.fetch_add(1, Ordering::Relaxed))) % 20_000 + 12_000;
+    for _ in 0..PORTS {
+        let next = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = (first + next) % PORTS + 12_000;
         let address = SocketAddr::new(ip, u16::try_from(port).expect("it is below 32,000"));
         if UdpSocket::bind(address).is_ok() && TcpListener::bind(address).is_ok() {
             return address;
         }
     }
+    panic!("{ip} is no address of this network namespace, or has no free port");
 }

@@ -12,7 +12,7 @@ use libp2p_dns_discovery::{Config, LookupError};
 use super::{
     node::{Node, Outcome},
     records::Kind,
-    world::{self, Past, thousands},
+    world::{self, Past, assert_same, thousands},
 };
 use crate::{
     servers::{Brand, SERVICE, Server, Zone},
@@ -92,7 +92,7 @@ async fn of_size(brand: Brand, kind: Kind, size: usize, server: &Server) -> Opti
     let fits = kind.fits(brand, &name, size);
     match (outcome, world::past(brand)) {
         (Outcome::Resolved { candidates, complete: true }, _) if fits => {
-            assert_eq!(candidates, wanted, "of {size}");
+            assert_same(&candidates, &wanted, &format!("of {size}"));
             None
         }
         (Outcome::Resolved { candidates, complete: false }, Past::Part) if !fits => {
@@ -110,7 +110,9 @@ async fn of_size(brand: Brand, kind: Kind, size: usize, server: &Server) -> Opti
 async fn without_glue(server: &Server, source: &str, wanted: &[String]) -> String {
     let mut node = Node::new(server.address(), source);
     match node.outcome().await {
-        Outcome::Resolved { candidates, complete: false } => assert_eq!(candidates, wanted[..64]),
+        Outcome::Resolved { candidates, complete: false } => {
+            assert_same(&candidates, &wanted[..64], "without addresses")
+        }
         outcome => panic!("of 100 without addresses: {}", brief(&outcome)),
     }
     let config = Config::new().with_max_lookups_per_refresh(nz(1_000));
@@ -134,7 +136,7 @@ async fn part(node: &mut Node, kind: Kind, first: Vec<String>, wanted: &[String]
     assert!(first.is_subset(&both), "{} of {} are left", both.len(), first.len());
     assert!(both.is_subset(&wanted.iter().cloned().collect()), "somebody else is there");
     let in_order: Vec<_> = wanted.iter().filter(|c| both.contains(*c)).cloned().collect();
-    assert_eq!(node.candidates(), in_order);
+    assert_same(&node.candidates(), &in_order, "after two parts");
     let (missing, more) = (wanted.len() - first.len(), both.len() - first.len());
     let next = match more {
         0 => "the same each time",
@@ -164,7 +166,7 @@ async fn grows_past_the_limit(server: &mut Server, zone: &mut Zone, kind: Kind) 
     // A cache may still know those before.
     let error = node.fails().await;
     assert!(matches!(error, LookupError::ServerFailed(_)), "{error:?}");
-    assert_eq!(node.candidates(), before);
+    assert_same(&node.candidates(), &before, "what was known");
 }
 
 fn brief(outcome: &Outcome) -> String {

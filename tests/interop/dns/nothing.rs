@@ -38,7 +38,7 @@ pub(super) fn check(brand: Brand) -> Result<Answer, Answer> {
         server.set(&empty);
         node.refresh();
         is_no_such_name(&node.fails().await);
-        assert_eq!(node.candidates(), kind.candidates(3));
+        world::assert_same(&node.candidates(), &kind.candidates(3), "what was known");
         kind.put(&mut full, SERVICE, 4);
         server.set(&full);
         node.resolves(&kind.candidates(4)).await;

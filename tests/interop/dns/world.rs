@@ -55,3 +55,16 @@ pub(super) fn without_address(text: &str, server: &Server) -> String {
 pub(super) fn thousands(n: usize) -> String {
     if n < 1_000 { n.to_string() } else { format!("{},{:03}", n / 1_000, n % 1_000) }
 }
+
+/// That these candidates are there, in this order; says where they first differ.
+#[track_caller]
+pub(super) fn assert_same(found: &[String], wanted: &[String], what: &str) {
+    let differ = found.iter().zip(wanted).position(|(a, b)| a != b);
+    let at = differ.unwrap_or_else(|| found.len().min(wanted.len()));
+    let (a, b) = (found.get(at), wanted.get(at));
+    let (there, all) = (found.len(), wanted.len());
+    assert!(
+        found == wanted,
+        "{what}: {there} candidates, not {all}; number {at} is {a:?}, not {b:?}"
+    );
+}
