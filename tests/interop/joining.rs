@@ -52,7 +52,7 @@ fn joining(tool: Tool, silent: u8) -> Result<String, Answer> {
     let mut joined = vec![None; members.len()];
     while joined.contains(&None) && started.elapsed() < LIMIT {
         for (member, joined) in members.iter().zip(&mut joined) {
-            *joined = member.with_lines(|lines| first_peer(lines));
+            *joined = member.with_lines(first_peer);
         }
         thread::park_timeout(LOOK);
     }
