@@ -75,9 +75,15 @@ fn member(tool: Tool, net: &Net, host: u8, dns: SocketAddr) -> Result<Program, A
     Ok(Program::start(format!("{} {host}", tool.name), &mut command))
 }
 
-/// When the first other was in the routing table: milliseconds since the program's start.
+/// When the first other was in the routing table: milliseconds since the program's start. `node`
+/// tells of each change of the table, the other program of this one.
 fn first_peer(lines: &[Value]) -> Option<u64> {
-    let first = lines.iter().find(|line| line["event"] == "kad" && line["peers"] != 0);
+    let is_first = |line: &&Value| match line["event"].as_str() {
+        Some("kad") => line["ms"].is_u64() && line["peers"] != 0,
+        Some("joined") => true,
+        _ => false,
+    };
+    let first = lines.iter().find(is_first);
     first.map(|line| line["ms"].as_u64().expect("a number"))
 }
 

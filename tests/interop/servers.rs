@@ -188,8 +188,9 @@ impl Server {
         let (what, server) = ("serve the zone", self.running());
         if self.brand == Brand::Kubernetes {
             let count = kubernetes::endpoints(&self.zone);
-            let name = self.brand.absolute(SERVICE);
-            let ask = || wire::ask_over_tcp(address, &name, RecordType::A);
+            let (name, family) =
+                (self.brand.absolute(SERVICE), kubernetes::record_type(&self.zone));
+            let ask = || wire::ask_over_tcp(address, &name, family);
             return wire::wait_for(what, server, ask, |reply| wire::has_so_many(reply, count));
         }
         let serial = self.behind.as_ref().map_or(self.serial, |behind| behind.serial);

@@ -92,7 +92,8 @@ fn index(names: &mut Vec<String>, name: &str) -> usize {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut notes = Vec::new();
-        for (index, part) in self.parts.iter().enumerate() {
+        let parts = self.parts.iter().enumerate();
+        for (index, part) in parts.filter(|(_, part)| part.was_asked()) {
             part.print(f, index, &mut notes)?;
         }
         for (number, note) in notes.iter().enumerate() {
@@ -103,6 +104,10 @@ impl fmt::Display for Table {
 }
 
 impl Part {
+    fn was_asked(&self) -> bool {
+        self.cells.iter().any(|(_, cell)| *cell != Cell::LeftOut)
+    }
+
     fn print(
         &self,
         f: &mut fmt::Formatter<'_>,

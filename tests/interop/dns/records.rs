@@ -47,7 +47,6 @@ impl Kind {
     /// Why a server has no such records.
     pub(super) fn lacks(self, brand: Brand) -> Option<&'static str> {
         match (brand, self) {
-            (Brand::Kubernetes, Self::Aaaa) => Some("the stand-in for the API has IPv4 endpoints"),
             (Brand::Kubernetes, Self::Dnsaddr) => Some("Kubernetes has no TXT records"),
             _ => None,
         }

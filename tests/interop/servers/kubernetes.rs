@@ -5,7 +5,12 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use super::{free_address, zone::Zone};
+use hickory_proto::rr::RecordType;
+
+use super::{
+    free_address,
+    zone::{Data, Zone},
+};
 use crate::{program::Program, suite::Answer, tools::Tool};
 
 /// The name whose addresses the service has, of those in a zone.
@@ -32,7 +37,7 @@ impl Api {
         let count = endpoints(zone);
         match &mut self.program {
             Some(program) => writeln!(program.stdin(), "{count}").expect("it reads"),
-            None => self.launch(count),
+            None => self.launch(count, record_type(zone)),
         }
     }
 
@@ -40,13 +45,25 @@ impl Api {
         self.program = None;
     }
 
-    fn launch(&mut self, count: usize) {
+    fn launch(&mut self, count: usize, record_type: RecordType) {
         let mut command = API.command().expect("it was found");
         command.arg("--listen").arg(self.address.to_string());
         command.arg("--endpoints").arg(count.to_string());
+        if record_type == RecordType::AAAA {
+            command.arg("--ipv6");
+        }
         let program = Program::start("the API server", &mut command);
         program.wait_for("that it listens", |line| line["event"] == "listening");
         self.program = Some(program);
+    }
+}
+
+/// Of which family the endpoints are.
+pub(super) fn record_type(zone: &Zone) -> RecordType {
+    let first = zone.records.get(SERVICE).and_then(|addresses| addresses.first());
+    match first {
+        Some(Data::Address(IpAddr::V6(_))) => RecordType::AAAA,
+        _ => RecordType::A,
     }
 }
 

@@ -11,7 +11,7 @@ type change struct {
 
 // cluster is a log of all changes since the start, from which follows what there is now and what a watcher misses.
 type cluster struct {
-	hostnames bool
+	kind kind // of the endpoints
 
 	mutex   sync.Mutex
 	version int
@@ -20,8 +20,8 @@ type cluster struct {
 	grown   chan struct{}       // closed, and made anew, at each change
 }
 
-func newCluster(endpoints int, hostnames bool) *cluster {
-	c := &cluster{hostnames: hostnames, changes: map[string][]change{}, grown: make(chan struct{})}
+func newCluster(endpoints int, as kind) *cluster {
+	c := &cluster{kind: as, changes: map[string][]change{}, grown: make(chan struct{})}
 	c.log("namespaces", "ADDED", namespace)
 	c.log("services", "ADDED", service)
 	c.resize(endpoints)
@@ -35,7 +35,7 @@ func (c *cluster) resize(count int) {
 	before := c.count
 	c.count = count
 	for i := range slices(max(before, count)) {
-		build := func(version int) object { return endpointSlice(i, count, version, c.hostnames) }
+		build := func(version int) object { return endpointSlice(i, count, version, c.kind) }
 		switch {
 		case i >= slices(before):
 			c.log("endpointslices", "ADDED", build)

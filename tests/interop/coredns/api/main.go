@@ -1,7 +1,8 @@
 // Command api stands in for a Kubernetes API server, as far as the kubernetes plugin of CoreDNS asks one.
 //
 // It tells of one namespace, default, with one headless Service, peers, whose port p2p is TCP 4001, and of that
-// service's EndpointSlices: --endpoints ready endpoints at 10.0.0.1 and up, with host names if --hostnames says so.
+// service's EndpointSlices: --endpoints ready endpoints at 10.0.0.1 and up, or fd00::1 and up with --ipv6, with host
+// names if --hostnames says so.
 // Each line on stdin is a new number of endpoints, and is sent to all that watch. Nothing is authenticated.
 package main
 
@@ -24,6 +25,7 @@ import (
 func main() {
 	listen := flag.String("listen", "", "`ADDRESS:PORT` to serve HTTP at; port 0 takes any")
 	endpoints := flag.Int("endpoints", 0, "`number` of ready endpoints at the start, 0 to 65535")
+	ipv6 := flag.Bool("ipv6", false, "give the endpoints the addresses fd00::1 and up instead")
 	hostnames := flag.Bool("hostnames", false, "give each endpoint a host name, peer-1 and up, as a StatefulSet does")
 	flag.Parse()
 	if *listen == "" || flag.NArg() > 0 || checkCount(*endpoints) != nil {
@@ -31,7 +33,7 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(*listen, newCluster(*endpoints, *hostnames), *endpoints); err != nil {
+	if err := run(*listen, newCluster(*endpoints, kind{hostnames: *hostnames, ipv6: *ipv6}), *endpoints); err != nil {
 		fmt.Fprintln(os.Stderr, "api:", err)
 		os.Exit(1)
 	}

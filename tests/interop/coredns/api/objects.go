@@ -43,10 +43,10 @@ func service(version int) object {
 }
 
 // endpointSlice is the slice with the given index when the whole service has count endpoints.
-func endpointSlice(index, count, version int, hostnames bool) object {
+func endpointSlice(index, count, version int, as kind) object {
 	endpoints := []object{}
 	for n := index*sliceSize + 1; n <= min(count, (index+1)*sliceSize); n++ {
-		endpoints = append(endpoints, endpoint(n, hostnames))
+		endpoints = append(endpoints, endpoint(n, as))
 	}
 	meta := metadata(fmt.Sprintf("peers-%05d", index), version)
 	meta["labels"] = map[string]string{"kubernetes.io/service-name": "peers"}
@@ -54,18 +54,35 @@ func endpointSlice(index, count, version int, hostnames bool) object {
 		"apiVersion":  "discovery.k8s.io/v1",
 		"kind":        "EndpointSlice",
 		"metadata":    meta,
-		"addressType": "IPv4",
+		"addressType": as.addressType(),
 		"endpoints":   endpoints,
 		"ports":       []object{{"name": "p2p", "protocol": "TCP", "port": 4001}},
 	}
 }
 
-func endpoint(n int, hostnames bool) object {
+// kind is what all endpoints have in common.
+type kind struct{ hostnames, ipv6 bool }
+
+func (k kind) addressType() string {
+	if k.ipv6 {
+		return "IPv6"
+	}
+	return "IPv4"
+}
+
+func (k kind) address(n int) string {
+	if k.ipv6 {
+		return fmt.Sprintf("fd00::%x", n)
+	}
+	return fmt.Sprintf("10.0.%d.%d", n/256, n%256)
+}
+
+func endpoint(n int, as kind) object {
 	made := object{
-		"addresses":  []string{fmt.Sprintf("10.0.%d.%d", n/256, n%256)},
+		"addresses":  []string{as.address(n)},
 		"conditions": object{"ready": true, "serving": true, "terminating": false},
 	}
-	if hostnames {
+	if as.hostnames {
 		made["hostname"] = fmt.Sprintf("peer-%d", n)
 	}
 	return made
