@@ -240,7 +240,7 @@ impl Line for Stamped {
             Event::Status { status } => format!("status: {status}"),
             Event::Isolated(isolated) => isolated.text(),
             Event::Kad { peers } => format!("{peers} peers in the routing table"),
-            Event::Provided { key } => format!("the network knows that this node provides {key}"),
+            Event::Provided { key } => format!("told the network that this node provides {key}"),
             Event::Found { key, providers } => {
                 format!("{key} is provided by {}", providers.join(", "))
             }

@@ -1,6 +1,6 @@
 //! Where the node listens.
 
-use std::{collections::HashSet, error::Error, io, net::IpAddr};
+use std::{collections::HashSet, error::Error, io};
 
 use libp2p::{
     Multiaddr, Swarm, TransportError, core::transport::ListenerId, multiaddr::Protocol,
@@ -24,20 +24,12 @@ const DEFAULT: [&str; 4] = [
 ];
 
 /// The listeners that are open.
-pub(crate) struct Listeners {
-    open: HashSet<ListenerId>,
-    /// Whether the others are on this machine.
-    loopback: bool,
-}
+pub(crate) struct Listeners(HashSet<ListenerId>);
 
 impl Listeners {
     /// Listens on all given addresses; without any, on the default ones, of which those are left
     /// out whose family this machine does not have.
-    pub(crate) fn start(
-        swarm: &mut Swarm<Node>,
-        given: &[Multiaddr],
-        loopback: bool,
-    ) -> Result<Self, Stop> {
+    pub(crate) fn start(swarm: &mut Swarm<Node>, given: &[Multiaddr]) -> Result<Self, Stop> {
         let mut listeners = HashSet::new();
         for address in given {
             listeners.insert(listen(swarm, address).map_err(|error| refused(address, &error))?);
@@ -45,33 +37,21 @@ impl Listeners {
         if given.is_empty() {
             listeners = listen_by_default(swarm)?;
         }
-        Ok(Self { open: listeners, loopback })
+        Ok(Self(listeners))
     }
 
     /// Notes which listeners have closed; without any, nobody could reach this node any more.
-    pub(crate) fn follow(
-        &mut self,
-        swarm: &mut Swarm<Node>,
-        event: &SwarmEvent<NodeEvent>,
-    ) -> Result<(), Stop> {
+    pub(crate) fn follow(&mut self, event: &SwarmEvent<NodeEvent>) -> Result<(), Stop> {
         match event {
-            // Members of a deployment reach each other where they listen. Kademlia names these
-            // addresses in provider records; without any, implementations in Go drop the record.
-            SwarmEvent::NewListenAddr { address, .. } if self.reaches_others(address) => {
-                swarm.add_external_address(address.clone());
-            }
-            SwarmEvent::ExpiredListenAddr { address, .. } => {
-                swarm.remove_external_address(address);
-            }
             SwarmEvent::ListenerError { error, .. } => {
                 note(NAME, &format!("a listener has a problem: {}", causes(error)));
             }
             SwarmEvent::ListenerClosed { listener_id, addresses, reason } => {
-                self.open.remove(listener_id);
+                self.0.remove(listener_id);
                 let addresses: Vec<_> = addresses.iter().map(Multiaddr::to_string).collect();
                 let reason = reason.as_ref().err().map_or("closed".to_owned(), |e| causes(e));
                 let text = format!("no longer listening on {}: {reason}", addresses.join(", "));
-                if self.open.is_empty() {
+                if self.0.is_empty() {
                     return Err(Stop::Failed(text));
                 }
                 note(NAME, &text);
@@ -79,16 +59,6 @@ impl Listeners {
             _ => {}
         }
         Ok(())
-    }
-
-    fn reaches_others(&self, address: &Multiaddr) -> bool {
-        let ip = match address.iter().next() {
-            Some(Protocol::Ip4(ip)) => IpAddr::V4(ip),
-            Some(Protocol::Ip6(ip)) => IpAddr::V6(ip),
-            _ => return false,
-        };
-        let link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
-        !link_local && (self.loopback || !ip.is_loopback())
     }
 }
 

@@ -120,8 +120,8 @@ async fn node(args: Args) -> Result<u8, Stop> {
     // From now on, so that a signal during the start ends cleanly too.
     let mut signal = std::pin::pin!(signals::termination()?);
     let mut swarm = swarm(&args)?;
-    let mut listeners = Listeners::start(&mut swarm, &args.listen, args.allow_loopback)?;
-    let mut records = Records::new(&args.keys);
+    let mut listeners = Listeners::start(&mut swarm, &args.listen)?;
+    let mut records = Records::new(&args.keys, args.allow_loopback);
     events.start(&swarm)?;
     loop {
         tokio::select! {
@@ -129,8 +129,8 @@ async fn node(args: Args) -> Result<u8, Stop> {
             () = records.due() => records.ask(&mut swarm),
             event = swarm.select_next_some() => {
                 swarm.behaviour_mut().follow(&event);
-                listeners.follow(&mut swarm, &event)?;
-                records.follow(&event, &events)?;
+                listeners.follow(&event)?;
+                records.follow(&mut swarm, &event, &events)?;
                 if let Some(connection) = silent_connection(&event) {
                     swarm.close_connection(connection);
                 }

@@ -2,13 +2,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    net::IpAddr,
     time::Duration,
 };
 
 use clap::Args;
 use libp2p::{
-    PeerId, Swarm,
+    Multiaddr, PeerId, Swarm,
     kad::{self, GetProvidersOk, QueryId, QueryResult, RecordKey},
+    multiaddr::Protocol,
     multihash::Multihash,
     swarm::SwarmEvent,
 };
@@ -16,8 +18,13 @@ use sha2::{Digest, Sha256};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::{
+    NAME,
     behaviour::{Node, NodeEvent},
-    common::{member::MemberEvent, run::Stop},
+    common::{
+        member::MemberEvent,
+        output::note,
+        run::{Stop, causes},
+    },
     events::{Event, Events},
 };
 
@@ -46,6 +53,10 @@ pub(crate) struct Records {
     find: BTreeMap<String, BTreeSet<PeerId>>,
     queries: HashMap<QueryId, Query>,
     pace: Interval,
+    /// Whether records have to say where this node is.
+    provides: bool,
+    /// Whether the others are on this machine.
+    loopback: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +66,7 @@ enum Query {
 }
 
 impl Records {
-    pub(crate) fn new(keys: &Keys) -> Self {
+    pub(crate) fn new(keys: &Keys, loopback: bool) -> Self {
         let mut pace = interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
@@ -63,6 +74,8 @@ impl Records {
             find: keys.find.iter().map(|key| (key.clone(), BTreeSet::new())).collect(),
             queries: HashMap::new(),
             pace,
+            provides: !keys.provide.is_empty(),
+            loopback,
         }
     }
 
@@ -88,29 +101,63 @@ impl Records {
                 continue;
             }
             let id = match &query {
-                // Fails where the store is full, which one record a key cannot do.
-                Query::Provide(text) => member.kad.start_providing(key(text)).ok(),
-                Query::Find(text) => Some(member.kad.get_providers(key(text))),
+                Query::Provide(text) => match member.kad.start_providing(key(text)) {
+                    Ok(id) => id,
+                    Err(error) => {
+                        note(NAME, &format!("{text} cannot be provided: {}", causes(&error)));
+                        self.provide.remove(text);
+                        continue;
+                    }
+                },
+                Query::Find(text) => member.kad.get_providers(key(text)),
             };
-            self.queries.extend(id.map(|id| (id, query)));
+            self.queries.insert(id, query);
         }
     }
 
-    /// Tells what the queries came to.
+    /// Tells what the queries came to, and has records say where this node is.
     pub(crate) fn follow(
         &mut self,
+        swarm: &mut Swarm<Node>,
         event: &SwarmEvent<NodeEvent>,
         events: &Events,
     ) -> Result<(), Stop> {
-        let SwarmEvent::Behaviour(NodeEvent::Member(MemberEvent::Kad(
-            kad::Event::OutboundQueryProgressed { id, result, stats, step },
-        ))) = event
-        else {
+        match event {
+            // Kademlia names the external addresses in records; others drop those without any.
+            // Members of a deployment reach each other where they listen.
+            SwarmEvent::NewListenAddr { address, .. }
+                if self.provides && self.reaches_others(address) =>
+            {
+                swarm.add_external_address(address.clone());
+            }
+            SwarmEvent::ExpiredListenAddr { address, .. } if self.provides => {
+                swarm.remove_external_address(address);
+            }
+            SwarmEvent::Behaviour(NodeEvent::Member(MemberEvent::Kad(event))) => {
+                self.follow_queries(event, events)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn reaches_others(&self, address: &Multiaddr) -> bool {
+        let ip = match address.iter().next() {
+            Some(Protocol::Ip4(ip)) => IpAddr::V4(ip),
+            Some(Protocol::Ip6(ip)) => IpAddr::V6(ip),
+            _ => return false,
+        };
+        let link_local = matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        !link_local && (self.loopback || !ip.is_loopback())
+    }
+
+    fn follow_queries(&mut self, event: &kad::Event, events: &Events) -> Result<(), Stop> {
+        let kad::Event::OutboundQueryProgressed { id, result, stats, step } = event else {
             return Ok(());
         };
         let query = if step.last { self.queries.remove(id) } else { self.queries.get(id).cloned() };
         match (query, result) {
-            // The record is sent to the closest; nobody acknowledges it.
+            // The record was sent to the closest of those who answered; nobody acknowledges it.
             (Some(Query::Provide(key)), QueryResult::StartProviding(Ok(_)))
                 if stats.num_successes() > 0 =>
             {

@@ -77,11 +77,12 @@ impl Cluster {
         }
     }
 
-    /// Tells a node to end, and waits until it has.
-    pub(crate) fn end(&mut self, host: u8) {
+    /// Tells a node to end, and waits until it has. Returns what it has told.
+    pub(crate) fn end(&mut self, host: u8) -> Vec<Value> {
         let mut node = self.nodes.remove(&host).expect("it runs");
         node.signal("TERM");
         assert_eq!(node.finish(), Some(0), "node {host} ends cleanly");
+        node.with_lines(<[Value]>::to_vec)
     }
 
     /// Lets DNS name these hosts and no others.

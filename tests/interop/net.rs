@@ -24,7 +24,7 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    /// Makes a network, or says why it cannot be had.
+    /// Makes a network.
     pub(crate) fn new(hosts: u8) -> Self {
         let net = Self { id: NEXT.fetch_add(1, Ordering::Relaxed), hosts };
         let (id, bridge) = (net.id, net.bridge());
@@ -116,10 +116,12 @@ impl Net {
         let port = self.port(host);
         let (near, far) = (format!("{port}n"), format!("{port}f"));
         let batch = format!(
-            "link set {port} nomaster\nlink add {near} type veth peer name {far}\n\
-             link set {far} master {bridge} up\nlink set {near} up\n",
+            "link set {port} nomaster arp off\nlink add {near} type veth peer name {far}\n\
+             link set {far} master {bridge} up\nlink set {near} arp off up\n",
             bridge = self.bridge()
         );
+        // Without ARP, or the namespace itself would answer for the bridge at once, and packets to
+        // the name server would go around the wire.
         ip(&["-batch", "-"], &batch);
         [port, near]
     }

@@ -31,7 +31,6 @@ pub(crate) struct Known {
     pub(crate) status: String,
     /// The address of each verified peer, and its id.
     pub(crate) peers: BTreeMap<String, String>,
-    pub(crate) kad: u64,
 }
 
 impl Known {
@@ -56,7 +55,6 @@ impl Known {
             Some("departed" | "unreachable") => {
                 self.peers.remove(&address());
             }
-            Some("kad") => self.kad = line["peers"].as_u64().expect("a number"),
             _ => {}
         }
     }

@@ -96,7 +96,17 @@ impl Program {
     }
 
     /// Waits for its end; `None` if a signal ended it.
+    #[track_caller]
     pub(crate) fn finish(&mut self) -> Option<i32> {
+        let mut printed = self.log.lock();
+        let deadline = Instant::now() + PATIENCE;
+        while !printed.ended {
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "{} does not end; {}", self.name, printed.last());
+            let waited = self.log.more.wait_timeout(printed, left);
+            printed = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(printed);
         self.child.wait().expect("it can be waited for").code()
     }
 

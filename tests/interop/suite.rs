@@ -95,6 +95,11 @@ impl Suite {
         let conclusion = libtest_mimic::run(args, self.trials);
         let table = lock(&self.table);
         print!("\n{table}");
+        let asked = conclusion.num_passed + conclusion.num_failed + conclusion.num_ignored;
+        if asked == 0 && !args.list {
+            eprintln!("no cell has such a name; `--list` prints them");
+            return ExitCode::FAILURE;
+        }
         match write(&table) {
             Ok(()) => conclusion.exit_code(),
             Err(error) => {

@@ -110,6 +110,15 @@ impl Node {
         }
     }
 
+    /// Waits until it knows more candidates than so many.
+    pub(super) async fn grows(&mut self, from: usize) {
+        self.until("grows", |event| match event {
+            Event::Resolved { candidates, .. } => (candidates.len() > from).then_some(()),
+            _ => None,
+        })
+        .await;
+    }
+
     /// Runs until it tells that its candidates changed, for a time at the most.
     pub(super) async fn resolves_within(&mut self, time: Duration) {
         let changed = |event: &Event| matches!(event, Event::Resolved { .. }).then_some(());
