@@ -103,7 +103,7 @@ impl Scene {
 
 fn one(story: &mut Story, peer: Peer) -> Result<(), Answer> {
     let Peer { tool, transport, network } = peer;
-    let scene = Scene::new(2, 1)?;
+    let scene = Scene::new(3, 1)?;
     let kad = ["--kad-protocol", network];
     let more = [&kad[..], &["--provide", "theirs", "--find", "ours", "--find", "theirs"]].concat();
     let mut theirs = scene.listen(0, tool, transport, &more)?;
@@ -128,6 +128,14 @@ fn one(story: &mut Story, peer: Peer) -> Result<(), Answer> {
         finds(program, "ours", &me);
         finds(program, "theirs", &id);
     }
+    // A provider also answers for itself. While it does not, a third one learns of it from the peer,
+    // who has to have taken its record.
+    ours.event("provided");
+    ours.signal("STOP");
+    let third = scene.node(2, transport, &[&kad[..], &["--find", "ours"]].concat())?;
+    finds(&third, "ours", &me);
+    drop(third);
+    ours.signal("CONT");
     story.tell(Answer::Pass);
 
     theirs.kill();
