@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
     thread,
     time::Duration,
 };
@@ -11,18 +10,17 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
+    names,
     net::Net,
     node::{Known, NODE},
     program::{PATIENCE, Program},
-    servers::{Brand, Server, Zone},
+    servers::Server,
     suite::Answer,
 };
 
 const PORT: u16 = 4001;
 /// How often a condition that many programs must meet is looked at.
 const LOOK: Duration = Duration::from_millis(250);
-/// In seconds. As Kubernetes has it by default.
-const TTL: u32 = 5;
 
 /// The nodes that run, by their hosts.
 pub(crate) struct Cluster {
@@ -36,8 +34,7 @@ impl Cluster {
     pub(crate) fn new(hosts: u8, named: impl IntoIterator<Item = u8>) -> Result<Self, Answer> {
         NODE.find()?;
         let net = Net::new(hosts);
-        let address = SocketAddr::from((net.gateway(), 53));
-        let server = Server::start(Brand::CoreDns, address, &zone(&net, named))?;
+        let server = names::serve(&net, named)?;
         Ok(Self { net, server, nodes: BTreeMap::new() })
     }
 
@@ -60,14 +57,10 @@ impl Cluster {
         let program = NODE.find().expect("it was found before");
         let mut command = self.net.command(host, &program);
         command.args(["--json", "--source", &format!("/dns/peers.test./tcp/{PORT}")]);
-        command.args(["--dns", &self.name_server().to_string()]);
+        command.args(["--dns", &self.net.name_server().to_string()]);
         // On the host's address and on loopback, as a pod does.
         command.args(["--listen", &format!("/ip4/0.0.0.0/tcp/{PORT}")]);
         Program::start(format!("node {host}"), &mut command)
-    }
-
-    pub(crate) fn name_server(&self) -> SocketAddr {
-        (self.net.gateway(), 53).into()
     }
 
     /// Kills nodes: they say farewell to nobody.
@@ -87,8 +80,7 @@ impl Cluster {
 
     /// Lets DNS name these hosts and no others.
     pub(crate) fn name(&mut self, hosts: impl IntoIterator<Item = u8>) {
-        let zone = zone(&self.net, hosts);
-        self.server.set(&zone);
+        self.server.set(&names::zone(&self.net, hosts));
     }
 
     pub(crate) fn node_at(&self, host: u8) -> &Program {
@@ -163,12 +155,6 @@ impl Cluster {
 pub(crate) enum Others {
     MayBeKnown,
     MustBeForgotten,
-}
-
-fn zone(net: &Net, hosts: impl IntoIterator<Item = u8>) -> Zone {
-    let mut zone = Zone::new(TTL);
-    zone.set_addresses("@", hosts.into_iter().map(|host| net.v4(host).into()));
-    zone
 }
 
 /// All that can be reached from one.

@@ -1,16 +1,16 @@
 //! How long joining takes, and who joins at all, beside a program that does the same job one step
 //! after another.
 
-use std::{net::SocketAddr, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
+    names,
     net::Net,
-    node::NODE,
+    node::{NETWORK, NODE},
     program::Program,
-    servers::{Brand, Server, Zone},
     suite::{Answer, Suite, When},
     tools::Tool,
 };
@@ -19,7 +19,6 @@ const NODES: u8 = 20;
 /// Whoever has not joined by then has not.
 const LIMIT: Duration = Duration::from_secs(90);
 const LOOK: Duration = Duration::from_millis(250);
-const NETWORK: &str = "/interop/kad/1.0.0";
 
 const SEQUENTIAL: Tool = Tool { name: "sequential", needs: "Go" };
 
@@ -42,13 +41,10 @@ fn joining(tool: Tool, silent: u8) -> Result<String, Answer> {
     let hosts = silent + NODES;
     let net = Net::new(hosts);
     (0..silent).for_each(|host| net.silence(host));
-    let mut zone = Zone::new(5);
-    zone.set_addresses("@", (0..hosts).map(|host| net.v4(host).into()));
-    let dns = SocketAddr::from((net.gateway(), 53));
-    let _server = Server::start(Brand::CoreDns, dns, &zone)?;
+    let _server = names::serve(&net, 0..hosts)?;
 
     let started = Instant::now();
-    let members: Vec<_> = (silent..hosts).map(|host| member(tool, &net, host, dns)).collect();
+    let members: Vec<_> = (silent..hosts).map(|host| member(tool, &net, host)).collect();
     let members = members.into_iter().collect::<Result<Vec<_>, _>>()?;
     let mut joined = vec![None; members.len()];
     while joined.contains(&None) && started.elapsed() < LIMIT {
@@ -69,9 +65,9 @@ fn joining(tool: Tool, silent: u8) -> Result<String, Answer> {
     Ok(told(&times, members.len()))
 }
 
-fn member(tool: Tool, net: &Net, host: u8, dns: SocketAddr) -> Result<Program, Answer> {
+fn member(tool: Tool, net: &Net, host: u8) -> Result<Program, Answer> {
     let mut command = net.command(host, &tool.find()?);
-    command.args(["--kad-protocol", NETWORK, "--dns", &dns.to_string()]);
+    command.args(["--kad-protocol", NETWORK, "--dns", &net.name_server().to_string()]);
     command.args(["--listen", &format!("/ip4/{}/tcp/4001", net.v4(host))]);
     if tool == NODE {
         command.args(["--json", "--source", "/dns/peers.test./tcp/4001"]);

@@ -14,6 +14,7 @@ mod cluster;
 mod dns;
 mod faults;
 mod joining;
+mod names;
 mod net;
 mod node;
 mod peers;

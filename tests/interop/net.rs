@@ -6,7 +6,7 @@
 use std::{
     fmt::Write as _,
     io::Write as _,
-    net::{Ipv4Addr, Ipv6Addr},
+    net::{Ipv4Addr, SocketAddr},
     process::{Command, Stdio},
     sync::atomic::{AtomicU8, Ordering},
 };
@@ -30,7 +30,6 @@ impl Net {
         let (id, bridge) = (net.id, net.bridge());
         let mut batch = format!("link add {bridge} type bridge\n");
         let _ = writeln!(batch, "addr add 10.77.{id}.1/24 dev {bridge}");
-        let _ = writeln!(batch, "addr add fd77:{id}::1/64 dev {bridge} nodad");
         let _ = writeln!(batch, "link set {bridge} up");
         for host in 0..hosts {
             let (name, port) = (net.name(host), net.port(host));
@@ -44,11 +43,9 @@ impl Net {
         }
         ip(&["-batch", "-"], &batch);
         for host in 0..hosts {
-            let (v4, v6) = (net.v4(host), net.v6(host));
-            let mut batch = format!(
-                "link set lo up\naddr add {v4}/24 dev eth0\naddr add {v6}/64 dev eth0 nodad\n\
-                 link set eth0 up\n"
-            );
+            let v4 = net.v4(host);
+            let mut batch =
+                format!("link set lo up\naddr add {v4}/24 dev eth0\nlink set eth0 up\n");
             for other in (0..hosts).filter(|other| *other != host) {
                 batch += &net.neighbour(other, &net.mac(other));
             }
@@ -58,16 +55,12 @@ impl Net {
     }
 
     /// Where a name server can listen that all hosts reach.
-    pub(crate) fn gateway(&self) -> Ipv4Addr {
-        Ipv4Addr::new(10, 77, self.id, 1)
+    pub(crate) fn name_server(&self) -> SocketAddr {
+        (Ipv4Addr::new(10, 77, self.id, 1), 53).into()
     }
 
     pub(crate) fn v4(&self, host: u8) -> Ipv4Addr {
         Ipv4Addr::new(10, 77, self.id, FIRST + host)
-    }
-
-    pub(crate) fn v6(&self, host: u8) -> Ipv6Addr {
-        Ipv6Addr::new(0xfd77, self.hex_id(), 0, 0, 0, 0, 0, (FIRST + host).into())
     }
 
     /// A command that runs on a host.
@@ -99,11 +92,7 @@ impl Net {
     /// and whoever is gone is silent. The kernel's table of those who were asked would overflow,
     /// too: it is one for all namespaces, and ends at a thousand entries.
     fn neighbour(&self, other: u8, mac: &str) -> String {
-        let (v4, v6) = (self.v4(other), self.v6(other));
-        format!(
-            "neigh replace {v4} lladdr {mac} dev eth0 nud permanent\n\
-             neigh replace {v6} lladdr {mac} dev eth0 nud permanent\n"
-        )
+        format!("neigh replace {} lladdr {mac} dev eth0 nud permanent\n", self.v4(other))
     }
 
     fn mac(&self, host: u8) -> String {
@@ -136,11 +125,6 @@ impl Net {
 
     fn port(&self, host: u8) -> String {
         format!("v{}h{host}", self.id)
-    }
-
-    /// The id with the digits that `Display` writes, read as hexadecimal ones.
-    fn hex_id(&self) -> u16 {
-        u16::from_str_radix(&self.id.to_string(), 16).expect("at most three digits")
     }
 }
 

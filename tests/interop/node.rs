@@ -10,6 +10,9 @@ use crate::{program::Program, tools::Tool};
 pub(crate) const NODE: Tool = Tool { name: "node", needs: "`cargo build --examples`" };
 pub(crate) const WHOIS: Tool = Tool { name: "whois", needs: "`cargo build --examples`" };
 
+/// The Kademlia protocol of what is not to be in any other network.
+pub(crate) const NETWORK: &str = "/interop/kad/1.0.0";
+
 impl Program {
     /// The id that a member prints of itself, once it listens.
     #[track_caller]
@@ -64,6 +67,6 @@ impl Known {
     }
 }
 
-pub(crate) fn text(value: &Value) -> String {
+fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }

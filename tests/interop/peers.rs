@@ -1,19 +1,17 @@
 //! Peers in other languages: who they say they are, and what this crate makes of them.
 
-use std::net::SocketAddr;
-
 use serde_json::Value;
 
 use crate::{
+    names,
     net::Net,
-    node::{NODE, WHOIS},
+    node::{NETWORK, NODE, WHOIS},
     program::Program,
-    servers::{Brand, Server, Zone},
+    servers::Server,
     suite::{Answer, Story, Suite, When},
     tools::Tool,
 };
 
-const NETWORK: &str = "/interop/kad/1.0.0";
 const PROBE: &str = "probe";
 const VERIFY: &str = "verify and connect";
 const KADEMLIA: &str = "Kademlia";
@@ -69,9 +67,7 @@ struct Scene {
 impl Scene {
     fn new(hosts: u8, named: u8) -> Result<Self, Answer> {
         let net = Net::new(hosts);
-        let mut zone = Zone::new(5);
-        zone.set_addresses("@", (0..named).map(|host| net.v4(host).into()));
-        let server = Server::start(Brand::CoreDns, (net.gateway(), 53).into(), &zone)?;
+        let server = names::serve(&net, 0..named)?;
         Ok(Self { net, _server: server })
     }
 
@@ -95,7 +91,7 @@ impl Scene {
     /// This project's node, which looks for the others by name.
     fn node(&self, host: u8, transport: &str, args: &[&str]) -> Result<Program, Answer> {
         let source = format!("/dns/peers.test.{transport}");
-        let dns = SocketAddr::from((self.net.gateway(), 53)).to_string();
+        let dns = self.net.name_server().to_string();
         let own = ["--json", "--source", &source, "--dns", &dns];
         self.listen(host, NODE, transport, &[&own, args].concat())
     }
@@ -150,7 +146,7 @@ fn one(story: &mut Story, peer: Peer) -> Result<(), Answer> {
 /// Who lives at the only address behind the name.
 fn whois(scene: &Scene, transport: &str) -> Result<Value, Answer> {
     let source = format!("/dns/peers.test.{transport}");
-    let dns = SocketAddr::from((scene.net.gateway(), 53)).to_string();
+    let dns = scene.net.name_server().to_string();
     let whois = scene.start(1, WHOIS, &["--json", "--dns", &dns, &source])?;
     let row = whois.wait_for("a row", |line| line["rank"].is_u64());
     assert_eq!(row["state"], "verified", "{row}");

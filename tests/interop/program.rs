@@ -9,7 +9,6 @@ use std::{
 };
 
 use serde_json::Value;
-use tokio::time::Instant;
 
 /// How long anything may take. Far longer than it does: a slow machine is no failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(400);
@@ -65,20 +64,15 @@ impl Program {
     /// Waits until what it has printed gives an answer.
     #[track_caller]
     pub(crate) fn wait_until<T>(&self, what: &str, answer: impl Fn(&[Value]) -> Option<T>) -> T {
-        let deadline = Instant::now() + PATIENCE;
-        let mut printed = self.log.lock();
-        loop {
-            if let Some(answer) = answer(&printed.lines) {
-                return answer;
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if printed.ended || left.is_zero() {
-                let how = if printed.ended { "has ended" } else { "still runs" };
-                panic!("{} {how}, and nothing says: {what}; {}", self.name, printed.last());
-            }
-            let waited = self.log.more.wait_timeout(printed, left);
-            printed = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        let mut found = None;
+        let printed = self.log.wait_until(|printed| {
+            found = answer(&printed.lines);
+            found.is_some() || printed.ended
+        });
+        found.unwrap_or_else(|| {
+            let how = if printed.ended { "has ended" } else { "still runs" };
+            panic!("{} {how}, and nothing says: {what}; {}", self.name, printed.last())
+        })
     }
 
     /// What it has printed so far.
@@ -98,14 +92,8 @@ impl Program {
     /// Waits for its end; `None` if a signal ended it.
     #[track_caller]
     pub(crate) fn finish(&mut self) -> Option<i32> {
-        let mut printed = self.log.lock();
-        let deadline = Instant::now() + PATIENCE;
-        while !printed.ended {
-            let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "{} does not end; {}", self.name, printed.last());
-            let waited = self.log.more.wait_timeout(printed, left);
-            printed = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
+        let printed = self.log.wait_until(|printed| printed.ended);
+        assert!(printed.ended, "{} does not end; {}", self.name, printed.last());
         drop(printed);
         self.child.wait().expect("it can be waited for").code()
     }
@@ -138,6 +126,13 @@ impl Drop for Program {
 impl Log {
     fn lock(&self) -> MutexGuard<'_, Printed> {
         self.printed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until this holds, or the patience is over.
+    fn wait_until(&self, mut holds: impl FnMut(&Printed) -> bool) -> MutexGuard<'_, Printed> {
+        let waits = |printed: &mut Printed| !holds(printed);
+        let waited = self.more.wait_timeout_while(self.lock(), PATIENCE, waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     fn change(&self, change: impl FnOnce(&mut Printed)) {

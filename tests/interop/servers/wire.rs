@@ -3,6 +3,7 @@
 use std::{
     io::{self, ErrorKind, Read, Write},
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket},
+    thread,
     time::Duration,
 };
 
@@ -38,7 +39,7 @@ pub(super) fn wait_for(
             // It may not listen yet.
             Err(error) => last = error.to_string(),
         }
-        pause();
+        thread::park_timeout(PAUSE);
     }
     panic!("a server does not {what}; its last reply: {last}; stderr: {}", server.stderr());
 }
@@ -48,14 +49,6 @@ fn brief(reply: &Message) -> String {
     let (answered, code) = (answers.len(), metadata.response_code);
     let (first, cut) = (answers.first(), metadata.truncation);
     format!("to {queries:?}: {code}, {answered} answers, cut: {cut}, such as {first:?}")
-}
-
-/// A socket that nobody knows of waits in vain.
-fn pause() {
-    if let Ok(socket) = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)) {
-        let _ = socket.set_read_timeout(Some(PAUSE));
-        let _ = socket.recv(&mut [0]);
-    }
 }
 
 /// What a server says over UDP, to one who takes no more than the crate does.
