@@ -1,6 +1,9 @@
 //! What happens to hosts and processes, asserted from the events of the nodes alone.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use serde_json::Value;
 
@@ -99,6 +102,7 @@ fn cut_off(story: &mut Story) -> Result<(), Answer> {
 fn new_keys(story: &mut Story) -> Result<(), Answer> {
     let mut cluster = joined(story)?;
     let restarted = [0, 1, 2, 7, 13];
+    let calm = Calm::from_now(&cluster, all_but(restarted));
     let old: Vec<_> = restarted.iter().map(|host| cluster.node_at(*host).peer()).collect();
     cluster.kill(restarted);
     cluster.start(restarted);
@@ -112,7 +116,7 @@ fn new_keys(story: &mut Story) -> Result<(), Answer> {
         });
     }
     story.tell(Answer::Pass);
-    never_isolated(&cluster, &all_but(restarted));
+    calm.holds_of_all(&cluster, &all_but(restarted));
     story.tell(Answer::Pass);
     cluster.wait_until_well(&all_but(0..0), Others::MustBeForgotten);
     story.tell(Answer::Pass);
@@ -127,18 +131,18 @@ fn rolled(story: &mut Story) -> Result<(), Answer> {
     let mut living: BTreeSet<_> = (0..HOSTS).collect();
     cluster.wait_until_well(&living, Others::MustBeForgotten);
     story.tell(Answer::Pass);
+    let calm = Calm::from_now(&cluster, 0..HOSTS);
     for old in 0..HOSTS {
         let new = HOSTS + old;
         cluster.start([new]);
         living.insert(new);
         living.remove(&old);
         cluster.name(living.iter().copied());
-        let told = cluster.end(old);
-        assert!(!has(&told, "isolated", |_| true), "node {old} was isolated");
+        calm.holds(old, &cluster.end(old));
         let joined = |lines: &[Value]| has(lines, "status", |line| line["status"] == "joined");
         cluster.all_tell([new], "it joins", joined);
     }
-    never_isolated(&cluster, &living);
+    calm.holds_of_all(&cluster, &living);
     story.tell(Answer::Pass);
     cluster.wait_until_well(&living, Others::MustBeForgotten);
     story.tell(Answer::Pass);
@@ -154,11 +158,12 @@ fn wired(story: &mut Story, delay: u32, loss: u32) -> Result<(), Answer> {
     cluster.start(0..HOSTS);
     cluster.wait_until_well(&all_but(0..0), Others::MustBeForgotten);
     story.tell(Answer::Pass);
+    let calm = Calm::from_now(&cluster, all_but(0..1));
     // The lowest, which all others select, is behind such a wire.
     cluster.kill(0..1);
     cluster.start(0..1);
     cluster.wait_until_well(&all_but(0..0), Others::MustBeForgotten);
-    never_isolated(&cluster, &all_but(0..1));
+    calm.holds_of_all(&cluster, &all_but(0..1));
     story.tell(Answer::Pass);
     let lost: u64 = wires.iter().map(lost_by).sum();
     assert_eq!(lost > 0, loss > 0, "{lost} frames were lost on the wires");
@@ -230,11 +235,34 @@ fn known_again(cluster: &Cluster, back: Range<u8>) {
     }
 }
 
-fn never_isolated(cluster: &Cluster, hosts: &BTreeSet<u8>) {
-    for host in hosts {
-        let isolated = |lines: &[Value]| has(lines, "isolated", |_| true);
-        assert!(!cluster.node_at(*host).with_lines(isolated), "node {host} was isolated");
+/// How often each node had been isolated once all had joined. Until then, others are named who do not
+/// listen yet, and the first ones are.
+struct Calm(BTreeMap<u8, usize>);
+
+impl Calm {
+    fn from_now(cluster: &Cluster, hosts: impl IntoIterator<Item = u8>) -> Self {
+        let count = |host| (host, cluster.node_at(host).with_lines(isolations));
+        Self(hosts.into_iter().map(count).collect())
     }
+
+    /// That what a node has told says of no more isolations than then.
+    #[track_caller]
+    fn holds(&self, host: u8, lines: &[Value]) {
+        let before = self.0.get(&host).copied().unwrap_or_default();
+        let last = lines.iter().rfind(|line| line["event"] == "isolated");
+        assert!(isolations(lines) == before, "node {host} was isolated: {last:?}");
+    }
+
+    #[track_caller]
+    fn holds_of_all(&self, cluster: &Cluster, hosts: &BTreeSet<u8>) {
+        for host in hosts {
+            cluster.node_at(*host).with_lines(|lines| self.holds(*host, lines));
+        }
+    }
+}
+
+fn isolations(lines: &[Value]) -> usize {
+    lines.iter().filter(|line| line["event"] == "isolated").count()
 }
 
 fn has(lines: &[Value], event: &str, more: impl Fn(&Value) -> bool) -> bool {
