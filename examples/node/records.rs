@@ -48,7 +48,7 @@ pub(crate) struct Keys {
 
 /// What is to be provided and found, and the queries under way for it.
 pub(crate) struct Records {
-    /// What no other peer has taken yet.
+    /// What was not sent to any other peer yet.
     provide: BTreeSet<String>,
     find: BTreeMap<String, BTreeSet<PeerId>>,
     queries: HashMap<QueryId, Query>,
@@ -157,7 +157,8 @@ impl Records {
         };
         let query = if step.last { self.queries.remove(id) } else { self.queries.get(id).cloned() };
         match (query, result) {
-            // The record was sent to the closest of those who answered; nobody acknowledges it.
+            // The record goes to the closest of those who answered. It may not have left yet, and
+            // nobody acknowledges it.
             (Some(Query::Provide(key)), QueryResult::StartProviding(Ok(_)))
                 if stats.num_successes() > 0 =>
             {

@@ -81,11 +81,21 @@ impl Net {
 
     /// Lets what others send to a host vanish, as it does on the way to a node that has died.
     pub(crate) fn silence(&self, host: u8) {
-        // Nobody has this address, which the bridge finds out by flooding.
-        let batch = self.neighbour(host, "02:00:00:00:00:01");
         for other in (0..self.hosts).filter(|other| *other != host) {
-            ip(&["-n", &self.name(other), "-batch", "-"], &batch);
+            self.lose(other, host);
         }
+    }
+
+    /// Lets what two hosts send to each other vanish, and nothing else.
+    pub(crate) fn part(&self, one: u8, other: u8) {
+        self.lose(one, other);
+        self.lose(other, one);
+    }
+
+    fn lose(&self, from: u8, to: u8) {
+        // Nobody has this address, which the bridge finds out by flooding.
+        let batch = self.neighbour(to, "02:00:00:00:00:01");
+        ip(&["-n", &self.name(from), "-batch", "-"], &batch);
     }
 
     /// Tells a host where another one is. All are told: as between routed networks, nobody is asked,
