@@ -41,7 +41,7 @@ pub(crate) struct Survey {
     unanswered: Vec<Source>,
     failed: Vec<(Source, LookupError)>,
     resolved: usize,
-    /// How many candidates are decided, and since when so many.
+    /// How many candidates are decided, and since when so many of those that are known.
     decided: (usize, Instant),
     idle_looks: u32,
 }
@@ -113,7 +113,12 @@ impl Survey {
     fn answered(&mut self, source: &Source) -> bool {
         let before = self.unanswered.len();
         self.unanswered.retain(|other| other != source);
-        self.unanswered.len() < before
+        let first = self.unanswered.len() < before;
+        if first {
+            // The dials to those that it names begin now.
+            self.decided.1 = Instant::now();
+        }
+        first
     }
 
     fn is_done(&mut self, silence: Duration, progress: &Progress) -> bool {

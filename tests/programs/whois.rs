@@ -1,10 +1,17 @@
 //! `whois`.
 
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    thread,
+    time::Duration,
+};
+
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::{
     dns_server::Mode,
-    process::run,
+    process::{Process, run},
     setup::{Dns, Node, SOURCE, closed_port},
 };
 
@@ -90,6 +97,26 @@ fn exits_with_1_if_nobody_is_verified() {
     assert_eq!(rejected.json[0]["state"], "rejected");
     assert_eq!(rejected.json[0]["rank"], 1);
     assert!(rejected.json[0]["reason"].is_string(), "{rejected:?}");
+}
+
+/// DNS that comes late takes nothing from the time that a dial has.
+#[test]
+fn gives_who_is_named_late_its_time() {
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
+    let dns = Dns::start();
+    dns.name([silent.local_addr().expect("it has an address").port()]);
+    dns.server.set_mode(Mode::Silent);
+    let (address, time) = (dns.address(), Duration::from_secs(6));
+    let args = ["--dns", &address, "--allow-loopback", "--timeout", "6", "--json", SOURCE];
+    let started = Instant::now();
+    let whois = Process::start("whois", &args, &[]);
+    while dns.server.queries() < 2 {
+        thread::park_timeout(Duration::from_millis(10));
+    }
+    dns.server.set_mode(Mode::Answer);
+    let whois = whois.finish();
+    let reason = whois.json[0]["reason"].as_str().expect("nobody answers there");
+    assert!(!reason.starts_with("not tried") || started.elapsed() >= time, "{whois:?}");
 }
 
 #[test]
