@@ -1,6 +1,6 @@
 //! A member of a Kademlia network that finds the others by DNS.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use libp2p::{
     PeerId, StreamProtocol, identify,
@@ -10,6 +10,9 @@ use libp2p::{
     swarm::{NetworkBehaviour, SwarmEvent},
 };
 use libp2p_dns_discovery::{Behaviour, Config, Source, resolver::hickory::HickoryResolver};
+
+/// How often what this node provides is told again.
+const PROVIDE_AGAIN: Duration = Duration::from_secs(60);
 
 /// Kademlia, identify and ping beside the discovery.
 #[derive(NetworkBehaviour)]
@@ -30,7 +33,9 @@ impl Member {
         sources: impl IntoIterator<Item = Source>,
     ) -> Self {
         let peer = key.public().to_peer_id();
-        let kad_config = kad::Config::new(network);
+        let mut kad_config = kad::Config::new(network);
+        // By default twelve hours: whoever has a record is gone by then, where pods are replaced.
+        kad_config.set_provider_publication_interval(Some(PROVIDE_AGAIN));
         let mut kad = kad::Behaviour::with_config(peer, MemoryStore::new(peer), kad_config);
         // Members of a deployment reach each other, so that nobody has to find that out first.
         kad.set_mode(Some(kad::Mode::Server));
