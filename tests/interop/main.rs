@@ -25,6 +25,8 @@ mod table;
 mod tools;
 
 fn main() -> ExitCode {
+    // Hundreds of look-ups at once, and the pipes of many programs.
+    let _ = rlimit::increase_nofile_limit(16_384);
     let mut suite = Suite::new();
     dns::ask(&mut suite);
     peers::add(&mut suite);

@@ -28,6 +28,18 @@ impl Program {
     }
 }
 
+/// Whether a node has told that another peer has taken an address over: at once, or after it had found
+/// that nobody was there for a moment.
+pub(crate) fn is_taken_over(lines: &[Value], address: &str, old: &str, new: &str) -> bool {
+    let has = |event: &str, wanted: &[(&str, &str)]| {
+        let is = |line: &Value| wanted.iter().all(|(field, value)| line[*field] == **value);
+        lines.iter().any(|line| line["event"] == event && is(line))
+    };
+    has("replaced", &[("old", old), ("new", new)])
+        || has("unreachable", &[("address", address)])
+            && has("verified", &[("address", address), ("peer", new)])
+}
+
 /// What a node knows, as far as its events tell.
 #[derive(Debug, Default)]
 pub(crate) struct Known {

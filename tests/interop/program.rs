@@ -101,7 +101,8 @@ impl Program {
     /// Sends a signal, such as `TERM`, `STOP` or `CONT`.
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-s", signal, &id]).status();
+        // The shell's own, as not everybody has a program of that name.
+        let status = Command::new("sh").args(["-c", r#"kill -s "$0" "$1""#, signal, &id]).status();
         assert!(status.is_ok_and(|status| status.success()), "no {signal} for {}", self.name);
     }
 

@@ -3,6 +3,7 @@
 //! They are started in the network namespace of the thread that starts them.
 
 use std::{
+    cell::Cell,
     fs,
     net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     path::PathBuf,
@@ -173,9 +174,14 @@ impl Server {
     }
 
     fn reload(&mut self) {
-        if let Some(api) = &mut self.api {
-            return api.set(&self.zone);
+        match &mut self.api {
+            Some(api) => api.set(&self.zone),
+            None => self.hang_up(),
         }
+    }
+
+    /// Has it read its files again.
+    fn hang_up(&self) {
         match self.brand {
             Brand::Bind | Brand::Knot | Brand::Dnsmasq => self.running().signal("HUP"),
             // It looks by itself, or is told by the server behind it.
@@ -195,7 +201,15 @@ impl Server {
         }
         let serial = self.behind.as_ref().map_or(self.serial, |behind| behind.serial);
         let name = self.brand.absolute(MARK);
-        let ask = || wire::try_over_udp(address, &name, RecordType::A);
+        let asked = Cell::new(0_u32);
+        let ask = || {
+            asked.set(asked.get() + 1);
+            // Who is still busy with what it was told before may not have listened.
+            if asked.get().is_multiple_of(ASKS_BEFORE_REMINDER) {
+                self.hang_up();
+            }
+            wire::try_over_udp(address, &name, RecordType::A)
+        };
         wire::wait_for(what, server, ask, |reply| wire::has_address(reply, mark(serial)));
     }
 
@@ -246,6 +260,9 @@ impl Server {
         self.folder.path().join(name)
     }
 }
+
+/// How often a server is asked for a change, and has not made it, before it is told again.
+const ASKS_BEFORE_REMINDER: u32 = 200;
 
 /// What is no address.
 fn others(zone: &Zone) -> impl Iterator<Item = (&str, &Data)> {

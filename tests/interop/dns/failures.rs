@@ -1,9 +1,13 @@
 //! Servers that fail, say nothing, or are away for a while. What is known is kept, and the node
 //! recovers by itself.
 
-use libp2p_dns_discovery::{LookupError, Status};
+use libp2p_dns_discovery::{Config, LookupError, Status};
 
-use super::{node::Node, records::Kind, world};
+use super::{
+    node::{Node, Patience},
+    records::Kind,
+    world,
+};
 use crate::{
     servers::{Brand, SERVICE, Server, Zone},
     suite::Answer,
@@ -53,11 +57,16 @@ fn is_servfail(error: &LookupError, refused: bool) {
     assert!(is_right, "{error:?}");
 }
 
+fn impatient(server: &Server) -> Node {
+    let source = KIND.source(server.brand(), SERVICE);
+    Node::with(Config::new(), Patience::Short, server.address(), &source)
+}
+
 /// The server is there and does not answer.
 pub(super) fn silence(brand: Brand) -> Result<Answer, Answer> {
     world::run(async move {
         let mut server = Server::start(brand, world::address(), &zone(3))?;
-        let mut node = Node::new(server.address(), &KIND.source(brand, SERVICE));
+        let mut node = impatient(&server);
         node.resolves(&KIND.candidates(3)).await;
         server.freeze();
         node.refresh();
@@ -75,7 +84,7 @@ pub(super) fn silence(brand: Brand) -> Result<Answer, Answer> {
 pub(super) fn restart(brand: Brand) -> Result<Answer, Answer> {
     world::run(async move {
         let mut server = Server::start(brand, world::address(), &zone(3))?;
-        let mut node = Node::new(server.address(), &KIND.source(brand, SERVICE));
+        let mut node = impatient(&server);
         node.resolves(&KIND.candidates(3)).await;
         server.stop();
         node.refresh();

@@ -17,10 +17,28 @@ use libp2p_dns_discovery::{
 };
 use tokio::time::timeout;
 
-/// How long anything may take. Far longer than it does.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long a server that is silent is waited for; long enough for one that is busy.
-const REPLY_TIME: Duration = Duration::from_secs(3);
+use crate::program::PATIENCE;
+
+/// How long a reply may take, and so how soon silence is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// Nobody is late, however busy the machine is.
+    Long,
+    /// For those who will be silent.
+    Short,
+}
+
+impl Patience {
+    fn reply_time(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Long => 30,
+            Self::Short => 3,
+        })
+    }
+}
+
+/// Long enough for many replies, one after another.
+const LOOKUP_TIME: Duration = Duration::from_secs(120);
 
 /// A node. All that it can dial is memory, so that no candidate is ever reached.
 pub(super) struct Node {
@@ -39,10 +57,15 @@ pub(super) enum Outcome {
 impl Node {
     /// A node with the default configuration.
     pub(super) fn new(server: SocketAddr, source: &str) -> Self {
-        Self::with(Config::new(), server, source)
+        Self::with(Config::new(), Patience::Long, server, source)
     }
 
-    pub(super) fn with(config: Config, server: SocketAddr, source: &str) -> Self {
+    pub(super) fn with(
+        config: Config,
+        patience: Patience,
+        server: SocketAddr,
+        source: &str,
+    ) -> Self {
         let source: Source = source.parse().expect("it is a source");
         let key = Keypair::generate_ed25519();
         let (id, transport) = (key.public().to_peer_id(), MemoryTransport::default());
@@ -53,8 +76,9 @@ impl Node {
             .boxed();
         let resolver = HickoryResolver::with_servers([server])
             .expect("there is one")
-            .with_timeout(REPLY_TIME)
+            .with_timeout(patience.reply_time())
             .with_attempts(NonZeroU32::MIN);
+        let config = config.with_lookup_timeout(LOOKUP_TIME);
         let behaviour = Behaviour::with_sources(resolver, config, id, [source.clone()]);
         let config = swarm::Config::with_tokio_executor();
         let swarm = Swarm::new(transport, behaviour, id, config);

@@ -13,15 +13,14 @@ use hickory_proto::{
 };
 use tokio::time::Instant;
 
-use crate::program::Program;
+use crate::program::{PATIENCE, Program};
 
 /// What the crate offers to take over UDP.
 pub(crate) const UDP_PAYLOAD: u16 = 1232;
-/// How long a server may take to start, or to see a change.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(20);
 const REPLY_TIME: Duration = Duration::from_secs(10);
+const SHORT_REPLY_TIME: Duration = Duration::from_secs(1);
 
 /// Asks until the reply is one that is wanted. Panics if the server ends, or takes too long.
 pub(super) fn wait_for(
@@ -60,13 +59,13 @@ pub(crate) fn ask_over_udp(
     over_udp(server, name, record_type, REPLY_TIME)
 }
 
-/// The same, of one who may not listen yet.
+/// The same, of one who may not answer yet. Where nobody listens, that is told at once.
 pub(super) fn try_over_udp(
     server: SocketAddr,
     name: &str,
     record_type: RecordType,
 ) -> io::Result<Message> {
-    over_udp(server, name, record_type, PAUSE * 5)
+    over_udp(server, name, record_type, SHORT_REPLY_TIME)
 }
 
 fn over_udp(
