@@ -20,13 +20,14 @@ use super::run::Stop;
 type AnyError = Box<dyn Error + Send + Sync>;
 type BoxedTransport = Boxed<(PeerId, StreamMuxerBox)>;
 
-/// A swarm that speaks TCP, QUIC and WebSocket, with Noise or TLS. `idle` is how long a connection
-/// without a use is kept.
+/// A swarm that speaks TCP, QUIC and WebSocket, with Noise or TLS. `dial` is how long it may take
+/// until a connection is there, and `idle` how long one without a use is kept.
 ///
 /// No transport looks names up: the discovery hands addresses out that are resolved already.
 pub(crate) fn full<B: NetworkBehaviour>(
     key: Keypair,
     behaviour: B,
+    dial: Duration,
     idle: Duration,
 ) -> Result<Swarm<B>, Stop> {
     let security = (tls::Config::new, noise::Config::new);
@@ -34,10 +35,17 @@ pub(crate) fn full<B: NetworkBehaviour>(
         let swarm = SwarmBuilder::with_existing_identity(key)
             .with_tokio()
             .with_tcp(tcp::Config::default(), security, yamux::Config::default)?
-            .with_quic()
+            .with_quic_config(|mut config| {
+                config.handshake_timeout = dial;
+                // In milliseconds: so long, nothing at all may come.
+                let silence = u32::try_from(dial.as_millis()).unwrap_or(u32::MAX);
+                config.max_idle_timeout = config.max_idle_timeout.max(silence);
+                config
+            })
             .with_other_transport(websocket)?
             .with_behaviour(|_| behaviour)?
             .with_swarm_config(|config| config.with_idle_connection_timeout(idle))
+            .with_connection_timeout(dial)
             .build();
         Ok(swarm)
     };

@@ -40,6 +40,8 @@ mod sources;
 const NAME: &str = "node";
 /// The protocol of the network: nodes of other applications are not taken for members.
 const NETWORK: StreamProtocol = StreamProtocol::new("/dns-discovery-node/kad/1.0.0");
+/// How long it may take until a connection is there.
+const DIAL: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(10);
 /// How long the others may take to notice that we leave.
@@ -161,7 +163,7 @@ fn swarm(args: &Args) -> Result<Swarm<Node>, Stop> {
     let member = Member::new(&key, args.kad_protocol.clone(), resolver, config, sources);
     let peer = key.public().to_peer_id();
     let publisher = publishing::publisher(args.publishing.as_ref(), filter, peer)?;
-    transport::full(key, Node { member, publisher }, IDLE)
+    transport::full(key, Node { member, publisher }, DIAL, IDLE)
 }
 
 /// Closes all connections, so that the others see us leave and need not find out.

@@ -41,7 +41,7 @@ pub(crate) struct Survey {
     unanswered: Vec<Source>,
     failed: Vec<(Source, LookupError)>,
     resolved: usize,
-    /// How many candidates are decided, and since when so many of those that are known.
+    /// How many candidates are decided, and since when nothing more has come.
     decided: (usize, Instant),
     idle_looks: u32,
 }
@@ -84,7 +84,7 @@ impl Survey {
             }
         }
         Ok(Self {
-            swarm: transport::full(key, dialler, Duration::ZERO)?,
+            swarm: transport::full(key, dialler, silence, Duration::ZERO)?,
             unanswered,
             failed: Vec::new(),
             resolved: 0,
@@ -117,6 +117,7 @@ impl Survey {
         if first {
             // The dials to those that it names begin now.
             self.decided.1 = Instant::now();
+            self.idle_looks = 0;
         }
         first
     }
@@ -136,7 +137,7 @@ impl Survey {
         let under_way = counters.connection_counters().num_pending_outgoing();
         self.idle_looks = if under_way == 0 { self.idle_looks + 1 } else { 0 };
         // Nothing was decided for longer than any dial takes: the discovery passes the rest over.
-        let stuck = self.decided.1.elapsed() > silence + LOOK * IDLE_LOOKS;
+        let stuck = self.decided.1.elapsed() > silence + silence / 4;
         self.unanswered.is_empty() && (decided == all || self.idle_looks > IDLE_LOOKS || stuck)
     }
 

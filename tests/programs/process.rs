@@ -13,7 +13,7 @@ use std::{
 use serde_json::Value;
 
 /// How long a program may be silent. Far longer than any needs: a slow machine is no failure.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A program that runs. It is killed when this is dropped.
 pub(crate) struct Process {
