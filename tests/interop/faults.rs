@@ -115,9 +115,10 @@ fn new_keys(story: &mut Story) -> Result<(), Answer> {
         }
     }
     story.tell(Answer::Pass);
-    calm.holds_of_all(&cluster, &all_but(restarted));
-    story.tell(Answer::Pass);
     cluster.wait_until_well(&all_but(0..0), Others::MustBeForgotten);
+    calm.holds_of_all(&cluster, &all_but(restarted));
+    // Both at the end, by which all has been told.
+    story.tell(Answer::Pass);
     story.tell(Answer::Pass);
     Ok(())
 }
@@ -142,9 +143,10 @@ fn rolled(story: &mut Story) -> Result<(), Answer> {
             lines.iter().any(|line| line["event"] == "status" && line["status"] == "joined")
         });
     }
-    calm.holds_of_all(&cluster, &living);
-    story.tell(Answer::Pass);
     cluster.wait_until_well(&living, Others::MustBeForgotten);
+    calm.holds_of_all(&cluster, &living);
+    // Both at the end, by which all has been told.
+    story.tell(Answer::Pass);
     story.tell(Answer::Pass);
     Ok(())
 }

@@ -201,14 +201,15 @@ impl Server {
         }
         let serial = self.behind.as_ref().map_or(self.serial, |behind| behind.serial);
         let name = self.brand.absolute(MARK);
-        let asked = Cell::new(0_u32);
+        let replies = Cell::new(0_u32);
         let ask = || {
-            asked.set(asked.get() + 1);
-            // Who is still busy with what it was told before may not have listened.
-            if asked.get().is_multiple_of(ASKS_BEFORE_REMINDER) {
+            let reply = wire::try_over_udp(address, &name, RecordType::A)?;
+            replies.set(replies.get() + 1);
+            // Who was still busy with what it had been told before may not have listened.
+            if replies.get().is_multiple_of(REPLIES_BEFORE_REMINDER) {
                 self.hang_up();
             }
-            wire::try_over_udp(address, &name, RecordType::A)
+            Ok(reply)
         };
         wire::wait_for(what, server, ask, |reply| wire::has_address(reply, mark(serial)));
     }
@@ -261,8 +262,8 @@ impl Server {
     }
 }
 
-/// How often a server is asked for a change, and has not made it, before it is told again.
-const ASKS_BEFORE_REMINDER: u32 = 200;
+/// How often a server answers as before a change until it is told again.
+const REPLIES_BEFORE_REMINDER: u32 = 200;
 
 /// What is no address.
 fn others(zone: &Zone) -> impl Iterator<Item = (&str, &Data)> {

@@ -55,7 +55,7 @@ pub(super) enum Outcome {
 }
 
 impl Node {
-    /// A node with the default configuration.
+    /// A node with the default configuration, but for its patience.
     pub(super) fn new(server: SocketAddr, source: &str) -> Self {
         Self::with(Config::new(), Patience::Long, server, source)
     }

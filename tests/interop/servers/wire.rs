@@ -19,7 +19,7 @@ use crate::program::{PATIENCE, Program};
 pub(crate) const UDP_PAYLOAD: u16 = 1232;
 /// Between two questions.
 const PAUSE: Duration = Duration::from_millis(20);
-const REPLY_TIME: Duration = Duration::from_secs(10);
+const REPLY_TIME: Duration = Duration::from_secs(30);
 const SHORT_REPLY_TIME: Duration = Duration::from_secs(1);
 
 /// Asks until the reply is one that is wanted. Panics if the server ends, or takes too long.
@@ -59,7 +59,7 @@ pub(crate) fn ask_over_udp(
     over_udp(server, name, record_type, REPLY_TIME)
 }
 
-/// The same, of one who may not answer yet. Where nobody listens, that is told at once.
+/// The same, of one who may not answer yet.
 pub(super) fn try_over_udp(
     server: SocketAddr,
     name: &str,
@@ -79,10 +79,12 @@ fn over_udp(
         false => Ipv6Addr::UNSPECIFIED.into(),
     };
     let socket = UdpSocket::bind((any, 0))?;
+    // Connected, it is told where nobody listens.
+    socket.connect(server)?;
     socket.set_read_timeout(Some(patience))?;
-    socket.send_to(&question(name, record_type)?, server)?;
+    socket.send(&question(name, record_type)?)?;
     let mut buffer = [0; 4 * UDP_PAYLOAD as usize];
-    let (length, _) = socket.recv_from(&mut buffer)?;
+    let length = socket.recv(&mut buffer)?;
     read(&buffer[..length])
 }
 
