@@ -10,8 +10,9 @@ use std::{
 
 use serde_json::Value;
 
-/// How long anything may take. Far longer than it does: a slow machine is no failure.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(400);
+/// How long anything may take. Far longer than it does: a slow machine is no failure. And longer than a
+/// node may go without a look at whom it has not selected: ten intervals of a minute, and a quarter.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(900);
 /// How much of stderr is kept for a message.
 const LAST: usize = 2_000;
 
