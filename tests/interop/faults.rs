@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     cluster::{Cluster, Others},
-    node::is_taken_over,
+    node::{Known, is_taken_over},
     program::Program,
     suite::{Answer, Story, Suite, When},
     tools::Tool,
@@ -75,7 +75,7 @@ fn frozen(story: &mut Story) -> Result<(), Answer> {
     cluster.wait_until_well(&all_but(LOWEST), Others::MayBeKnown);
     story.tell(Answer::Pass);
     LOWEST.for_each(|host| cluster.node_at(host).signal("CONT"));
-    known_again(&cluster, LOWEST);
+    last_told(&cluster, &all_but(LOWEST), LOWEST, "verified");
     cluster.wait_until_well(&all_but(0..0), Others::MustBeForgotten);
     story.tell(Answer::Pass);
     Ok(())
@@ -86,10 +86,8 @@ fn cut_off(story: &mut Story) -> Result<(), Answer> {
     // One of the lowest, and two whom few select.
     let cut = [0, 10, 19];
     cut.iter().for_each(|host| cluster.net.cut(*host));
-    cluster.all_tell(cut, "it is isolated", |lines| {
-        last(lines, |line| line["event"] == "status").is_some_and(|l| l["status"] == "isolated")
-    });
-    cluster.all_tell(all_but(cut), "the lowest is out", is_last(&cluster, 0, "unreachable"));
+    cluster.all_tell(cut, "it is isolated", |lines| Known::of(lines).status == "isolated");
+    last_told(&cluster, &all_but(cut), [0], "unreachable");
     story.tell(Answer::PassWith("of the lowest; few select the other two".to_owned()));
     cluster.wait_until_well(&all_but(cut), Others::MayBeKnown);
     story.tell(Answer::Pass);
@@ -103,14 +101,14 @@ fn new_keys(story: &mut Story) -> Result<(), Answer> {
     let mut cluster = joined(story)?;
     let restarted = [0, 1, 2, 7, 13];
     let calm = Calm::from_now(&cluster, all_but(restarted));
-    let old: Vec<_> = restarted.iter().map(|host| cluster.node_at(*host).peer()).collect();
-    for (host, old) in restarted.into_iter().zip(&old) {
+    for host in restarted {
+        let old = cluster.node_at(host).peer();
         cluster.kill([host]);
         cluster.start([host]);
         // Few know the others.
         if LOWEST.contains(&host) {
             let (address, new) = (cluster.address(host), cluster.node_at(host).peer());
-            let taken_over = |lines: &[Value]| is_taken_over(lines, &address, old, &new);
+            let taken_over = |lines: &[Value]| is_taken_over(lines, &address, &old, &new);
             cluster.all_tell(all_but(restarted), "another has taken its address", taken_over);
         }
     }
@@ -139,9 +137,7 @@ fn rolled(story: &mut Story) -> Result<(), Answer> {
         living.remove(&old);
         cluster.name(living.iter().copied());
         calm.holds(old, &cluster.end(old));
-        cluster.all_tell([new], "it joins", |lines| {
-            lines.iter().any(|line| line["event"] == "status" && line["status"] == "joined")
-        });
+        cluster.node_at(new).joins();
     }
     cluster.wait_until_well(&living, Others::MustBeForgotten);
     calm.holds_of_all(&cluster, &living);
@@ -216,26 +212,24 @@ fn joined(story: &mut Story) -> Result<Cluster, Answer> {
 
 /// All others say that these addresses are out.
 fn noticed(story: &mut Story, cluster: &Cluster, gone: Range<u8>) {
-    for host in gone.clone() {
-        let out = is_last(cluster, host, "unreachable");
-        cluster.all_tell(all_but(gone.clone()), "an address is out", out);
-    }
+    last_told(cluster, &all_but(gone.clone()), gone, "unreachable");
     story.tell(Answer::Pass);
 }
 
-/// All others have verified these again after they were out.
-fn known_again(cluster: &Cluster, back: Range<u8>) {
-    for host in back.clone() {
-        let verified = is_last(cluster, host, "verified");
-        cluster.all_tell(all_but(back.clone()), "it is back", verified);
-    }
-}
-
-/// Whether the last that a node has told of a host's address is this event.
-fn is_last(cluster: &Cluster, host: u8, event: &'static str) -> impl Fn(&[Value]) -> bool {
-    let address = cluster.address(host);
-    move |lines| {
-        last(lines, |line| line["address"] == *address).is_some_and(|l| l["event"] == event)
+/// Waits until the last that nodes have told of hosts' addresses is an event.
+#[track_caller]
+fn last_told(
+    cluster: &Cluster,
+    by: &BTreeSet<u8>,
+    hosts: impl IntoIterator<Item = u8>,
+    event: &str,
+) {
+    for host in hosts {
+        let address = cluster.address(host);
+        let about = |line: &&Value| line["address"] == *address;
+        cluster.all_tell(by.iter().copied(), &format!("{address} is {event}"), |lines| {
+            lines.iter().rfind(about).is_some_and(|line| line["event"] == *event)
+        });
     }
 }
 
@@ -253,7 +247,7 @@ impl Calm {
     #[track_caller]
     fn holds(&self, host: u8, lines: &[Value]) {
         let before = self.0.get(&host).copied().unwrap_or_default();
-        let last = last(lines, |line| line["event"] == "isolated");
+        let last = lines.iter().rfind(|line| line["event"] == "isolated");
         assert!(isolations(lines) == before, "node {host} was isolated: {last:?}");
     }
 
@@ -267,10 +261,6 @@ impl Calm {
 
 fn isolations(lines: &[Value]) -> usize {
     lines.iter().filter(|line| line["event"] == "isolated").count()
-}
-
-fn last(lines: &[Value], wanted: impl Fn(&Value) -> bool) -> Option<&Value> {
-    lines.iter().rfind(|line| wanted(line))
 }
 
 fn all_but(some: impl IntoIterator<Item = u8>) -> BTreeSet<u8> {

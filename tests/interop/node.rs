@@ -21,6 +21,12 @@ impl Program {
         text(&listening["peer"])
     }
 
+    /// Waits until a node has joined.
+    #[track_caller]
+    pub(crate) fn joins(&self) {
+        self.wait_for("it joins", |line| line["event"] == "status" && line["status"] == "joined");
+    }
+
     /// Waits for an event of a kind.
     #[track_caller]
     pub(crate) fn event(&self, kind: &str) -> Value {

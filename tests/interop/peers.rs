@@ -121,7 +121,7 @@ fn one(story: &mut Story, peer: Peer) -> Result<(), Answer> {
     let verified = ours.event("verified");
     assert_eq!(verified["peer"], *id, "the id that it prints itself");
     assert_eq!(verified["address"], scene.address(0, transport));
-    ours.wait_for("it joins", |line| line["event"] == "status" && line["status"] == "joined");
+    ours.joins();
     theirs.wait_for("we are connected", |l| l["event"] == "connected" && l["peer"] == *me);
     story.tell(Answer::Pass);
 

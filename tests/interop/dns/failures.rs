@@ -1,19 +1,19 @@
 //! Servers that fail, say nothing, or are away for a while. What is known is kept, and the node
 //! recovers by itself.
 
+use std::time::Duration;
+
 use libp2p_dns_discovery::{Config, LookupError, Status};
 
-use super::{
-    node::{Node, Patience},
-    records::Kind,
-    world,
-};
+use super::{node::Node, records::Kind, world};
 use crate::{
     servers::{Brand, SERVICE, Server, Zone},
     suite::Answer,
 };
 
 const KIND: Kind = Kind::A;
+/// How soon silence is told.
+const SILENCE: Duration = Duration::from_secs(3);
 
 fn zone(size: usize) -> Zone {
     let mut zone = Zone::new(world::TTL);
@@ -59,7 +59,7 @@ fn is_servfail(error: &LookupError, refused: bool) {
 
 fn impatient(server: &Server) -> Node {
     let source = KIND.source(server.brand(), SERVICE);
-    Node::with(Config::new(), Patience::Short, server.address(), &source)
+    Node::with(Config::new(), SILENCE, server.address(), &source)
 }
 
 /// The server is there and does not answer.

@@ -19,24 +19,8 @@ use tokio::time::timeout;
 
 use crate::program::PATIENCE;
 
-/// How long a reply may take, and so how soon silence is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
-    /// Nobody is late, however busy the machine is.
-    Long,
-    /// For those who will be silent.
-    Short,
-}
-
-impl Patience {
-    fn reply_time(self) -> Duration {
-        Duration::from_secs(match self {
-            Self::Long => 30,
-            Self::Short => 3,
-        })
-    }
-}
-
+/// How long a reply may take: nobody is late, however busy the machine is.
+pub(super) const REPLY_TIME: Duration = Duration::from_secs(30);
 /// Long enough for many replies, one after another.
 const LOOKUP_TIME: Duration = Duration::from_secs(120);
 
@@ -57,12 +41,12 @@ pub(super) enum Outcome {
 impl Node {
     /// A node with the default configuration, but for its patience.
     pub(super) fn new(server: SocketAddr, source: &str) -> Self {
-        Self::with(Config::new(), Patience::Long, server, source)
+        Self::with(Config::new(), REPLY_TIME, server, source)
     }
 
     pub(super) fn with(
         config: Config,
-        patience: Patience,
+        reply_time: Duration,
         server: SocketAddr,
         source: &str,
     ) -> Self {
@@ -76,7 +60,7 @@ impl Node {
             .boxed();
         let resolver = HickoryResolver::with_servers([server])
             .expect("there is one")
-            .with_timeout(patience.reply_time())
+            .with_timeout(reply_time)
             .with_attempts(NonZeroU32::MIN);
         let config = config.with_lookup_timeout(LOOKUP_TIME);
         let behaviour = Behaviour::with_sources(resolver, config, id, [source.clone()]);
