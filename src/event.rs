@@ -67,7 +67,7 @@ pub enum Event {
         rejection: Rejection,
     },
     /// The filter does not let through more addresses than are
-    /// [told one by one](crate::Config::with_max_rejections_told) after a refresh.
+    /// [told one by one](crate::Limits::with_rejections_told) after a refresh.
     MoreRejected {
         /// The source that names them.
         source: Source,
@@ -75,7 +75,7 @@ pub enum Event {
         more: usize,
     },
     /// The sources name more candidates than are
-    /// [held](crate::Config::with_max_candidates), or no longer do. Told when that begins, and when it
+    /// [held](crate::Limits::with_candidates), or no longer do. Told when that begins, and when it
     /// ends.
     Bounded {
         /// How many are held.

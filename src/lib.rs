@@ -17,6 +17,7 @@ pub use crate::{
     event::{Event, Failure, Isolation, Proved, Status},
     filter::{Filter, Rejection, TransportKind},
     handler::{Handler, KeepAlive, Speaks},
+    limits::Limits,
     peers::VerifiedPeer,
     record::Dropped,
     resolver::{Answer, LookupError, LookupFuture, Nothing, NothingKind, Proof, Query, Resolver},
@@ -39,6 +40,7 @@ mod handler;
 #[cfg(feature = "kad")]
 #[cfg_attr(docsrs, doc(cfg(feature = "kad")))]
 pub mod kad;
+mod limits;
 mod own_addresses;
 mod pace;
 mod peers;

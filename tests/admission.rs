@@ -264,7 +264,7 @@ fn an_entry_that_was_disproved_ends_whatever_becomes_of_who_answered() {
 #[test]
 fn one_that_connects_and_says_so_while_it_is_to_be_connected_is_entered() {
     let per_minute = std::num::NonZeroUsize::new(1).expect("not zero");
-    let mut world = World::new(members().with_max_probes_per_minute(per_minute));
+    let mut world = World::new(members().map_limits(|l| l.with_probes_per_minute(per_minute)));
     world.name(&[ip(1)]);
     let peer = world.live(ip(1));
     world.source("/dns4/peers.example./tcp/4001");
@@ -404,7 +404,7 @@ fn a_selected_peer_whose_address_was_taken_over_is_a_reason_to_ask_dns() {
 #[test]
 fn to_ask_what_they_speak_is_within_the_dials_of_a_minute() {
     let per_minute = std::num::NonZeroUsize::new(12).expect("not zero");
-    let mut world = World::new(members().with_max_probes_per_minute(per_minute));
+    let mut world = World::new(members().map_limits(|l| l.with_probes_per_minute(per_minute)));
     let ips: Vec<_> = (1..=60).map(ip).collect();
     world.name(&ips);
     for ip in &ips {
@@ -437,7 +437,8 @@ fn whoever_others_met_is_asked_before_it_is_entered() {
 /// same.
 #[test]
 fn an_address_that_became_ours_is_not_connected_to() {
-    let config = lowest(1).with_max_probes_per_minute(1.try_into().expect("not zero"));
+    let config =
+        lowest(1).map_limits(|l| l.with_probes_per_minute(1.try_into().expect("not zero")));
     let config = config.with_required_protocol(PROTOCOL);
     let (mut world, _) = World::with_peers(config, 1);
     world.run(secs(5));

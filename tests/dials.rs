@@ -271,7 +271,8 @@ fn nothing_is_left_to_do_when_there_is_no_output() {
 /// seconds, it goes on all the same: as many again, and no more.
 #[test]
 fn pinned_dials_at_once_are_bounded() {
-    let config = lowest(3).with_max_concurrent_probes(8.try_into().expect("not zero"));
+    let config =
+        lowest(3).map_limits(|l| l.with_concurrent_probes(8.try_into().expect("not zero")));
     let mut world = World::new(config);
     for n in 1..=60 {
         world.set(ip(n), Host::Silent);

@@ -56,7 +56,8 @@ fn silent_candidates_hold_up_neither_joining_nor_staying_joined() {
 
 #[test]
 fn dials_are_bounded_at_once_and_in_a_minute() {
-    let config = lowest(3).with_max_concurrent_probes(nz(8)).with_max_probes_per_minute(nz(60));
+    let config =
+        lowest(3).map_limits(|l| l.with_concurrent_probes(nz(8)).with_probes_per_minute(nz(60)));
     let (mut world, _) = silent_below(config, 500, 0);
     world.run(secs(600));
     let starts: Vec<_> = world.dials.iter().map(|(at, ..)| *at).collect();
@@ -71,7 +72,7 @@ fn dials_are_bounded_at_once_and_in_a_minute() {
 
 #[test]
 fn a_quarter_of_the_room_is_kept_for_those_who_answered() {
-    let config = lowest(3).with_max_concurrent_probes(nz(8));
+    let config = lowest(3).map_limits(|l| l.with_concurrent_probes(nz(8)));
     let (mut world, _) = silent_below(config, 500, 0);
     world.run(secs(60));
     // Half of the quarter is lent to probes that are waited for beside the others.
@@ -437,7 +438,7 @@ fn refreshes_are_jittered_at_the_longest_interval_too() {
 
 #[test]
 fn candidates_are_bounded_over_answers_and_over_sources() {
-    let mut world = World::new(lowest(3).with_max_candidates(nz(16)));
+    let mut world = World::new(lowest(3).map_limits(|l| l.with_candidates(nz(16))));
     world.partial = true;
     world.source("/dns4/peers.example./tcp/4001");
     for round in 0..50 {

@@ -122,7 +122,8 @@ fn a_pinned_address_that_is_no_longer_ours_is_not_taken_for_ours() {
 #[test]
 fn few_dials_reach_everybody_in_the_end() {
     for hosts in [3, 4, 5] {
-        let config = lowest(3).with_max_probes_per_minute(1.try_into().expect("not zero"));
+        let config =
+            lowest(3).map_limits(|l| l.with_probes_per_minute(1.try_into().expect("not zero")));
         let (mut world, peers) = World::with_peers(config, hosts);
         for n in 1..=hosts {
             world.set(ip(n), Host::Refuses);

@@ -26,7 +26,7 @@ fn joined(world: &World) -> bool {
 #[test]
 fn a_hint_waits_for_the_budget_and_no_longer() {
     // A token comes every six seconds; the two at the start are for the probe and the connection.
-    let config = alone_with_the_lowest().with_max_probes_per_minute(nz(12));
+    let config = alone_with_the_lowest().map_limits(|l| l.with_probes_per_minute(nz(12)));
     let (mut world, peers) = World::with_peers(config, 9);
     world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
     let dials = world.dials.len();
@@ -40,7 +40,7 @@ fn a_hint_waits_for_the_budget_and_no_longer() {
 /// back-off has passed.
 #[test]
 fn hints_fill_a_table_up_to_a_bound_and_tell_of_those_who_take_a_place_beyond_it() {
-    let config = alone_with_the_lowest().with_max_probes_per_minute(nz(60_000));
+    let config = alone_with_the_lowest().map_limits(|l| l.with_probes_per_minute(nz(60_000)));
     let mut world = World::new(config);
     let ips: Vec<_> = (1..=400).map(nth).collect();
     world.name(&ips);
@@ -144,7 +144,8 @@ fn nobody_behind_a_relay_is_probed() {
 /// A hint that waits for room is followed without another look at whose address it is.
 #[test]
 fn an_address_that_became_ours_is_not_looked_at_for_a_hint() {
-    let config = lowest(1).with_max_probes_per_minute(1.try_into().expect("not zero"));
+    let config =
+        lowest(1).map_limits(|l| l.with_probes_per_minute(1.try_into().expect("not zero")));
     let (mut world, peers) = World::with_peers(config, 5);
     world.run(secs(1));
     world.accept(peers[4], "/ip4/10.0.0.5/tcp/5");

@@ -115,7 +115,9 @@ fn config(plan: &Plan, args: &Args) -> Config {
     }
     match NonZeroUsize::new(named + 1) {
         // The bound is meant for hosts that are somebody's, not for one that is everybody's.
-        Some(all) if plan.is_one_address() => config.with_max_probes_per_host(all),
+        Some(all) if plan.is_one_address() => {
+            config.map_limits(|limits| limits.with_probes_per_host(all))
+        }
         _ => config,
     }
 }

@@ -5,8 +5,8 @@ use std::{num::NonZeroUsize, time::Duration};
 use futures::StreamExt;
 use libp2p::{Swarm, identity::Keypair, swarm::SwarmEvent};
 use libp2p_dns_discovery::{
-    Behaviour, Candidate, CandidateState, Config, Event, Failure, Identify, LookupError, Selection,
-    Source, resolver::hickory::HickoryResolver,
+    Behaviour, Candidate, CandidateState, Config, Event, Failure, Identify, Limits, LookupError,
+    Selection, Source, resolver::hickory::HickoryResolver,
 };
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -185,7 +185,12 @@ impl Survey {
 }
 
 fn config(args: &Args, silence: Duration) -> Config {
-    let at_once = nonzero(at_once());
+    // Who asks has reason to: the bounds that protect a cluster from its own nodes are not meant for
+    // one look from outside.
+    let limits = Limits::new()
+        .with_concurrent_probes(nonzero(at_once()))
+        .with_probes_per_host(NonZeroUsize::MAX)
+        .with_probes_per_minute(nonzero(1_000_000));
     Config::new()
         .with_selection(Selection::All)
         // The first handshake tells all there is to know.
@@ -194,11 +199,7 @@ fn config(args: &Args, silence: Duration) -> Config {
         .with_lookup_timeout(args.timeout)
         .with_probe_timeout(silence)
         .with_retry(RETRY.0, RETRY.1)
-        .with_max_concurrent_probes(at_once)
-        // Who asks has reason to: the bounds that protect a cluster from its own nodes are not
-        // meant for one look from outside.
-        .with_max_probes_per_host(NonZeroUsize::MAX)
-        .with_max_probes_per_minute(nonzero(1_000_000))
+        .with_limits(limits)
 }
 
 /// How many dials the limit on open files allows.

@@ -55,7 +55,7 @@ const EIGHT: &str = "more than 8 records";
 /// Fails without the bound, without its setter, and if it is not told.
 #[test]
 fn records_of_an_answer() {
-    let config = || Config::new().with_max_records_per_answer(nz(8));
+    let config = || Config::new().map_limits(|l| l.with_records_per_answer(nz(8)));
     for (n, told) in [(8, None), (9, Some(EIGHT))] {
         let records = |of: fn(u32) -> Record| (0..n).map(of).collect::<Vec<_>>();
         let world = ask(config(), "/dns4/peers.example./tcp/1", |world| {
@@ -84,7 +84,7 @@ fn records_of_an_answer() {
 /// together is not bounded.
 #[test]
 fn records_of_a_refresh() {
-    let config = || Config::new().with_max_records_per_answer(nz(8));
+    let config = || Config::new().map_limits(|l| l.with_records_per_answer(nz(8)));
     for (second, told) in [(4..8, None), (5..9, Some(EIGHT))] {
         // Addresses: the lowest of both answers stay.
         let world = ask(config(), "/dnsaddr/x.", |world| {
@@ -128,7 +128,8 @@ fn length_of_a_text() {
         let start = "/ip4/10.0.0.1/tcp/80/x-parity-ws/";
         format!("{start}{}", "x".repeat(len - "dnsaddr=".len() - start.len()))
     };
-    for (config, most) in [(Config::new(), 1_024), (Config::new().with_max_text_length(nz(99)), 99)]
+    for (config, most) in
+        [(Config::new(), 1_024), (Config::new().map_limits(|l| l.with_text_length(nz(99))), 99)]
     {
         for (len, told) in [(most, false), (most + 1, true)] {
             let world = ask(config.clone(), "/dnsaddr/x.", |world| {
@@ -145,7 +146,9 @@ fn length_of_a_text() {
 /// Fails without the bound, with another default, without its setter, and if it is not told.
 #[test]
 fn depth_of_recursion() {
-    for (config, most) in [(Config::new(), 4), (Config::new().with_max_recursion_depth(1), 1)] {
+    for (config, most) in
+        [(Config::new(), 4), (Config::new().map_limits(|l| l.with_recursion_depth(1)), 1)]
+    {
         for (depth, told) in [(most, false), (most + 1, true)] {
             let world = ask(config.clone(), "/dnsaddr/n0.", |world| {
                 for n in 0..depth {
@@ -181,7 +184,7 @@ fn depth_of_recursion() {
 #[test]
 fn look_ups_of_a_refresh() {
     for (config, most) in
-        [(Config::new(), 128), (Config::new().with_max_lookups_per_refresh(nz(3)), 3)]
+        [(Config::new(), 128), (Config::new().map_limits(|l| l.with_lookups_per_refresh(nz(3))), 3)]
     {
         for (hosts, told) in [(most - 1, false), (most, true)] {
             let world = ask(config.clone(), "/dnsaddr/x.", |world| {

@@ -32,7 +32,7 @@ fn bounded(world: &World) -> Vec<(usize, usize)> {
 /// the setter.
 #[test]
 fn candidates() {
-    let mut world = World::new(lowest(3).with_max_candidates(nz(8)));
+    let mut world = World::new(lowest(3).map_limits(|l| l.with_candidates(nz(8))));
     names(&mut world, 8);
     world.source(SOURCE);
     world.run(secs(200));
@@ -50,7 +50,7 @@ fn candidates() {
 /// The same over two sources, each of which is within the bound. Fails without `order_cut`.
 #[test]
 fn candidates_of_all_sources() {
-    let mut world = World::new(lowest(3).with_max_candidates(nz(8)));
+    let mut world = World::new(lowest(3).map_limits(|l| l.with_candidates(nz(8))));
     names(&mut world, 8);
     world.source(SOURCE);
     let fallback = world.source("/ip4/192.168.7.7/tcp/4001");
@@ -68,7 +68,7 @@ fn candidates_of_all_sources() {
 #[test]
 fn candidates_for_each_selection() {
     let fingers = Config::new().with_selection("fingers".parse().expect("valid"));
-    let mut world = World::new(fingers.with_max_candidates(nz(40)));
+    let mut world = World::new(fingers.map_limits(|l| l.with_candidates(nz(40))));
     world.core.handle_listen_address(&at(nth(50)), world.now);
     names(&mut world, 64);
     world.source(SOURCE);
@@ -97,7 +97,8 @@ fn candidates_for_each_selection() {
 /// or told again.
 #[test]
 fn rejections_told() {
-    for (config, most) in [(Config::new(), 64), (Config::new().with_max_rejections_told(nz(5)), 5)]
+    for (config, most) in
+        [(Config::new(), 64), (Config::new().map_limits(|l| l.with_rejections_told(nz(5))), 5)]
     {
         for past in 0..2 {
             let mut world = World::new(config.clone());
@@ -121,7 +122,8 @@ fn rejections_told() {
 #[test]
 fn hints_add_entries_up_to_their_bound() {
     for most in [0, 1, 2, 3] {
-        let config = lowest(1).with_max_hinted(most).with_repair_interval(secs(86_400));
+        let config =
+            lowest(1).map_limits(|l| l.with_hinted(most)).with_repair_interval(secs(86_400));
         let (mut world, peers) = World::with_peers(config, 6);
         world.until(secs(5), "joined", |w| w.selected() == peers[..1]);
         world.run(secs(5));
@@ -139,7 +141,7 @@ fn hints_add_entries_up_to_their_bound() {
 #[test]
 fn disqualified_peers() {
     for (most, forgiven) in [(3, None), (2, Some(1))] {
-        let config = lowest(1).with_max_disqualified(nz(most));
+        let config = lowest(1).map_limits(|l| l.with_disqualified(nz(most)));
         let (mut world, peers) = World::with_peers(config, 4);
         world.until(secs(5), "joined", |w| w.selected() == peers[..1]);
         for (n, seconds) in [(0, 9_000), (1, 7_000), (2, 8_000)] {
@@ -190,7 +192,9 @@ fn refused(text: &str) -> DialFailure {
 /// without the bound, without its setter, and if what was met past it is forgotten.
 #[test]
 fn outputs_that_nobody_takes() {
-    for (config, most) in [(Config::new(), 1_024), (Config::new().with_max_queued(nz(10)), 10)] {
+    for (config, most) in
+        [(Config::new(), 1_024), (Config::new().map_limits(|l| l.with_queued(nz(10))), 10)]
+    {
         let (mut core, now) = core(config);
         let [second, first, late] = [(); 3].map(|()| PeerId::random());
         for (n, peer) in [(2, second), (1, first)] {
@@ -252,7 +256,9 @@ fn texts_of_errors() {
 /// Fails if a host has more probes than its bound, without the setter, and with another default.
 #[test]
 fn probes_of_a_host() {
-    for (config, most) in [(lowest(3), 4), (lowest(3).with_max_probes_per_host(nz(7)), 7)] {
+    for (config, most) in
+        [(lowest(3), 4), (lowest(3).map_limits(|l| l.with_probes_per_host(nz(7))), 7)]
+    {
         for ports in [most, most + 1] {
             let mut world = World::new(config.clone());
             world.elsewhere = Host::Silent;

@@ -1,5 +1,5 @@
 //! Every bound: what happens at it and one past it, that what is cut is told, and that its setter has
-//! an effect. The defaults are held against the docs beside them, in `src/config.rs`.
+//! an effect. The defaults are held against the docs beside them, in `src/limits.rs`.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -22,7 +22,9 @@ fn silent(config: Config) -> World {
 /// Fails without the bound, with another default, and without its setter.
 #[test]
 fn dials_at_once() {
-    for (config, most) in [(lowest(3), 16), (lowest(3).with_max_concurrent_probes(nz(8)), 8)] {
+    for (config, most) in
+        [(lowest(3), 16), (lowest(3).map_limits(|l| l.with_concurrent_probes(nz(8))), 8)]
+    {
         let mut world = silent(config);
         world.run(secs(60));
         // What is kept for verifications nobody needs here, but half of it may be lent.
@@ -35,8 +37,10 @@ fn dials_at_once() {
 #[test]
 fn dials_in_a_minute() {
     for (limit, most) in [(None, 600), (Some(60), 60)] {
-        let config = lowest(3).with_max_concurrent_probes(nz(400)).with_retry(secs(1), secs(2));
-        let config = limit.map_or(config.clone(), |n| config.with_max_probes_per_minute(nz(n)));
+        let config = lowest(3).map_limits(|l| l.with_concurrent_probes(nz(400)));
+        let config = config.with_retry(secs(1), secs(2));
+        let per_minute = |n| config.clone().map_limits(|l| l.with_probes_per_minute(nz(n)));
+        let config = limit.map_or(config.clone(), per_minute);
         let mut world = silent(config);
         world.elsewhere = Host::Refuses;
         world.run(secs(180));

@@ -53,7 +53,8 @@ fn circles_end() {
 fn chains_end_at_the_depth() {
     let _alone = alone();
     for (depth, look_ups_of) in [(None, 5), (Some(0), 1), (Some(7), 8)] {
-        let config = depth.map_or(lowest(3), |n| lowest(3).with_max_recursion_depth(n));
+        let config =
+            depth.map_or(lowest(3), |n| lowest(3).map_limits(|l| l.with_recursion_depth(n)));
         let mut world = world(config, ["/dnsaddr/n1".to_owned()]);
         for n in 1..100 {
             entries(&mut world, &format!("n{n}."), [format!("/dnsaddr/n{}", n + 1)]);

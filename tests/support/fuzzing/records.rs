@@ -6,7 +6,7 @@ use std::{
 };
 
 use libp2p_dns_discovery::{
-    Candidate, Config, Event, Query, Source,
+    Candidate, Config, Event, Limits, Query, Source,
     discovery::{Discovery, LookupId, Output},
     hickory_proto::rr::RecordType,
 };
@@ -110,7 +110,8 @@ impl<'a> Run<'a> {
     fn new(case: &'a Case) -> Self {
         let most = case.most.try_into().expect("not zero");
         let now = epoch();
-        let mut core = Discovery::new(Config::new().with_max_candidates(most), peer(0), 7, now);
+        let config = Config::new().with_limits(Limits::new().with_candidates(most));
+        let mut core = Discovery::new(config, peer(0), 7, now);
         for source in &case.sources {
             core.add_source(source.clone(), now);
         }

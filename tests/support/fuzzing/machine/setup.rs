@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, time::Duration};
 
-use libp2p_dns_discovery::{Config, Filter, Identify, Selection};
+use libp2p_dns_discovery::{Config, Filter, Identify, Limits, Selection};
 
 use crate::fuzzing::{
     input::Input,
@@ -40,16 +40,18 @@ impl Setup {
         let own = if flags & 8 == 0 { vec![] } else { vec![input.below(ADDRESSES.len())] };
         let (memory, loopback) = (flags & 1 == 1, flags & 2 == 2);
         let identify = if flags & 4 == 0 { Identify::Probe } else { Identify::Dial };
+        let limits = Limits::new()
+            .with_candidates(nz(candidates))
+            .with_concurrent_probes(nz(at_once))
+            .with_probes_per_minute(nz(per_minute))
+            .with_probes_per_host(nz(per_host));
         let config = Config::new()
             .with_selection(selection(input))
             .with_auto_limit(nz(4))
             .with_identify(identify)
             .with_filter(Filter::default().with_memory(memory).with_loopback(loopback))
             .with_own_addresses(own.iter().map(|n| address(ADDRESSES[*n])))
-            .with_max_candidates(nz(candidates))
-            .with_max_concurrent_probes(nz(at_once))
-            .with_max_probes_per_minute(nz(per_minute))
-            .with_max_probes_per_host(nz(per_host));
+            .with_limits(limits);
         let required = flags & 16 == 16;
         let config = match required {
             true => config.with_required_protocol(StreamProtocol::new("/members/1")),

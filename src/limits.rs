@@ -1,0 +1,278 @@
+//! How much a node holds and does at most, and the defaults with their reasons.
+
+use std::num::NonZeroUsize;
+
+#[cfg(doc)]
+use crate::{Config, Event};
+
+/// How much a node holds and does at most, whatever DNS or a remote says. Every limit has a default
+/// that suits a cluster of any size; [`Config::with_limits`] takes others.
+///
+/// ```
+/// use std::num::NonZeroUsize;
+/// use libp2p_dns_discovery::{Config, Limits};
+///
+/// let few = NonZeroUsize::new(8).expect("not zero");
+/// let config = Config::new().with_limits(Limits::new().with_concurrent_probes(few));
+/// // One more, and the others as they are.
+/// let config = config.map_limits(|limits| limits.with_hinted(0));
+/// ```
+///
+/// # Bounds
+///
+/// Whoever writes the records, and whoever connects, can make a node hold and do no more than this:
+///
+/// | What | Default | Setter | Past it |
+/// |---|---|---|---|
+/// | records read of an answer, and kept of a refresh | 16,384 | [`with_records_per_answer`](Self::with_records_per_answer) | the lowest are kept; [`Resolved`](Event::Resolved) says so in `dropped` |
+/// | bytes of a `dnsaddr` text | 1,024 | [`with_text_length`](Self::with_text_length) | it is left out; `dropped` |
+/// | depth of `dnsaddr` entries and CNAME chains | 4 | [`with_recursion_depth`](Self::with_recursion_depth) | it is not followed; `dropped`, or a failure of the look-up |
+/// | look-ups of a refresh | 128 | [`with_lookups_per_refresh`](Self::with_lookups_per_refresh) | they are not made; `dropped` |
+/// | time of a refresh | 20 s | [`Config::with_lookup_timeout`] | what has come counts; `missing` |
+/// | refreshes of a source | one in 5 s, and in 10 ms a record | [`Config::with_min_refresh`] | it is asked later |
+/// | what could not be used, one by one | 16 a refresh | | `dropped_total` counts all |
+/// | candidates, and entries of the table | 16,384 | [`with_candidates`](Self::with_candidates) | fair shares are kept; [`Bounded`](Event::Bounded) |
+/// | rejected addresses, one by one | 64 a refresh | [`with_rejections_told`](Self::with_rejections_told) | [`MoreRejected`](Event::MoreRejected) counts them |
+/// | probes of a host | 4 a refresh | [`with_probes_per_host`](Self::with_probes_per_host) | they wait for the next refresh |
+/// | dials at once | 16 | [`with_concurrent_probes`](Self::with_concurrent_probes) | they wait |
+/// | dials in a minute | 600 | [`with_probes_per_minute`](Self::with_probes_per_minute) | they wait |
+/// | time of a dial | 10 s | [`Config::with_probe_timeout`] | the address counts as silent |
+/// | entries for hints to add to | 256 | [`with_hinted`](Self::with_hinted) | the hint is ignored |
+/// | peers passed over | 16,384 | [`with_disqualified`](Self::with_disqualified) | the one nearest to its end is forgiven |
+/// | outputs that wait for the swarm | 1,024 | [`with_queued`](Self::with_queued) | what others' dials met is looked at later |
+/// | bytes of an error's text | 256 | | the text is cut |
+///
+/// Connections, and what is known of them, are the swarm's to bound (`libp2p-connection-limits`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Records of the type asked for that are read of one answer.
+    pub(crate) records_per_answer: NonZeroUsize,
+    /// Bytes of one TXT record, all its character-strings together.
+    pub(crate) text_length: NonZeroUsize,
+    /// How deep `/dnsaddr` entries and CNAME chains are followed.
+    pub(crate) recursion_depth: usize,
+    /// Look-ups that one refresh of one source may make.
+    pub(crate) lookups_per_refresh: NonZeroUsize,
+    /// Candidates held, over all sources.
+    pub(crate) candidates: NonZeroUsize,
+    /// Rejected addresses of one refresh that are told one by one.
+    pub(crate) rejections_told: NonZeroUsize,
+    /// Entries that the table may have for hints to add to it.
+    pub(crate) hinted: usize,
+    /// Peers that are passed over at once.
+    pub(crate) disqualified: NonZeroUsize,
+    /// Outputs that wait for the swarm while what its other dials met is still believed at once.
+    pub(crate) queued: NonZeroUsize,
+    /// Addresses of one IP address that are probed between two refreshes.
+    pub(crate) probes_per_host: NonZeroUsize,
+    /// Probes and verifications under way at once.
+    pub(crate) concurrent_probes: NonZeroUsize,
+    /// Probes and verifications started in any minute.
+    pub(crate) probes_per_minute: NonZeroUsize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            records_per_answer: nz(16_384),
+            text_length: nz(1_024),
+            recursion_depth: 4,
+            lookups_per_refresh: nz(128),
+            candidates: nz(16_384),
+            rejections_told: nz(64),
+            hinted: 256,
+            disqualified: nz(16_384),
+            queued: nz(1_024),
+            probes_per_host: nz(4),
+            concurrent_probes: nz(16),
+            probes_per_minute: nz(600),
+        }
+    }
+}
+
+impl Limits {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many records of the type asked for are read of one answer; and of one refresh, how many
+    /// addresses of a family that need no look-up, how many ways to reach a host, and twice as many
+    /// addresses of hosts. Default: 16,384, four times what a DNS answer over TCP can carry. The
+    /// lowest are kept, whatever the selection, so that all nodes keep the same; the result counts
+    /// as a part of what there is.
+    #[must_use]
+    pub fn with_records_per_answer(mut self, most: NonZeroUsize) -> Self {
+        self.records_per_answer = most;
+        self
+    }
+
+    /// How many bytes a `dnsaddr` text may have, all character-strings of its record together.
+    /// Default: 1,024, several times what the longest useful address takes. A longer one is left
+    /// out, and not copied.
+    #[must_use]
+    pub fn with_text_length(mut self, bytes: NonZeroUsize) -> Self {
+        self.text_length = bytes;
+        self
+    }
+
+    /// How many times `dnsaddr` entries may lead to further names, and how many CNAME records that
+    /// come one to an answer are followed. Default: 4; 0 follows none.
+    #[must_use]
+    pub fn with_recursion_depth(mut self, most: usize) -> Self {
+        self.recursion_depth = most;
+        self
+    }
+
+    /// How many look-ups one refresh of one source may make. Default: 128, two for each of 64 hosts.
+    /// What is named past them is left out, and the result counts as a part of what there is.
+    #[must_use]
+    pub fn with_lookups_per_refresh(mut self, most: NonZeroUsize) -> Self {
+        self.lookups_per_refresh = most;
+        self
+    }
+
+    /// How many candidates are held, over all sources. Default: 16,384, four times what a DNS answer
+    /// over TCP can carry. The table of verified peers holds no more.
+    ///
+    /// Past the bound, static sources are whole; the others have equal shares, of which a small one
+    /// leaves the rest to the large ones; and so have the families of each source. Of a share,
+    /// `Lowest` keeps the lowest, and `Fingers` those nearest its targets.
+    /// [`Event::Bounded`] says that candidates were left out.
+    #[must_use]
+    pub fn with_candidates(mut self, most: NonZeroUsize) -> Self {
+        self.candidates = most;
+        self
+    }
+
+    /// How many addresses that the filter rejects are told one by one after a refresh. Default: 64,
+    /// enough to see what is wrong. The others are counted by
+    /// [`Event::MoreRejected`].
+    #[must_use]
+    pub fn with_rejections_told(mut self, most: NonZeroUsize) -> Self {
+        self.rejections_told = most;
+        self
+    }
+
+    /// How many entries the table of verified peers may have for hints to add to it: addresses where
+    /// connected peers seem to live. Default: 256, as many as Kademlia's table keeps of a large
+    /// cluster; but there, everybody connects to the lowest. 0 turns hints off, except that they
+    /// have entries verified early.
+    #[must_use]
+    pub fn with_hinted(mut self, most: usize) -> Self {
+        self.hinted = most;
+        self
+    }
+
+    /// How many peers may be passed over at once by [`disqualify`](crate::Behaviour::disqualify).
+    /// Default: 16,384, as many as there are candidates. Past it, whoever would be forgiven first is
+    /// forgiven at once: a remote can make itself as many identities as it likes.
+    #[must_use]
+    pub fn with_disqualified(mut self, most: NonZeroUsize) -> Self {
+        self.disqualified = most;
+        self
+    }
+
+    /// How many events and commands may wait for the swarm while identities that dials of *other*
+    /// behaviours meet are still believed at once. Default: 1,024. Past it, they are a reason to
+    /// look, and no more: a swarm that is too busy to take events learns the same by a dial of its
+    /// own later. Nothing that was decided is dropped: the rest of the queue is bounded by the dials
+    /// under way, the look-ups of a refresh and the entries of the table.
+    #[must_use]
+    pub fn with_queued(mut self, most: NonZeroUsize) -> Self {
+        self.queued = most;
+        self
+    }
+
+    /// How many addresses of one host are probed between two refreshes, or in
+    /// [`Config::with_min_refresh`] if that is longer: several sources, and those
+    /// that fail, do not add up. Default: 4, so that records cannot turn the cluster against one
+    /// host. Raise it where many nodes share an address and differ by port, or share a relay.
+    ///
+    /// Connections to those who have answered a probe are not counted.
+    ///
+    /// A host is an IP address, whatever the transports, ports and pins: also where it stands in an
+    /// IPv6 address to be translated (see [`Filter`](crate::Filter)), and as that of a relay.
+    #[must_use]
+    pub fn with_probes_per_host(mut self, most: NonZeroUsize) -> Self {
+        self.probes_per_host = most;
+        self
+    }
+
+    /// How many dials of the discovery may be under way at once. Default: 16. A dial to a pinned
+    /// address cannot be aborted; of those that are silent, as many again may be left to the swarm's
+    /// own time-out while others have their turn.
+    #[must_use]
+    pub fn with_concurrent_probes(mut self, most: NonZeroUsize) -> Self {
+        self.concurrent_probes = most;
+        self
+    }
+
+    /// How many dials of the discovery may start in any minute. Default: 600; a sixth of them may
+    /// start at once.
+    #[must_use]
+    pub fn with_probes_per_minute(mut self, most: NonZeroUsize) -> Self {
+        self.probes_per_minute = most;
+        self
+    }
+}
+
+/// A non-zero constant.
+pub(crate) const fn nz(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).expect("a constant that is not zero")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A limit's setter, its field and its documented default.
+    type Bound =
+        (&'static str, fn(Limits, NonZeroUsize) -> Limits, fn(&Limits) -> usize, &'static str);
+
+    const BOUNDS: [Bound; 12] = [
+        (
+            "records_per_answer",
+            Limits::with_records_per_answer,
+            |l| l.records_per_answer.get(),
+            "16,384",
+        ),
+        ("text_length", Limits::with_text_length, |l| l.text_length.get(), "1,024"),
+        ("recursion_depth", |l, n| l.with_recursion_depth(n.get()), |l| l.recursion_depth, "4"),
+        (
+            "lookups_per_refresh",
+            Limits::with_lookups_per_refresh,
+            |l| l.lookups_per_refresh.get(),
+            "128",
+        ),
+        ("candidates", Limits::with_candidates, |l| l.candidates.get(), "16,384"),
+        ("rejections_told", Limits::with_rejections_told, |l| l.rejections_told.get(), "64"),
+        ("hinted", |l, n| l.with_hinted(n.get()), |l| l.hinted, "256"),
+        ("disqualified", Limits::with_disqualified, |l| l.disqualified.get(), "16,384"),
+        ("queued", Limits::with_queued, |l| l.queued.get(), "1,024"),
+        ("probes_per_host", Limits::with_probes_per_host, |l| l.probes_per_host.get(), "4"),
+        ("concurrent_probes", Limits::with_concurrent_probes, |l| l.concurrent_probes.get(), "16"),
+        ("probes_per_minute", Limits::with_probes_per_minute, |l| l.probes_per_minute.get(), "600"),
+    ];
+
+    /// Fails if a default is another than the docs say, in the table or at the setter; and if a setter
+    /// sets something else.
+    #[test]
+    fn the_bounds_are_those_of_the_docs() {
+        let source = include_str!("limits.rs");
+        for (name, set, get, default) in BOUNDS {
+            let link = format!("`with_{name}`](Self::with_{name})");
+            let row = source.lines().find(|line| line.starts_with("/// |") && line.contains(&link));
+            let row = row.unwrap_or_else(|| panic!("no row for {name}"));
+            let of_row = row.split('|').nth(2).expect("a default").trim();
+            assert!(of_row.split(' ').any(|word| word == default), "{row}");
+            let docs = source.split(&format!("fn with_{name}(")).next().expect("the docs");
+            let at_setter = docs.rsplit("Default: ").next().expect("a default");
+            let word = at_setter.split([' ', ';', '.', '\n']).next().expect("a number");
+            assert_eq!(word.trim_end_matches(','), default, "{name}");
+            let number = default.replace(',', "").parse::<usize>().expect("a number");
+            assert_eq!(get(&Limits::default()), number, "{name}");
+            assert_eq!(get(&set(Limits::new(), nz(7))), 7, "{name}");
+        }
+    }
+}
