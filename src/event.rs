@@ -21,6 +21,7 @@ use crate::{
 #[non_exhaustive]
 pub enum Event {
     /// A source's candidates were learned for the first time, or changed.
+    #[non_exhaustive]
     Resolved {
         /// The source that was looked up.
         source: Source,
@@ -40,6 +41,7 @@ pub enum Event {
     /// A source is recognised as [sampled](Source::sampled): its answers claim to be complete, have
     /// always the same size, and name others each time, while those that they leave out still
     /// answer. From now on, to be left out is no reason to leave. Or this no longer holds.
+    #[non_exhaustive]
     Sampled {
         /// The source.
         source: Source,
@@ -49,6 +51,7 @@ pub enum Event {
     /// A source could not be looked up. What was known of it before is kept. Told at the first failure
     /// of a kind, and with every doubling of their number; but not that there is nothing, once that
     /// makes the node [`Alone`](Status::Alone).
+    #[non_exhaustive]
     LookupFailed {
         /// The source that was looked up.
         source: Source,
@@ -60,6 +63,7 @@ pub enum Event {
         retry_in: Duration,
     },
     /// DNS named an address that the filter does not let through. Told once per address.
+    #[non_exhaustive]
     Rejected {
         /// The address.
         address: Multiaddr,
@@ -68,6 +72,7 @@ pub enum Event {
     },
     /// The filter does not let through more addresses than are
     /// [told one by one](crate::Limits::with_rejections_told) after a refresh.
+    #[non_exhaustive]
     MoreRejected {
         /// The source that names them.
         source: Source,
@@ -77,6 +82,7 @@ pub enum Event {
     /// The sources name more candidates than are
     /// [held](crate::Limits::with_candidates), or no longer do. Told when that begins, and when it
     /// ends.
+    #[non_exhaustive]
     Bounded {
         /// How many are held.
         held: usize,
@@ -84,6 +90,7 @@ pub enum Event {
         cut: usize,
     },
     /// A peer proved possession of its key at an address where it was not known before.
+    #[non_exhaustive]
     Verified {
         /// The peer that lives there.
         peer: PeerId,
@@ -93,6 +100,7 @@ pub enum Event {
         how: Proved,
     },
     /// An address answered with another identity. The old entry is gone.
+    #[non_exhaustive]
     Replaced {
         /// The address, without `/p2p`.
         address: Multiaddr,
@@ -105,6 +113,7 @@ pub enum Event {
     },
     /// DNS no longer names an address, and no live connection contradicts; or it names it for another
     /// peer by now.
+    #[non_exhaustive]
     Departed {
         /// The peer that was verified there.
         peer: PeerId,
@@ -115,12 +124,14 @@ pub enum Event {
     },
     /// Nothing is left of a peer that lost its last entry while it was connected: that connection
     /// has closed.
+    #[non_exhaustive]
     Gone {
         /// The peer.
         peer: PeerId,
     },
     /// An address cannot be reached, or no longer. It is tried again with back-off; told once until
     /// it was reached again.
+    #[non_exhaustive]
     Unreachable {
         /// The address, without `/p2p`.
         address: Multiaddr,
@@ -133,6 +144,7 @@ pub enum Event {
         reason: Failure,
     },
     /// A pinned address answered with an identity other than its pin, and was not entered.
+    #[non_exhaustive]
     PinMismatch {
         /// The address, without `/p2p`.
         address: Multiaddr,
@@ -145,6 +157,7 @@ pub enum Event {
     /// ([`Config::with_allowed_peers`](crate::Config::with_allowed_peers),
     /// [`Config::with_admission`](crate::Config::with_admission)), and was not entered; or the
     /// address is pinned to it, and is not dialled. Told once, until somebody else answers there.
+    #[non_exhaustive]
     Refused {
         /// The address, without `/p2p`.
         address: Multiaddr,
@@ -160,6 +173,7 @@ pub enum Event {
     /// The peer that answers at an address does not speak the
     /// [required protocol](crate::Config::with_required_protocol): another application lives there.
     /// It was not entered. Told once, until somebody else answers there.
+    #[non_exhaustive]
     Stranger {
         /// The address, without `/p2p`.
         address: Multiaddr,
@@ -174,6 +188,7 @@ pub enum Event {
     },
     /// Identities alternate behind an address: it is a load balancer, and no peer's own address.
     /// Told once.
+    #[non_exhaustive]
     SharedAddress {
         /// The address, without `/p2p`.
         address: Multiaddr,
@@ -184,6 +199,7 @@ pub enum Event {
         gone: bool,
     },
     /// The status changed, or whether DNS lists us did.
+    #[non_exhaustive]
     Status {
         /// The status from now on.
         status: Status,

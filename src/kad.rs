@@ -18,6 +18,9 @@ use crate::{
     resolver::Resolver,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// Makes the routing table follow an event: adds a verified address, removes a replaced, departed
 /// or unreachable one, and the peer when nothing is left of it.
 ///

@@ -53,3 +53,51 @@ pub mod resolver;
 mod selection;
 mod shell;
 mod source;
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        path::{Path, PathBuf},
+    };
+
+    fn sources(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+    }
+
+    /// The lines of one item that declare what can grow: an enum, a variant with named fields, a
+    /// struct whose fields are public.
+    fn growing(item: &[&str]) -> Vec<usize> {
+        let is_head = |line: &&str| !line.starts_with(' ') && line.ends_with(" {");
+        let Some(head) = item.iter().rposition(is_head) else { return Vec::new() };
+        let is_enum = item[head].starts_with("pub enum ");
+        let has_public_field = || item[head..].iter().any(|line| line.starts_with("    pub "));
+        let is_record = item[head].starts_with("pub struct ") && has_public_field();
+        let is_variant = |line: &str| {
+            let name = line.strip_prefix("    ").filter(|_| is_enum && line.ends_with(" {"));
+            name.is_some_and(|name| name.starts_with(char::is_uppercase))
+        };
+        let grows = |n: &usize| (is_enum || is_record) && *n == head || is_variant(item[*n]);
+        (head..item.len()).filter(grows).collect()
+    }
+
+    /// What is added to an enum, a variant or a struct breaks whoever names all that there is: nobody
+    /// can. Fails if an attribute is missing.
+    #[test]
+    fn what_is_public_can_grow() {
+        let mut found = 0;
+        for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+            let text = fs::read_to_string(&path).unwrap();
+            for item in text.split("\n}\n") {
+                let lines: Vec<_> = item.lines().collect();
+                for n in growing(&lines) {
+                    let attribute = lines[n - 1].trim();
+                    assert_eq!(attribute, "#[non_exhaustive]", "{}: {}", path.display(), lines[n]);
+                    found += 1;
+                }
+            }
+        }
+        assert!(found > 60, "{found}");
+    }
+}

@@ -196,12 +196,12 @@ impl LookupError {
 
     /// "The name does not exist", with the negative TTL, where the server gave one.
     pub fn nx_domain(negative_ttl: Option<Duration>) -> Self {
-        Self::Nothing(Nothing { kind: NothingKind::NxDomain, negative_ttl, proof: None })
+        Self::Nothing(Nothing::new(NothingKind::NxDomain, negative_ttl))
     }
 
     /// "The name has no records of this type", with the negative TTL, where the server gave one.
     pub fn no_data(negative_ttl: Option<Duration>) -> Self {
-        Self::Nothing(Nothing { kind: NothingKind::NoData, negative_ttl, proof: None })
+        Self::Nothing(Nothing::new(NothingKind::NoData, negative_ttl))
     }
 }
 
@@ -228,6 +228,11 @@ pub struct Nothing {
 }
 
 impl Nothing {
+    /// Nothing of a kind, without a DNSSEC proof; with the negative TTL, where the server gave one.
+    pub fn new(kind: NothingKind, negative_ttl: Option<Duration>) -> Self {
+        Self { kind, negative_ttl, proof: None }
+    }
+
     /// Nothing of two kinds, or under two names. That a name does not exist is said of all its types;
     /// where one of them is merely without data, something does exist. What is forgotten first tells
     /// when to ask again.

@@ -241,7 +241,7 @@ fn the_end_of_a_peer_that_outlived_its_entries_is_told() {
     let (mut world, peers, id) = outlived();
     world.run(secs(700));
     assert_eq!(world.count(|e| matches!(e, Event::Replaced { gone: false, .. })), 1);
-    let gone = |w: &World| w.count(|e| matches!(e, Event::Gone { peer } if *peer == peers[0]));
+    let gone = |w: &World| w.count(|e| matches!(e, Event::Gone { peer, .. } if *peer == peers[0]));
     assert_eq!(gone(&world), 0);
     world.close(id, peers[0], true);
     world.run(secs(60));
@@ -676,7 +676,7 @@ fn a_connected_peer_that_lost_its_entry_to_a_balancer_is_told_gone_in_the_end() 
         .until(secs(120), "shared", |w| w.count(|e| matches!(e, Event::SharedAddress { .. })) == 1);
     world.lose(peers[0]);
     world.run(secs(1));
-    assert_eq!(world.count(|e| matches!(e, Event::Gone { peer } if *peer == peers[0])), 1);
+    assert_eq!(world.count(|e| matches!(e, Event::Gone { peer, .. } if *peer == peers[0])), 1);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use libp2p::{
     Multiaddr, PeerId, StreamProtocol, Swarm, kad,
     swarm::{NetworkBehaviour, SwarmEvent},
 };
-use libp2p_dns_discovery::{Behaviour, Event, Filter, resolver::zone::Zone};
+use libp2p_dns_discovery::{Behaviour, Filter, resolver::zone::Zone};
 use swarms::{drive, quick, tcp_swarm};
 
 #[derive(NetworkBehaviour)]
@@ -96,51 +96,6 @@ async fn an_identity_that_was_replaced_leaves_with_all_its_addresses_on_the_host
 }
 
 #[tokio::test]
-async fn a_neighbour_on_the_same_host_loses_only_the_address_that_was_disproved() {
-    let (_zone, mut swarms, listening) = neighbours().await;
-    let ids = swarms::ids(&swarms);
-    // Somebody said that the second lives where the third does.
-    swarms[0].behaviour_mut().kad.add_address(&ids[1], listening[2].clone());
-    let verified = Event::Verified {
-        peer: ids[2],
-        address: listening[2].clone(),
-        how: libp2p_dns_discovery::Proved::Probe,
-    };
-    let node = swarms[0].behaviour_mut();
-    libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, &verified);
-    assert_eq!(addresses(&mut swarms[0], &ids[1]), [listening[1].to_string()]);
-    assert_eq!(addresses(&mut swarms[0], &ids[2]), [listening[2].to_string()]);
-}
-
-#[tokio::test]
-async fn one_unreachable_address_does_not_take_the_others_with_it() {
-    let (_zone, mut swarms, listening) = neighbours().await;
-    let ids = swarms::ids(&swarms);
-    let quic: Multiaddr = "/ip4/127.0.0.1/udp/1/quic-v1".parse().expect("valid");
-    swarms[0].behaviour_mut().kad.add_address(&ids[1], quic.clone());
-    let unreachable = Event::Unreachable {
-        address: quic,
-        peer: Some(ids[1]),
-        gone: false,
-        reason: libp2p_dns_discovery::Failure::TimedOut,
-    };
-    let node = swarms[0].behaviour_mut();
-    libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, &unreachable);
-    assert_eq!(addresses(&mut swarms[0], &ids[1]), [listening[1].to_string()]);
-    // What is verified stays, whatever an event says that was overtaken by the time it is read.
-    let overtaken = Event::Departed { peer: ids[1], address: listening[1].clone(), gone: true };
-    let node = swarms[0].behaviour_mut();
-    libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, &overtaken);
-    assert_eq!(addresses(&mut swarms[0], &ids[1]), [listening[1].to_string()]);
-    let stranger = PeerId::random();
-    swarms[0].behaviour_mut().kad.add_address(&stranger, "/ip4/10.1.1.1/tcp/1".parse().unwrap());
-    let gone = Event::Gone { peer: stranger };
-    let node = swarms[0].behaviour_mut();
-    libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, &gone);
-    assert!(addresses(&mut swarms[0], &stranger).is_empty());
-}
-
-#[tokio::test]
 async fn one_that_may_no_longer_join_leaves_and_comes_back_with_its_admission() {
     let (_zone, mut swarms, _) = neighbours().await;
     let ids = swarms::ids(&swarms);
@@ -158,64 +113,4 @@ async fn one_that_may_no_longer_join_leaves_and_comes_back_with_its_admission() 
         !addresses(&mut swarms[0], &ids[2]).is_empty()
     })
     .await;
-}
-
-#[tokio::test]
-async fn whoever_lived_where_one_answers_who_may_not_join_leaves_with_all_its_addresses_there() {
-    let (_zone, mut swarms, listening) = neighbours().await;
-    let old = PeerId::random();
-    let quic: Multiaddr = "/ip4/127.0.0.9/udp/1/quic-v1".parse().expect("valid");
-    let at: Multiaddr = "/ip4/127.0.0.9/tcp/1".parse().expect("valid");
-    for (address, event) in [
-        (
-            &at,
-            Event::Refused {
-                address: at.clone(),
-                peer: PeerId::random(),
-                old: Some(old),
-                gone: false,
-            },
-        ),
-        (
-            &at,
-            Event::Stranger {
-                address: at.clone(),
-                peer: PeerId::random(),
-                old: Some(old),
-                gone: false,
-            },
-        ),
-    ] {
-        let elsewhere: Multiaddr = "/ip4/10.1.1.1/tcp/1".parse().expect("valid");
-        for known in [address, &quic, &elsewhere] {
-            swarms[0].behaviour_mut().kad.add_address(&old, known.clone());
-        }
-        let node = swarms[0].behaviour_mut();
-        libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, &event);
-        assert_eq!(addresses(&mut swarms[0], &old), [elsewhere.to_string()]);
-    }
-    let second = swarms::ids(&swarms)[1];
-    assert_eq!(addresses(&mut swarms[0], &second), [listening[1].to_string()]);
-}
-
-/// Kademlia inserts whoever it is connected to, also to find out that it may not enter. Fails without
-/// `turned_away`.
-#[tokio::test]
-async fn one_that_is_turned_away_is_taken_out_unless_it_is_verified_elsewhere() {
-    let (_zone, mut swarms, listening) = neighbours().await;
-    let known = swarms::ids(&swarms)[1];
-    let (address, old, gone) =
-        ("/ip4/10.1.1.1/tcp/1".parse::<Multiaddr>().expect("valid"), None, false);
-    for peer in [PeerId::random(), known] {
-        let refused = Event::Refused { address: address.clone(), peer, old, gone };
-        let stranger = Event::Stranger { address: address.clone(), peer, old, gone };
-        for event in [refused, stranger] {
-            let node = swarms[0].behaviour_mut();
-            node.kad.add_address(&peer, address.clone());
-            libp2p_dns_discovery::kad::update(&mut node.kad, &node.discovery, &event);
-            let kept = addresses(&mut swarms[0], &peer);
-            assert_eq!(kept.contains(&listening[1].to_string()), peer == known);
-            assert_eq!(kept.is_empty(), peer != known);
-        }
-    }
 }

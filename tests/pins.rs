@@ -31,7 +31,7 @@ fn vouch(world: &mut World, entries: &[String]) {
 
 fn rejections(world: &World) -> Vec<(Multiaddr, Rejection)> {
     let rejected = |(_, event): &(_, Event)| match event {
-        Event::Rejected { address, rejection } => Some((address.clone(), rejection.clone())),
+        Event::Rejected { address, rejection, .. } => Some((address.clone(), rejection.clone())),
         _ => None,
     };
     world.events.iter().filter_map(rejected).collect()

@@ -25,11 +25,13 @@ pub(crate) fn lacking(event: &Event) -> Vec<String> {
         Event::Resolved { source, complete, missing, dropped, dropped_total, .. } => {
             (source, complete, missing, dropped, dropped_total)
         }
-        Event::MoreRejected { source, more } => {
+        Event::MoreRejected { source, more, .. } => {
             return vec![format!("{source}: {more} more addresses are rejected")];
         }
-        Event::Bounded { held, cut: 0 } => return vec![format!("all {held} candidates are held")],
-        Event::Bounded { held, cut } => {
+        Event::Bounded { held, cut: 0, .. } => {
+            return vec![format!("all {held} candidates are held")];
+        }
+        Event::Bounded { held, cut, .. } => {
             return vec![format!("{held} candidates are held, and {cut} are too many")];
         }
         _ => return Vec::new(),

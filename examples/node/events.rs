@@ -162,7 +162,7 @@ fn translate(event: &Discovered) -> Option<Event> {
             source: source.to_string(),
             candidates: candidates.iter().map(ToString::to_string).collect(),
         },
-        Discovered::Sampled { source, sampled } => {
+        Discovered::Sampled { source, sampled, .. } => {
             Event::Sampled { source: source.to_string(), sampled: *sampled }
         }
         Discovered::Verified { peer, address, .. } => {
@@ -184,7 +184,7 @@ fn translate(event: &Discovered) -> Option<Event> {
 fn translate_failure(event: &Discovered) -> Option<Event> {
     let (address, reason) = match event {
         Discovered::Unreachable { address, reason, .. } => (address, reason.to_string()),
-        Discovered::Rejected { address, rejection } => (address, words::rejected(rejection)),
+        Discovered::Rejected { address, rejection, .. } => (address, words::rejected(rejection)),
         Discovered::PinMismatch { address, obtained, .. } => {
             (address, Failure::PinMismatch(*obtained).to_string())
         }

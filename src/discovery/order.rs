@@ -18,6 +18,7 @@ pub enum CandidateState {
     /// Not tried yet, or its outcome is not known yet.
     Unknown,
     /// A peer is verified there.
+    #[non_exhaustive]
     Verified {
         /// The peer.
         peer: PeerId,

@@ -17,6 +17,7 @@ use crate::{
 pub enum Output {
     /// Make a look-up, and hand its result to
     /// [`Discovery::handle_lookup`](super::Discovery::handle_lookup).
+    #[non_exhaustive]
     Lookup {
         /// The id to hand back.
         id: LookupId,
@@ -24,6 +25,7 @@ pub enum Output {
         query: Query,
     },
     /// Stop a look-up. Its result will be ignored.
+    #[non_exhaustive]
     CancelLookup {
         /// The look-up.
         id: LookupId,
@@ -31,6 +33,7 @@ pub enum Output {
     /// Dial one address, and hand the outcome to
     /// [`Discovery::handle_connected`](super::Discovery::handle_connected) or
     /// [`Discovery::handle_dial_failure`](super::Discovery::handle_dial_failure).
+    #[non_exhaustive]
     Dial {
         /// The id to hand back.
         id: DialId,
@@ -40,11 +43,13 @@ pub enum Output {
         expect: Expect,
     },
     /// Abort a probe. Its outcome will be ignored.
+    #[non_exhaustive]
     Abort {
         /// The probe.
         id: DialId,
     },
     /// Tell the other behaviours that a verified peer lives at an address.
+    #[non_exhaustive]
     Announce {
         /// The peer.
         peer: PeerId,

@@ -22,7 +22,7 @@ fn names(world: &mut World, n: u32) {
 /// What was told of the bound.
 fn bounded(world: &World) -> Vec<(usize, usize)> {
     let told = world.events.iter().filter_map(|(_, event)| match event {
-        Event::Bounded { held, cut } => Some((*held, *cut)),
+        Event::Bounded { held, cut, .. } => Some((*held, *cut)),
         _ => None,
     });
     told.collect()

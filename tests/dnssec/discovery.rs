@@ -59,11 +59,11 @@ impl Node {
 
     async fn act(&mut self, output: Output) {
         match output {
-            Output::Lookup { id, query } => {
+            Output::Lookup { id, query, .. } => {
                 let result = self.resolver.lookup(query).await;
                 self.core.handle_lookup(id, result);
             }
-            Output::Dial { id, address, expect } => {
+            Output::Dial { id, address, expect, .. } => {
                 let peer = self.hosts[&address];
                 if expect == Expect::Peer(peer) || expect == Expect::Anyone {
                     self.connections += 1;

@@ -222,8 +222,8 @@ impl World {
         while let Some(output) = self.nodes[node].core.poll_output(now) {
             match output {
                 Output::Lookup { id, .. } => self.look_up(node, id),
-                Output::Dial { id, address, expect } => self.dial(node, id, address, expect),
-                Output::Abort { id } => {
+                Output::Dial { id, address, expect, .. } => self.dial(node, id, address, expect),
+                Output::Abort { id, .. } => {
                     self.aborted.insert((node, id));
                 }
                 Output::Event(event) => self.note_event(node, &event),

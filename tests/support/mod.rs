@@ -260,14 +260,14 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.core.poll_output(self.now) {
             match output {
-                Output::Lookup { id, query } => {
+                Output::Lookup { id, query, .. } => {
                     let result = self.answer(&query);
                     self.queries.push((self.now, query));
                     if !self.deaf {
                         self.schedule(self.latency, Input::Lookup(id, result));
                     }
                 }
-                Output::Dial { id, address, expect } => {
+                Output::Dial { id, address, expect, .. } => {
                     self.dials.push((self.now, address.clone(), expect));
                     // A dial that cannot be aborted ends by the swarm's own time-out.
                     let now = self.now;
@@ -281,13 +281,13 @@ impl World {
                     };
                     self.schedule(latency, Input::Dial(id, address, expect));
                 }
-                Output::Abort { id } => {
+                Output::Abort { id, .. } => {
                     self.last_aborted = Some(id);
                     self.under_way.remove(&id);
                     self.aborted += 1;
                     self.cancelled.insert(id);
                 }
-                Output::Announce { peer, address } => self.announced.push((peer, address)),
+                Output::Announce { peer, address, .. } => self.announced.push((peer, address)),
                 Output::Event(event) => self.events.push((self.now, event)),
                 _ => {}
             }

@@ -169,7 +169,7 @@ impl<'a> Run<'a> {
     fn note(&mut self, output: Output) {
         self.log.push(format!("{output:?}"));
         match output {
-            Output::Lookup { id, query } => {
+            Output::Lookup { id, query, .. } => {
                 self.check_query(&query);
                 self.asked.push((id, query));
             }

@@ -139,13 +139,13 @@ impl Node {
 
     fn take(&mut self, output: Output) {
         match output {
-            Output::Lookup { id, query } => self.lookups.push((id, query)),
-            Output::CancelLookup { id } => {
+            Output::Lookup { id, query, .. } => self.lookups.push((id, query)),
+            Output::CancelLookup { id, .. } => {
                 self.lookups.retain(|(lookup, _)| *lookup != id);
                 self.ended_lookups.push(id);
                 self.may_have_renewed();
             }
-            Output::Dial { id, address, expect } => {
+            Output::Dial { id, address, expect, .. } => {
                 self.check_dial(&address, expect);
                 let (started, candidates) = (self.now, self.candidates_at(&address));
                 self.check_pins(&candidates);
@@ -153,7 +153,7 @@ impl Node {
                 let old = self.dials.insert(id, dial);
                 assert!(old.is_none() && !self.ended_dials.contains(&id), "{id:?} is used twice");
             }
-            Output::Abort { id } => {
+            Output::Abort { id, .. } => {
                 let dial = self.dials.remove(&id);
                 assert!(
                     dial.is_some_and(|d| d.expect == Expect::Probe),
@@ -161,7 +161,7 @@ impl Node {
                 );
                 self.ended_dials.push(id);
             }
-            Output::Announce { peer, address } => {
+            Output::Announce { peer, address, .. } => {
                 assert!(self.proved.contains(&(address.clone(), peer)), "{peer} at {address}");
                 assert!(self.inputs > 1 || self.may_join(&peer), "{peer} may not join");
             }

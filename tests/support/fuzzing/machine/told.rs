@@ -36,7 +36,7 @@ impl Told {
         }
         match event {
             Event::Verified { peer, address, .. } => self.verified(address, peer),
-            Event::Replaced { address, old, new, gone } => {
+            Event::Replaced { address, old, new, gone, .. } => {
                 assert_ne!(old, new, "{address}");
                 let here =
                     core.candidates().filter(is_live).filter(|(c, _)| *c.address() == address);
@@ -49,26 +49,26 @@ impl Told {
                     self.known.insert(new);
                 }
             }
-            Event::Departed { peer, address, gone } => self.lost(&address, peer, gone),
-            Event::Refused { address, peer, old, gone } => {
+            Event::Departed { peer, address, gone, .. } => self.lost(&address, peer, gone),
+            Event::Refused { address, peer, old, gone, .. } => {
                 self.turned_away(core, address, peer, "refused", old, gone);
             }
-            Event::Stranger { address, peer, old, gone } => {
+            Event::Stranger { address, peer, old, gone, .. } => {
                 self.turned_away(core, address, peer, "a stranger", old, gone);
             }
-            Event::Gone { peer } => self.end(peer, true),
+            Event::Gone { peer, .. } => self.end(peer, true),
             Event::Unreachable { address, peer: Some(peer), gone, .. }
-            | Event::SharedAddress { address, peer: Some(peer), gone } => {
+            | Event::SharedAddress { address, peer: Some(peer), gone, .. } => {
                 self.lost(&address, peer, gone);
             }
-            Event::SharedAddress { address, peer: None, gone }
-            | Event::Unreachable { address, peer: None, gone, reason: Failure::Shared } => {
+            Event::SharedAddress { address, peer: None, gone, .. }
+            | Event::Unreachable { address, peer: None, gone, reason: Failure::Shared, .. } => {
                 assert!(!gone, "who is gone from {address}?");
                 // Whoever is connected lives on, though not there.
                 self.forget(core, &address);
             }
             Event::Unreachable { peer: None, gone, .. } => assert!(!gone),
-            Event::Status { status, listed } => {
+            Event::Status { status, listed, .. } => {
                 let old = self.status.replace((status, listed));
                 assert_ne!(old, Some((status, listed)), "told twice");
                 self.isolated = status == Status::Isolated
@@ -80,7 +80,7 @@ impl Told {
                 assert!(reasons <= 64 && reasons <= isolation.failed);
                 assert!(isolation.failed <= isolation.others && isolation.others > 0);
             }
-            Event::Sampled { source, sampled } => self.sampled(&source, sampled),
+            Event::Sampled { source, sampled, .. } => self.sampled(&source, sampled),
             _ => {}
         }
     }
