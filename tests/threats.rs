@@ -27,7 +27,7 @@ fn quoted(cell: &str) -> Vec<&str> {
     cell.split('`').skip(1).step_by(2).collect()
 }
 
-/// The files in which a test of this name may be: a test binary, its folder, or a module of the crate.
+/// The files of this name, or in a folder of this name, among the tests and the crate's modules.
 fn files(name: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut open = vec![root().join("tests"), root().join("src")];

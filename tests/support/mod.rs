@@ -1,7 +1,7 @@
 //! One node of the core in a world that the test makes up: a zone, hosts behind addresses, and a
 //! clock that jumps from one thing to the next. No socket, no task, no waiting.
 
-#![allow(dead_code, reason = "each test file uses its own part of the support")]
+#![allow(dead_code, reason = "each test binary uses its own part of the support")]
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

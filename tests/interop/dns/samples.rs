@@ -39,7 +39,7 @@ pub(super) fn check(brand: Brand) -> Result<Answer, Answer> {
         let mut unmarked = Node::new(server.address(), &source);
         follow(&mut unmarked, |_, now| assert!(now.len() <= THREE, "{}", now.len())).await;
         let note = "where it is marked; that it is recognised takes peers that answer \
-                    (`tests/sampled.rs`)";
+                    (`tests/node/sampled.rs`)";
         Ok(Answer::PassWith(note.to_owned()))
     })
 }

@@ -1,8 +1,6 @@
 //! What a node must stand for hours: silence, outages, strangers and odd settings. No state is left
 //! for ever, nothing floods, and nothing is told twice.
 
-mod support;
-
 use std::{net::IpAddr, num::NonZeroUsize, time::Duration};
 
 use hickory_proto::rr::RecordType;
@@ -12,7 +10,8 @@ use libp2p_dns_discovery::{
     discovery::{Direction, Expect},
     hickory_proto,
 };
-use support::{Host, World, address_record, at, ip, nth, secs};
+
+use crate::support::{Host, World, address_record, at, ip, nth, secs};
 
 fn nz(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).expect("not zero")

@@ -1,7 +1,5 @@
 //! Swarms over the memory transport with Noise: plaintext would prove no identity.
 
-#![allow(dead_code, reason = "each test file uses its own part of the support")]
-
 use std::{
     collections::HashMap,
     sync::{LazyLock, Mutex},

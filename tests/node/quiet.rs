@@ -1,12 +1,11 @@
 //! No state waits without a deadline, and an idle network makes no work between refreshes.
 
-mod support;
-
 use std::{num::NonZeroUsize, time::Duration};
 
 use libp2p::PeerId;
 use libp2p_dns_discovery::{CandidateState, Config, Event, LookupError, Selection, Source, Status};
-use support::{Host, World, at, ip, secs};
+
+use crate::support::{Host, World, at, ip, secs};
 
 /// The addresses that are played with.
 const HOSTS: u8 = 12;

@@ -1,11 +1,10 @@
 //! Sources that answer with a few members chosen at random, and do not say so.
 
-mod support;
-
 use std::net::IpAddr;
 
 use libp2p_dns_discovery::{Config, Event, LookupError, Status};
-use support::{Host, World, ip, secs};
+
+use crate::support::{Host, World, ip, secs};
 
 /// Has every look-up of the next while answered with eight of these.
 fn sample(world: &mut World, of: &[IpAddr], seconds: u64, rng: &mut fastrand::Rng) {

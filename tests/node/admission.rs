@@ -1,7 +1,5 @@
 //! Who may join: the allow list, the application's judgement, and the protocol that members speak.
 
-mod support;
-
 use std::{
     collections::HashSet,
     sync::{
@@ -12,7 +10,8 @@ use std::{
 
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
 use libp2p_dns_discovery::{Config, Event, Failure, Identify, Status, discovery::Expect};
-use support::{Host, World, at, ip, lowest, secs};
+
+use crate::support::{Host, World, at, ip, lowest, secs};
 
 const PROTOCOL: StreamProtocol = StreamProtocol::new("/members/1");
 
@@ -391,7 +390,7 @@ fn those_who_take_their_time_to_say_what_they_speak_are_waited_for() {
 #[test]
 fn a_selected_peer_whose_address_was_taken_over_is_a_reason_to_ask_dns() {
     let (mut world, peers) = world_of_three(|_| lowest(3));
-    let records = [1, 2, 3].map(|n| support::address_record("peers.example.", ip(n), 300));
+    let records = [1, 2, 3].map(|n| crate::support::address_record("peers.example.", ip(n), 300));
     let key = ("peers.example.".to_owned(), libp2p_dns_discovery::hickory_proto::rr::RecordType::A);
     world.zone.insert(key, Ok(records.into()));
     world.until(secs(2), "all", |w| w.selected() == peers);

@@ -1,11 +1,10 @@
 //! The walk past candidates that do not answer: how long it takes, and how often it comes back.
 
-mod support;
-
 use std::time::Duration;
 
 use libp2p_dns_discovery::{Config, Selection, Status};
-use support::{Host, World, at, ip, lowest, secs};
+
+use crate::support::{Host, World, at, ip, lowest, secs};
 
 /// How many candidates the walks are over.
 const CANDIDATES: u8 = 20;

@@ -5,10 +5,8 @@ use std::time::Duration;
 use libp2p_dns_discovery::{Config, Event, Status};
 use web_time::Instant;
 
-use crate::{
-    nz,
-    support::{Host, World, address_record, lowest, nth, secs},
-};
+use super::nz;
+use crate::support::{Host, World, address_record, lowest, nth, secs};
 
 /// A world in which a thousand are named and nobody answers.
 fn silent(config: Config) -> World {

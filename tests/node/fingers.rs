@@ -1,12 +1,11 @@
 //! One node on a ring: which successors it takes, and when it changes them.
 
-mod support;
-
 use std::{net::IpAddr, num::NonZeroUsize};
 
 use libp2p::PeerId;
 use libp2p_dns_discovery::{Config, Selection};
-use support::{Host, World, at, nth, secs};
+
+use crate::support::{Host, World, at, nth, secs};
 
 /// A world of `n` living hosts, of which the `own`-th is ourselves.
 fn ring(selection: Selection, n: u32, own: u32) -> (World, Vec<PeerId>) {

@@ -1,8 +1,5 @@
 //! Swarms that not everybody may join: an allow list, a pre-shared key, a protocol that members speak.
 
-#[path = "support/swarms.rs"]
-mod swarms;
-
 use std::{collections::HashSet, iter, time::Duration};
 
 use libp2p::{
@@ -16,7 +13,8 @@ use libp2p::{
 use libp2p_dns_discovery::{
     Behaviour, Config, Event, Failure, Identify, Status, resolver::zone::Zone,
 };
-use swarms::{SOURCE, drive, ids, memory, memory_swarm, ports, private_swarm, quick, zone};
+
+use crate::support::{SOURCE, drive, ids, memory, memory_swarm, ports, private_swarm, quick, zone};
 
 fn discovery(zone: &Zone, config: Config, local: PeerId) -> Behaviour<Zone> {
     Behaviour::with_sources(zone.clone(), config, local, [SOURCE.parse().expect("a source")])

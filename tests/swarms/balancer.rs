@@ -1,8 +1,5 @@
 //! A load balancer in front of real swarms: an address that is nobody's.
 
-#[path = "support/swarms.rs"]
-mod swarms;
-
 use std::{
     collections::{HashMap, HashSet},
     net::SocketAddr,
@@ -11,12 +8,13 @@ use std::{
 
 use libp2p::{Multiaddr, PeerId, Swarm, multiaddr::Protocol, swarm::SwarmEvent};
 use libp2p_dns_discovery::{Behaviour, Event, Filter, Selection, resolver::zone::Zone};
-use swarms::{drive, ids, quick, tcp_swarm_with_idle};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
+
+use crate::support::{self, drive, ids, quick, tcp_swarm_with_idle};
 
 /// Passes connections on to the backends, one after the other.
 async fn balance(listener: TcpListener, backends: Vec<SocketAddr>) {
@@ -39,7 +37,7 @@ fn node(zone: &Zone) -> Swarm<Behaviour<Zone>> {
         let config = quick()
             .with_selection(Selection::All)
             .with_filter(Filter::default().with_loopback(true));
-        let source = swarms::SOURCE.parse().expect("a source");
+        let source = support::SOURCE.parse().expect("a source");
         Behaviour::with_sources(zone.clone(), config, key.public().to_peer_id(), [source])
     })
 }

@@ -1,8 +1,5 @@
 //! The behaviour in swarms that meet in memory.
 
-#[path = "support/swarms.rs"]
-mod swarms;
-
 use std::{num::NonZeroUsize, time::Duration};
 
 use libp2p::{
@@ -13,7 +10,8 @@ use libp2p::{
 use libp2p_dns_discovery::{
     Behaviour, Config, Event, Failure, Identify, Selection, Status, resolver::zone::Zone,
 };
-use swarms::{
+
+use crate::support::{
     SOURCE, drive, ids, memory, memory_swarm, memory_swarm_with_idle, name, ports, quick, retire,
     zone,
 };

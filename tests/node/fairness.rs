@@ -1,13 +1,12 @@
 //! Whoever can be reached is reached in the end, whatever stands in line before it.
 
-mod support;
-
 use std::net::IpAddr;
 
 use hickory_proto::rr::RecordType;
 use libp2p::PeerId;
 use libp2p_dns_discovery::{Config, Status, hickory_proto};
-use support::{Host, World, address_record, at, ip, lowest, nth, secs};
+
+use crate::support::{Host, World, address_record, at, ip, lowest, nth, secs};
 
 fn joined(world: &World) -> bool {
     world.core.status() == Status::Joined

@@ -8,10 +8,8 @@ use libp2p_dns_discovery::{
     discovery::{DialFailure, Direction, Discovery, Output},
 };
 
-use crate::{
-    nz,
-    support::{Host, World, at, ip, lowest, nth, secs},
-};
+use super::nz;
+use crate::support::{Host, World, at, ip, lowest, nth, secs};
 
 const SOURCE: &str = "/dns4/peers.example./tcp/4001";
 

@@ -1,12 +1,11 @@
 //! What inbound connections and claims make a node look at, and what they do not.
 
-mod support;
-
 use std::num::NonZeroUsize;
 
 use libp2p::PeerId;
 use libp2p_dns_discovery::{Config, Status, discovery::Expect};
-use support::{Host, World, at, ip, lowest, nth, secs};
+
+use crate::support::{Host, World, at, ip, lowest, nth, secs};
 
 fn nz(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).expect("not zero")

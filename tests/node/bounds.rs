@@ -1,9 +1,6 @@
 //! Every bound: what happens at it and one past it, that what is cut is told, and that its setter has
 //! an effect. The defaults are held against the docs beside them, in `src/limits.rs`.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod answers;
 mod filter;
 mod holdings;
@@ -12,7 +9,8 @@ mod work;
 use std::num::NonZeroUsize;
 
 use libp2p_dns_discovery::Event;
-use support::World;
+
+use crate::support::World;
 
 fn nz(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).expect("not zero")

@@ -1,10 +1,9 @@
 //! The decisions of one node, on a virtual clock.
 
-mod support;
-
 use libp2p::PeerId;
 use libp2p_dns_discovery::{Event, Identify, LookupError, Selection, Status, discovery::Expect};
-use support::{Host, World, at, ip, lowest, secs};
+
+use crate::support::{Host, World, at, ip, lowest, secs};
 
 fn joined(world: &World) -> bool {
     world.core.status() == Status::Joined

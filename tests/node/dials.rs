@@ -1,7 +1,5 @@
 //! Which dials are ended, and which are not made: those that nobody needs.
 
-mod support;
-
 use std::time::Duration;
 
 use libp2p::PeerId;
@@ -9,7 +7,8 @@ use libp2p_dns_discovery::{
     Config, Event, Selection,
     discovery::{Discovery, Expect, Output},
 };
-use support::{Host, World, at, ip, lowest, nth, secs};
+
+use crate::support::{Host, World, at, ip, lowest, nth, secs};
 
 /// To end a dial to a real peer would end those of others with it: it is only waited for no longer.
 /// Fails without the condition in `give_up`.

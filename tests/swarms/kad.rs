@@ -1,14 +1,12 @@
 //! What `kad::update` adds, takes and spares.
 
-#[path = "support/swarms.rs"]
-mod swarms;
-
 use libp2p::{
     Multiaddr, PeerId, StreamProtocol, Swarm, kad,
     swarm::{NetworkBehaviour, SwarmEvent},
 };
 use libp2p_dns_discovery::{Behaviour, Filter, resolver::zone::Zone};
-use swarms::{drive, quick, tcp_swarm};
+
+use crate::support::{self, drive, quick, tcp_swarm};
 
 #[derive(NetworkBehaviour)]
 struct Node {
@@ -22,7 +20,7 @@ fn node(zone: &Zone) -> Swarm<Node> {
     tcp_swarm(|key| {
         let local = key.public().to_peer_id();
         let config = quick().with_filter(Filter::default().with_loopback(true));
-        let source = swarms::SOURCE.parse().expect("a source");
+        let source = support::SOURCE.parse().expect("a source");
         Node {
             discovery: Behaviour::with_sources(zone.clone(), config, local, [source]),
             kad: kad::Behaviour::with_config(
@@ -63,7 +61,7 @@ async fn neighbours() -> (Zone, Vec<Swarm<Node>>, Vec<Multiaddr>) {
     })
     .await;
     zone.set_dnsaddr("peers.example.", listening.clone());
-    let ids = swarms::ids(&swarms);
+    let ids = support::ids(&swarms);
     drive(&mut swarms, "all verified", |swarms, event| {
         follow(swarms, &event);
         ids[1..].iter().all(|id| !addresses(&mut swarms[0], id).is_empty())
@@ -80,7 +78,7 @@ async fn an_identity_that_was_replaced_leaves_with_all_its_addresses_on_the_host
     let quic: Multiaddr = "/ip4/127.0.0.1/udp/1/quic-v1".parse().expect("valid");
     swarms[0].behaviour_mut().kad.add_address(&old, quic);
     drop(swarms.remove(2));
-    swarms.push(swarms::tcp_swarm_at(listening[2].clone(), |key| {
+    swarms.push(support::tcp_swarm_at(listening[2].clone(), |key| {
         let local = key.public().to_peer_id();
         Node {
             discovery: Behaviour::new(Zone::new(), quick(), local),
@@ -98,7 +96,7 @@ async fn an_identity_that_was_replaced_leaves_with_all_its_addresses_on_the_host
 #[tokio::test]
 async fn one_that_may_no_longer_join_leaves_and_comes_back_with_its_admission() {
     let (_zone, mut swarms, _) = neighbours().await;
-    let ids = swarms::ids(&swarms);
+    let ids = support::ids(&swarms);
     let only_second = Some([ids[1]].into());
     swarms[0].behaviour_mut().discovery.set_allowed_peers(only_second);
     drive(&mut swarms, "left", |swarms, event| {

@@ -1,8 +1,5 @@
 //! The behaviour beside all others that a program is likely to have.
 
-#[path = "support/swarms.rs"]
-mod swarms;
-
 use std::iter;
 
 use libp2p::{
@@ -12,7 +9,8 @@ use libp2p::{
     swarm::{NetworkBehaviour, SwarmEvent},
 };
 use libp2p_dns_discovery::{Behaviour, Event, Status, resolver::zone::Zone};
-use swarms::{SOURCE, drive, ids, memory, memory_swarm, ports, quick, retire, zone};
+
+use crate::support::{self, SOURCE, drive, ids, memory, memory_swarm, ports, quick, retire, zone};
 
 #[derive(NetworkBehaviour)]
 struct Everything {
@@ -208,7 +206,7 @@ async fn a_departed_node_leaves_the_routing_table() {
     let gone = swarms.pop().expect("three");
     let peer = *gone.local_peer_id();
     retire(gone);
-    swarms::name(&zone, &ports[..2]);
+    support::name(&zone, &ports[..2]);
     let mut told = 0;
     drive(&mut swarms, "forgotten", |swarms, event| {
         keep_kad(swarms, &event);

@@ -1,14 +1,13 @@
 //! Identities that an operator vouches for: `dnsaddr` records that end in `/p2p/ID`, and sources that
 //! take nothing else.
 
-mod support;
-
 use hickory_proto::rr::{Name, RData, Record, RecordType, rdata::TXT};
 use libp2p::{Multiaddr, PeerId};
 use libp2p_dns_discovery::{
     Config, Event, LookupError, Proof, Rejection, Selection, discovery::Expect, hickory_proto,
 };
-use support::{Host, World, at, ip, lowest, secs};
+
+use crate::support::{Host, World, at, ip, lowest, secs};
 
 const NAME: &str = "_dnsaddr.peers.example.";
 const SOURCE: &str = "/dnsaddr/peers.example.";

@@ -24,10 +24,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-#[path = "../examples/common/dns_server.rs"]
-mod dns_server;
-
-use dns_server::{DnsServer, Mode};
+use crate::dns_server::{DnsServer, Mode};
 
 /// For servers that answer: so long that a busy machine does not spoil a test.
 const PATIENT: Duration = Duration::from_secs(20);

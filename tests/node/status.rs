@@ -1,7 +1,5 @@
 //! What a readiness probe and an operator are told: ready or not, and why nobody can be reached.
 
-mod support;
-
 use std::{
     io::Write,
     sync::{Arc, Mutex},
@@ -11,7 +9,8 @@ use hickory_proto::rr::RecordType;
 use libp2p_dns_discovery::{
     Event, Failure, Isolation, LookupError, Status, discovery::Expect, hickory_proto,
 };
-use support::{Host, World, address_record, at, ip, lowest, nth, secs};
+
+use crate::support::{Host, World, address_record, at, ip, lowest, nth, secs};
 
 fn is(status: Status) -> impl Fn(&World) -> bool {
     move |world| world.core.status() == status
@@ -45,6 +44,9 @@ fn warnings(run: impl FnOnce()) -> String {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
+    // With one subscriber alone, an event that another thread is the first to meet meanwhile is turned
+    // off for all threads.
+    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     tracing::subscriber::with_default(subscriber, run);
     let bytes = log.0.lock().expect("not poisoned").clone();
     String::from_utf8(bytes).expect("UTF-8")

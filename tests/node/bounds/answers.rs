@@ -6,10 +6,8 @@ use hickory_proto::rr::{
 };
 use libp2p_dns_discovery::{Config, Event, LookupError, hickory_proto};
 
-use crate::{
-    nz, resolved,
-    support::{World, address_record, nth, secs},
-};
+use super::{nz, resolved};
+use crate::support::{World, address_record, nth, secs};
 
 fn name(text: &str) -> Name {
     Name::from_ascii(text).expect("a name")

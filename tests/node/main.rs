@@ -1,0 +1,19 @@
+//! One node of the core in a world that each test makes up. Each module holds one part of what a node
+//! does: `cargo test --test node walk::` runs those of one.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod admission;
+mod bounds;
+mod core;
+mod dials;
+mod endurance;
+mod fairness;
+mod fingers;
+mod hints;
+mod pins;
+mod quiet;
+mod sampled;
+mod status;
+mod walk;

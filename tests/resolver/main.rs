@@ -1,0 +1,7 @@
+//! The resolver over hickory, against name servers on loopback addresses.
+
+#[path = "../../examples/common/dns_server.rs"]
+mod dns_server;
+
+mod dnssec;
+mod hickory;

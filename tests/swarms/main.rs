@@ -1,0 +1,9 @@
+//! The behaviour in real swarms, over the memory transport or loopback addresses.
+
+mod support;
+
+mod balancer;
+mod behaviour;
+mod composition;
+mod kad;
+mod members;
