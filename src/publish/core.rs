@@ -16,7 +16,14 @@ use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
-use super::{Config, Event, Update, UpdateError, own::Wanted, plan::Plan, record};
+use super::{
+    config::Config,
+    event::Event,
+    own::Wanted,
+    plan::Plan,
+    record,
+    updater::{Update, UpdateError},
+};
 use crate::{candidate::Candidate, own_addresses::OwnAddresses, pace::back_off};
 
 #[cfg(test)]

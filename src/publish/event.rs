@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use libp2p_core::Multiaddr;
 
-use super::UpdateError;
+use super::updater::UpdateError;
 
 /// What a [`Publisher`](super::Publisher) tells. In a steady state it tells nothing.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use libp2p_identity::PeerId;
 
-use super::{Config, record};
+use super::{config::Config, record};
 use crate::{candidate::Candidate, filter::Rejection, own_addresses::OwnAddresses};
 
 /// What the zone is to say of this node.

@@ -16,8 +16,10 @@ use libp2p_swarm::{
 };
 
 use super::{
-    Config, Event, UpdateError, Updater,
+    config::Config,
     core::{Core, ExchangeId, Output},
+    event::Event,
+    updater::{UpdateError, Updater},
 };
 use crate::{
     candidate::Candidate,

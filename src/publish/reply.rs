@@ -13,7 +13,7 @@ use hickory_proto::{
     },
 };
 
-use super::UpdateError;
+use super::updater::UpdateError;
 
 /// What a reply must be a reply to.
 #[derive(Debug)]

@@ -14,7 +14,11 @@ use hickory_proto::{
 };
 use tokio::runtime::Handle;
 
-use super::{ExchangeFuture, TsigKey, Update, UpdateError, Updater, reply::Request};
+use super::{
+    key::TsigKey,
+    reply::{self, Request},
+    updater::{ExchangeFuture, Update, UpdateError, Updater},
+};
 
 /// The publisher keeps the time, and drops what takes longer: this only must not come before.
 const PATIENCE: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -82,7 +86,7 @@ impl Updater for TsigUpdater {
         let updater = self.clone();
         async move {
             let reply = updater.exchange(message, owner.clone()).await?;
-            super::reply::records(reply, &owner)
+            reply::records(reply, &owner)
         }
         .boxed()
     }

@@ -6,7 +6,14 @@ use futures::FutureExt;
 use hickory_proto::{op::Query as Question, rr::Name};
 use tokio::runtime::Handle;
 
-use crate::resolver::{Answer, LookupError, LookupFuture, Nothing, Proof, Query, Resolver};
+use crate::resolver::{
+    answer::Answer,
+    error::LookupError,
+    lookup::{LookupFuture, Resolver},
+    nothing::Nothing,
+    proof::Proof,
+    query::Query,
+};
 
 mod asking;
 mod config;

@@ -18,7 +18,12 @@ use hickory_proto::rr::{
 };
 
 use self::state::State;
-use crate::resolver::{LookupError, LookupFuture, Proof, Query, Resolver};
+use crate::resolver::{
+    error::LookupError,
+    lookup::{LookupFuture, Resolver},
+    proof::Proof,
+    query::Query,
+};
 
 mod state;
 

@@ -12,7 +12,7 @@ use super::{
 };
 #[cfg(feature = "dnssec")]
 use super::{dnssec::Validation, validator::Validator};
-use crate::resolver::{Answer, LookupError};
+use crate::resolver::{answer::Answer, error::LookupError};
 
 /// Asks for the names that one look-up tries.
 pub(super) struct Asking {

@@ -17,7 +17,7 @@ use hickory_resolver::{
 use tokio::time::Instant;
 
 use super::origin::{Origin, Snapshot};
-use crate::resolver::{Answer, Query};
+use crate::resolver::{answer::Answer, query::Query};
 
 /// glibc's bounds on what `resolv.conf` may ask for (`RES_MAXRETRANS`, `RES_MAXRETRY`,
 /// `RES_MAXNDOTS`).

@@ -7,7 +7,7 @@ use hickory_proto::rr::Name;
 
 use super::HickoryResolver;
 #[cfg(doc)]
-use crate::resolver::{Answer, LookupError, Nothing, Proof};
+use crate::resolver::{answer::Answer, error::LookupError, nothing::Nothing, proof::Proof};
 
 impl HickoryResolver {
     /// Validates answers by DNSSEC ([RFC 4035 section 5]), beginning at these anchors. Default:

@@ -8,7 +8,7 @@ use hickory_proto::{
 };
 
 use super::upstream::Ask;
-use crate::resolver::{Answer, LookupError};
+use crate::resolver::{answer::Answer, error::LookupError};
 
 /// As many CNAME records as one reply may chain: resolvers in use stop at 8 to 16, and a loop must
 /// end.
@@ -164,7 +164,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::resolver::{Nothing, NothingKind};
+    use crate::resolver::nothing::{Nothing, NothingKind};
 
     fn name(name: &str) -> Name {
         Name::from_ascii(name).unwrap()

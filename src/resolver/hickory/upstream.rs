@@ -19,7 +19,7 @@ use hickory_proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Message, Que
 use tokio::time::{Instant, timeout_at};
 
 use super::{config::Config, reply};
-use crate::resolver::LookupError;
+use crate::resolver::error::LookupError;
 
 /// What passes every path without being fragmented (DNS flag day 2020).
 const UDP_PAYLOAD: u16 = 1232;

@@ -21,7 +21,7 @@ use super::{
     dnssec::Validation,
     reply::{self, MAX_CHAIN},
 };
-use crate::resolver::{Answer, LookupError, Nothing, Proof};
+use crate::resolver::{answer::Answer, error::LookupError, nothing::Nothing, proof::Proof};
 
 mod anchored;
 mod proof;

@@ -9,7 +9,13 @@ use std::{
 use futures::channel::oneshot;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-use crate::resolver::{Answer, LookupError, Nothing, NothingKind, Proof, Query};
+use crate::resolver::{
+    answer::Answer,
+    error::LookupError,
+    nothing::{Nothing, NothingKind},
+    proof::Proof,
+    query::Query,
+};
 
 /// As many CNAME records as one answer follows: enough for any honest zone, and an end to a loop.
 const MAX_CHAIN: usize = 8;

@@ -2,7 +2,10 @@ use futures::executor::block_on;
 use hickory_proto::rr::rdata::CNAME;
 
 use super::*;
-use crate::resolver::{Answer, Nothing, NothingKind};
+use crate::resolver::{
+    answer::Answer,
+    nothing::{Nothing, NothingKind},
+};
 
 fn query(name: &str, record_type: RecordType) -> Query {
     Query::new(Name::from_ascii(name).unwrap(), record_type)

@@ -13,7 +13,7 @@ use super::{
     prune::{is_expanded, signature},
     wildcard::{is_closest, is_told_by_nsec},
 };
-use crate::resolver::Proof;
+use crate::resolver::proof::Proof;
 
 /// How well a pruned reply is proved, with what hickory-net said of its NSEC and NSEC3 records; `None`
 /// if it is bogus.

@@ -18,7 +18,7 @@ use hickory_proto::{
 
 use super::prune::prune;
 use crate::resolver::{
-    LookupError,
+    error::LookupError,
     hickory::{asking::Servers, upstream::Ask},
 };
 

@@ -1,0 +1,77 @@
+//! What a resolver gives: the positive answer to a query.
+
+use hickory_proto::rr::{Name, Record};
+
+use super::proof::Proof;
+#[cfg(doc)]
+use super::query::Query;
+
+/// The positive answer to a [`Query`].
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The owner name of the records of the type that was asked for: the name of the query
+    /// completed by the search list, or the end of its CNAME chain.
+    pub name: Name,
+    /// The answer section: records of the type asked for, and the CNAME records that lead there.
+    pub records: Vec<Record>,
+    /// The additional section. For SRV, the addresses of the targets ("glue").
+    pub additionals: Vec<Record>,
+    /// Whether these are all the records there are. A truncated answer is not complete, and is
+    /// never read as "the others left".
+    pub complete: bool,
+    /// What DNSSEC validation said of the records and additionals, the weakest of them, if the
+    /// resolver validates.
+    pub proof: Option<Proof>,
+}
+
+impl Answer {
+    /// A complete answer without additional records and without a DNSSEC proof.
+    pub fn new(name: Name, records: Vec<Record>) -> Self {
+        Self { name, records, additionals: Vec::new(), complete: true, proof: None }
+    }
+
+    /// Adds records of the additional section.
+    #[must_use]
+    pub fn with_additionals(mut self, additionals: Vec<Record>) -> Self {
+        self.additionals = additionals;
+        self
+    }
+
+    /// Says whether the records are all there are.
+    #[must_use]
+    pub fn with_complete(mut self, complete: bool) -> Self {
+        self.complete = complete;
+        self
+    }
+
+    /// Adds the outcome of a DNSSEC validation.
+    #[must_use]
+    pub fn with_proof(mut self, proof: Proof) -> Self {
+        self.proof = Some(proof);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use hickory_proto::rr::RData;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_complete_and_not_proved_unless_it_is_said() {
+        let answer = Answer::new(Name::root(), Vec::new());
+        assert!(answer.complete && answer.additionals.is_empty());
+        assert_eq!(answer.proof, None);
+        let glue = Record::from_rdata(Name::root(), 1, RData::from(IpAddr::from([10, 0, 0, 1])));
+        let said = answer
+            .with_additionals(vec![glue.clone()])
+            .with_complete(false)
+            .with_proof(Proof::Insecure);
+        assert_eq!(said.additionals, [glue]);
+        assert_eq!((said.complete, said.proof), (false, Some(Proof::Insecure)));
+    }
+}

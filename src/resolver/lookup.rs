@@ -1,0 +1,43 @@
+//! The [`Resolver`] trait: one look-up, from a query to an answer.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+#[cfg(doc)]
+use hickory_proto::rr::Name;
+
+use super::{answer::Answer, error::LookupError, query::Query};
+
+/// The future of one look-up.
+pub type LookupFuture = BoxFuture<'static, Result<Answer, LookupError>>;
+
+/// Answers DNS queries.
+///
+/// Object-safe, and implemented for `Arc<dyn Resolver>`, `Arc<R>` and `Box<dyn Resolver>`.
+///
+/// # Contract
+///
+/// - The returned future is polled inside the swarm's task. Dropping it cancels the look-up.
+/// - A [`Query`] whose name is not [absolute](Name::is_fqdn) is completed by the resolver's search
+///   list, if it has one; otherwise it is taken as absolute.
+/// - "There is no such name" and "no record of this type" are [`LookupError::Nothing`], and nothing
+///   else is: a resolver that could not get an answer must say so with another variant, because
+///   the discovery concludes from `Nothing` that members have left.
+/// - A future that never resolves is abandoned after
+///   [`Config::lookup_timeout`](crate::Config::with_lookup_timeout).
+pub trait Resolver: Send + Sync + 'static {
+    /// Starts one look-up.
+    fn lookup(&self, query: Query) -> LookupFuture;
+}
+
+impl<R: Resolver + ?Sized> Resolver for Arc<R> {
+    fn lookup(&self, query: Query) -> LookupFuture {
+        (**self).lookup(query)
+    }
+}
+
+impl<R: Resolver + ?Sized> Resolver for Box<R> {
+    fn lookup(&self, query: Query) -> LookupFuture {
+        (**self).lookup(query)
+    }
+}

@@ -1,0 +1,81 @@
+//! An authoritative "there is nothing", and what several of them say together.
+
+use std::{fmt, time::Duration};
+
+use super::proof::Proof;
+
+/// An authoritative "there is nothing".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Nothing {
+    /// What there is not: the name, or a record of the type.
+    pub kind: NothingKind,
+    /// How long the server asks to remember it: the lesser of the SOA record's TTL and its
+    /// `MINIMUM` field ([RFC 2308 section 5]), or `None` where it sent no SOA record.
+    ///
+    /// [RFC 2308 section 5]: https://www.rfc-editor.org/rfc/rfc2308#section-5
+    pub negative_ttl: Option<Duration>,
+    /// What DNSSEC validation said of the denial, if the resolver validates.
+    pub proof: Option<Proof>,
+}
+
+impl Nothing {
+    /// Nothing of two kinds, or under two names. That a name does not exist is said of all its types;
+    /// where one of them is merely without data, something does exist. What is forgotten first tells
+    /// when to ask again.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let kind = match (self.kind, other.kind) {
+            (NothingKind::NxDomain, NothingKind::NxDomain) => NothingKind::NxDomain,
+            _ => NothingKind::NoData,
+        };
+        let negative_ttl = [self.negative_ttl, other.negative_ttl].into_iter().flatten().min();
+        Self { kind, negative_ttl, proof: Proof::weaker(self.proof, other.proof) }
+    }
+
+    /// Adds the outcome of a DNSSEC validation.
+    #[must_use]
+    pub fn with_proof(mut self, proof: Proof) -> Self {
+        self.proof = Some(proof);
+        self
+    }
+}
+
+impl fmt::Display for Nothing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            NothingKind::NxDomain => "the name does not exist (NXDOMAIN)",
+            NothingKind::NoData => "the name has no such record (NODATA)",
+        })
+    }
+}
+
+/// The two ways in which there can be nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NothingKind {
+    /// `NXDOMAIN`: the name does not exist.
+    NxDomain,
+    /// `NODATA`: the name exists, but has no record of the type asked for.
+    NoData,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nothing(kind: NothingKind, seconds: u64, proof: Option<Proof>) -> Nothing {
+        Nothing { kind, negative_ttl: Some(Duration::from_secs(seconds)), proof }
+    }
+
+    #[test]
+    fn an_existing_name_the_shorter_time_and_the_weaker_proof_count() {
+        use NothingKind::{NoData, NxDomain};
+        let secure = Some(Proof::Secure);
+        let both = nothing(NoData, 9, secure).and(nothing(NxDomain, 5, secure));
+        assert_eq!(both, nothing(NoData, 5, secure));
+        let both = nothing(NxDomain, 5, secure).and(nothing(NxDomain, 9, None));
+        assert_eq!(both, nothing(NxDomain, 5, None));
+        let both = nothing(NxDomain, 5, Some(Proof::Insecure)).and(nothing(NxDomain, 9, secure));
+        assert_eq!(both, nothing(NxDomain, 5, Some(Proof::Insecure)));
+    }
+}
