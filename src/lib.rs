@@ -30,6 +30,7 @@ pub use crate::{
 pub mod threats {}
 
 mod admission;
+mod alias;
 mod behaviour;
 mod candidate;
 mod config;

@@ -11,6 +11,7 @@ use std::{
 use hickory_proto::rr::{Name, RData, Record, RecordType, rdata::TXT};
 
 use crate::{
+    alias::Chain,
     resolver::{Answer, Query},
     source::{self, Kind},
 };
@@ -113,7 +114,7 @@ impl<'a> Section<'a> {
             }
             ttl = least(ttl, Some(ttl_of(record)));
         }
-        let end = if aliased { end_of(&aliases, &answer.name) } else { None };
+        let end = if aliased { end_of(&aliases, absolute(&answer.name)) } else { None };
         Self { records, answered, end, aliased, ttl }
     }
 }
@@ -184,15 +185,11 @@ fn chain(aliases: &BTreeMap<Name, Name>, from: [&Name; 2]) -> HashSet<Name> {
     found
 }
 
-fn end_of(aliases: &BTreeMap<Name, Name>, from: &Name) -> Option<Name> {
-    let mut name = absolute(from);
-    for _ in 0..=aliases.len() {
-        match aliases.get(&name) {
-            Some(target) => name = target.clone(),
-            None => return Some(name),
-        }
-    }
-    None
+fn end_of(aliases: &BTreeMap<Name, Name>, from: Name) -> Option<Name> {
+    // A chain without a circle passes each of them once at most.
+    let mut chain = Chain::new(from, aliases.len());
+    chain.follow(|name| aliases.get(name).map(|target| ((), target.clone()))).ok()?;
+    Some(chain.into_parts().0)
 }
 
 /// The IP addresses of A and AAAA records, sorted, without duplicates.

@@ -8,7 +8,10 @@ use hickory_proto::{
 };
 
 use super::upstream::Ask;
-use crate::resolver::{answer::Answer, error::LookupError};
+use crate::{
+    alias::Chain,
+    resolver::{answer::Answer, error::LookupError},
+};
 
 /// As many CNAME records as one reply may chain: resolvers in use stop at 8 to 16, and a loop must
 /// end.
@@ -86,24 +89,23 @@ pub(super) fn read(question: &Question, mut reply: Message) -> Result<Answer, Lo
     Ok(Answer::new(name, records).with_additionals(additionals).with_complete(complete))
 }
 
-/// The end of the CNAME chain that begins at `name`, and the records that lead there.
-fn follow(mut name: Name, record_type: RecordType, answers: &[Record]) -> (Name, Vec<Record>) {
-    let mut chain = Vec::new();
-    if record_type == RecordType::CNAME {
-        return (name, chain);
+/// The end of the CNAME chain that begins at `name`, and the records that lead there. Of a chain that
+/// leads in a circle or is too long, as much as can be followed.
+fn follow(name: Name, record_type: RecordType, answers: &[Record]) -> (Name, Vec<Record>) {
+    let mut chain = Chain::new(name, MAX_CHAIN);
+    if record_type != RecordType::CNAME {
+        chain.follow(|name| alias(name, answers)).ok();
     }
-    while chain.len() < MAX_CHAIN {
-        let link = answers.iter().filter(|record| is_in(record) && record.name == name);
-        let Some((record, target)) = link.into_iter().find_map(|record| match &record.data {
-            RData::CNAME(target) => Some((record, &target.0)),
-            _ => None,
-        }) else {
-            break;
-        };
-        chain.push(record.clone());
-        name = target.clone();
-    }
-    (name, chain)
+    chain.into_parts()
+}
+
+/// The alias that a name is, and what it leads to.
+fn alias(name: &Name, answers: &[Record]) -> Option<(Record, Name)> {
+    let mut of_name = answers.iter().filter(|record| is_in(record) && record.name == *name);
+    of_name.find_map(|record| match &record.data {
+        RData::CNAME(target) => Some((record.clone(), target.0.clone())),
+        _ => None,
+    })
 }
 
 /// The names that SRV records among these point to.

@@ -21,7 +21,10 @@ use super::{
     dnssec::Validation,
     reply::{self, MAX_CHAIN},
 };
-use crate::resolver::{answer::Answer, error::LookupError, nothing::Nothing, proof::Proof};
+use crate::{
+    alias::Chain,
+    resolver::{answer::Answer, error::LookupError, nothing::Nothing, proof::Proof},
+};
 
 mod anchored;
 mod proof;
@@ -64,21 +67,23 @@ impl Validator {
     /// Follows the chain of aliases link by link: hickory-net holds a denial against the name that was
     /// asked for, and that in a reply with a whole chain is about the chain's end.
     pub(super) async fn answer(&mut self, mut question: Question) -> Result<Answer, LookupError> {
-        let (mut links, mut proof) = (Vec::new(), Some(Proof::Secure));
-        while links.len() <= MAX_CHAIN {
+        let mut chain = Chain::new(question.name.clone(), MAX_CHAIN);
+        let mut proof = Some(Proof::Secure);
+        loop {
+            question.name.clone_from(chain.end());
             if !self.domains.iter().any(|domain| domain.zone_of(&question.name)) {
                 let answer = self.servers.answer(question).await;
-                return proved(answer, links, Some(Proof::Indeterminate));
+                return proved(answer, chain, Some(Proof::Indeterminate));
             }
             let reply = self.prove(&question).await?;
             proof = Proof::weaker(proof, Some(reply.proof));
             let Some((link, target)) = alias(&question, &reply.message) else {
-                return proved(self.read(&question, reply), links, proof);
+                return proved(self.read(&question, reply), chain, proof);
             };
-            links.push(link);
-            question.name = target;
+            if chain.add(link, target).is_err() {
+                return Err(LookupError::ServerFailed("the chain of aliases is too long".into()));
+            }
         }
-        Err(LookupError::ServerFailed("the chain of aliases is too long".into()))
     }
 
     fn read(&self, question: &Question, reply: Proved) -> Result<Answer, LookupError> {
@@ -168,12 +173,12 @@ async fn lookup(
 /// The end of a chain of aliases, with the links and the proof of them all.
 fn proved(
     outcome: Result<Answer, LookupError>,
-    links: Vec<Record>,
+    chain: Chain<Record>,
     proof: Option<Proof>,
 ) -> Result<Answer, LookupError> {
     match outcome {
         Ok(mut answer) => {
-            answer.records.splice(..0, links);
+            answer.records.splice(..0, chain.into_parts().1);
             answer.proof = proof;
             Ok(answer)
         }

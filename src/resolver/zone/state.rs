@@ -9,12 +9,15 @@ use std::{
 use futures::channel::oneshot;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-use crate::resolver::{
-    answer::Answer,
-    error::LookupError,
-    nothing::{Nothing, NothingKind},
-    proof::Proof,
-    query::Query,
+use crate::{
+    alias::Chain,
+    resolver::{
+        answer::Answer,
+        error::LookupError,
+        nothing::{Nothing, NothingKind},
+        proof::Proof,
+        query::Query,
+    },
 };
 
 /// As many CNAME records as one answer follows: enough for any honest zone, and an end to a loop.
@@ -94,25 +97,27 @@ impl State {
     /// The end of the CNAME chain that begins at `name`, and the records that lead there.
     fn follow(
         &self,
-        mut name: Name,
+        name: Name,
         record_type: RecordType,
     ) -> Result<(Name, Vec<Record>), LookupError> {
-        let mut chain = Vec::new();
-        while self.set(&name, record_type).is_empty() {
-            let [record, ..] = self.set(&name, RecordType::CNAME) else {
-                break;
-            };
-            let RData::CNAME(target) = &record.data else {
-                break;
-            };
-            if chain.len() == MAX_CHAIN {
-                return Err(LookupError::ServerFailed("the CNAME chain is too long".into()));
-            }
-            chain.push(record.clone());
-            name = target.0.clone();
-            name.set_fqdn(true);
-        }
-        Ok((name, chain))
+        let mut chain = Chain::new(name, MAX_CHAIN);
+        let outcome = chain.follow(|name| {
+            let is_found = !self.set(name, record_type).is_empty();
+            if is_found { None } else { self.alias(name) }
+        });
+        outcome.map_err(|_| LookupError::ServerFailed("the CNAME chain is too long".into()))?;
+        Ok(chain.into_parts())
+    }
+
+    /// The alias that a name is, and what it leads to.
+    fn alias(&self, name: &Name) -> Option<(Record, Name)> {
+        let record = self.set(name, RecordType::CNAME).first()?;
+        let RData::CNAME(target) = &record.data else {
+            return None;
+        };
+        let mut target = target.0.clone();
+        target.set_fqdn(true);
+        Some((record.clone(), target))
     }
 
     fn set(&self, name: &Name, record_type: RecordType) -> &[Record] {
