@@ -35,6 +35,7 @@ mod behaviour;
 mod candidate;
 mod config;
 pub mod discovery;
+mod dnsaddr;
 mod event;
 mod filter;
 mod handler;

@@ -12,15 +12,13 @@ use hickory_proto::rr::{Name, RData, Record, RecordType, rdata::TXT};
 
 use crate::{
     alias::Chain,
+    dnsaddr,
     resolver::{Answer, Query},
     source::{self, Kind},
 };
 
 #[cfg(test)]
 mod tests;
-
-/// What the text of a `dnsaddr` record starts with.
-const DNSADDR: &[u8] = b"dnsaddr=";
 
 /// What an answer did not give a candidate for, and why.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,8 +122,7 @@ fn says_where(record: &Record) -> bool {
     match &record.data {
         // "The service is decidedly not available at this domain" (RFC 2782).
         RData::SRV(srv) => !srv.target.is_root(),
-        // Zones keep all sorts of things in TXT records.
-        RData::TXT(txt) => bytes_of(txt).take(DNSADDR.len()).eq(DNSADDR.iter().copied()),
+        RData::TXT(txt) => dnsaddr::is_dnsaddr(txt),
         _ => true,
     }
 }
@@ -266,14 +263,10 @@ pub(crate) fn texts<'a>(
 }
 
 fn text_of(txt: &TXT, longest: usize) -> Text {
-    let is_too_long = txt.txt_data.iter().map(|part| part.len()).sum::<usize>() > longest;
+    let is_too_long = dnsaddr::len(txt) > longest;
     // A character has four bytes at the most.
     let most = if is_too_long { 4 * Dropped::LONGEST } else { longest };
-    Text { bytes: bytes_of(txt).take(most).collect(), is_too_long }
-}
-
-fn bytes_of(txt: &TXT) -> impl Iterator<Item = u8> {
-    txt.txt_data.iter().flatten().copied()
+    Text { bytes: dnsaddr::bytes(txt).take(most).collect(), is_too_long }
 }
 
 /// Reads the text of a TXT record at `_dnsaddr.NAME` ([addressing in libp2p]), which may have
@@ -281,7 +274,7 @@ fn bytes_of(txt: &TXT) -> impl Iterator<Item = u8> {
 ///
 /// [addressing in libp2p]: https://github.com/libp2p/specs/tree/master/addressing#multiaddr-basics
 pub(crate) fn dnsaddr(text: &Text, longest: usize) -> Option<Result<Kind, Dropped>> {
-    let entry = text.bytes.strip_prefix(DNSADDR)?;
+    let entry = dnsaddr::address(&text.bytes)?;
     let dropped = |why| Dropped::new(&String::from_utf8_lossy(&text.bytes), why);
     if text.is_too_long {
         return Some(Err(dropped(Why::TooLong(longest))));

@@ -3,24 +3,20 @@
 use hickory_proto::rr::rdata::TXT;
 use libp2p_core::{Multiaddr, multiaddr::Protocol};
 
-use crate::candidate::Candidate;
+use crate::{candidate::Candidate, dnsaddr};
 
-const DNSADDR: &str = "dnsaddr=";
-/// RFC 1035 section 3.3: one character-string of a TXT record.
-const MAX_CHARACTER_STRING: usize = 255;
 /// What readers of this crate take of one record.
 const LONGEST: usize = 1_024;
 
 /// The record that names an address.
 pub(super) fn write(address: &Candidate) -> TXT {
-    let text = text(address);
-    TXT::from_bytes(text.as_bytes().chunks(MAX_CHARACTER_STRING).collect())
+    dnsaddr::record(address)
 }
 
 /// The address that a record names; `None` if it names none, or leads to other records.
 pub(super) fn read(txt: &TXT) -> Option<Candidate> {
-    let text = String::from_utf8(txt.txt_data.concat()).ok()?;
-    let address: Multiaddr = text.strip_prefix(DNSADDR)?.parse().ok()?;
+    let text = Vec::from_iter(dnsaddr::bytes(txt));
+    let address: Multiaddr = str::from_utf8(dnsaddr::address(&text)?).ok()?.parse().ok()?;
     match address.iter().next() {
         None | Some(Protocol::Dnsaddr(_)) => None,
         Some(_) => Some(Candidate::new(&address)),
@@ -29,17 +25,13 @@ pub(super) fn read(txt: &TXT) -> Option<Candidate> {
 
 /// Whether readers take the record that names it.
 pub(super) fn is_readable(address: &Candidate) -> bool {
-    text(address).len() <= LONGEST
+    dnsaddr::text(address).len() <= LONGEST
 }
 
 /// How many bytes a record takes in an answer: beside the text, its owner by reference, its type,
 /// class, TTL and length, and the length of each character-string.
 pub(super) fn size(txt: &TXT) -> usize {
     12 + txt.txt_data.iter().map(|part| 1 + part.len()).sum::<usize>()
-}
-
-fn text(address: &Candidate) -> String {
-    format!("{DNSADDR}{address}")
 }
 
 #[cfg(test)]
@@ -57,7 +49,7 @@ mod tests {
         let lengths: Vec<_> = txt.txt_data.iter().map(|part| part.len()).collect();
         assert_eq!((lengths[0], lengths.len()), (255, 2));
         assert_eq!(read(&txt), Some(address.clone()));
-        assert_eq!(size(&txt), 12 + 2 + text(&address).len());
+        assert_eq!(size(&txt), 12 + 2 + dnsaddr::text(&address).len());
     }
 
     #[test]

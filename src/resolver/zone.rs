@@ -12,23 +12,20 @@ use std::{
 
 use futures::FutureExt;
 use futures_timer::Delay;
-use hickory_proto::rr::{
-    IntoName, Name, RData, Record, RecordType,
-    rdata::{SRV, TXT},
-};
+use hickory_proto::rr::{IntoName, Name, RData, Record, RecordType, rdata::SRV};
 
 use self::state::State;
-use crate::resolver::{
-    error::LookupError,
-    lookup::{LookupFuture, Resolver},
-    proof::Proof,
-    query::Query,
+use crate::{
+    dnsaddr,
+    resolver::{
+        error::LookupError,
+        lookup::{LookupFuture, Resolver},
+        proof::Proof,
+        query::Query,
+    },
 };
 
 mod state;
-
-/// RFC 1035 section 3.3: one character-string of a TXT record.
-const MAX_CHARACTER_STRING: usize = 255;
 
 /// An in-memory zone that can be changed, delayed and made to fail while it is in use.
 ///
@@ -145,7 +142,8 @@ impl Zone {
     /// Replaces the TXT records of a name. A text of more than 255 bytes becomes a record of
     /// several character-strings.
     pub fn set_txt<T: AsRef<[u8]>>(&self, name: impl IntoName, texts: impl IntoIterator<Item = T>) {
-        self.set(name, RecordType::TXT, texts.into_iter().map(|text| txt(text.as_ref())));
+        let txt = |text: T| RData::TXT(dnsaddr::txt(text.as_ref()));
+        self.set(name, RecordType::TXT, texts.into_iter().map(txt));
     }
 
     /// Replaces the TXT records at `_dnsaddr.NAME` with one `dnsaddr=ADDRESS` for each address.
@@ -155,8 +153,7 @@ impl Zone {
         addresses: impl IntoIterator<Item = A>,
     ) {
         let owner = absolute(format!("_dnsaddr.{}", absolute(name)));
-        let texts = addresses.into_iter().map(|address| format!("dnsaddr={address}"));
-        self.set_txt(owner, texts);
+        self.set_txt(owner, addresses.into_iter().map(dnsaddr::text));
     }
 }
 
@@ -273,15 +270,6 @@ fn absolute(name: impl IntoName) -> Name {
         }
         Err(error) => panic!("not a domain name: {error}"),
     }
-}
-
-fn txt(text: &[u8]) -> RData {
-    let strings = if text.is_empty() { vec![text] } else { chunks(text) };
-    RData::TXT(TXT::from_bytes(strings))
-}
-
-fn chunks(text: &[u8]) -> Vec<&[u8]> {
-    text.chunks(MAX_CHARACTER_STRING).collect()
 }
 
 /// A record set is a set (RFC 2181 section 5): records do not occur twice.
