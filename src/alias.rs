@@ -30,11 +30,6 @@ impl<L> Chain<L> {
         Self { end: name, links: Vec::new(), passed: HashSet::new(), most }
     }
 
-    /// The name that the links lead to.
-    pub(crate) fn end(&self) -> &Name {
-        &self.end
-    }
-
     /// The name that the links lead to, and the links in order.
     pub(crate) fn into_parts(self) -> (Name, Vec<L>) {
         (self.end, self.links)

@@ -1,6 +1,9 @@
 //! What the shells around the cores share: the clock, the timer, and a first random word.
 
-use std::task::Context;
+use std::{
+    future::poll_fn,
+    task::{Context, Poll},
+};
 
 use futures::FutureExt;
 use futures_timer::Delay;
@@ -43,5 +46,73 @@ impl Timer {
         self.0 = None;
         // A timer may fire a hair early.
         Some(now().max(wake))
+    }
+}
+
+/// Waits for an instant.
+pub(crate) async fn until(wake: Instant) {
+    let mut timer = Timer::default();
+    poll_fn(|cx| timer.poll(Some(wake), cx).map_or(Poll::Pending, |_| Poll::Ready(()))).await;
+}
+
+/// What a future gives, if it does so before an instant has come.
+#[cfg(feature = "hickory")]
+pub(crate) async fn before<T>(end: Instant, future: impl Future<Output = T>) -> Option<T> {
+    use futures::future::{Either, select};
+    // The future is polled first, so that what is ready at the end still counts.
+    match select(std::pin::pin!(future), std::pin::pin!(until(end))).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures::{executor::block_on, task::noop_waker};
+
+    use super::*;
+
+    const FAR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_timer_tells_once_that_the_time_has_come() {
+        let wake = now();
+        let mut timer = Timer::default();
+        let come =
+            block_on(poll_fn(|cx| timer.poll(Some(wake), cx).map_or(Poll::Pending, Poll::Ready)));
+        assert!(come >= wake);
+        assert!(timer.0.is_none(), "it waits no more");
+    }
+
+    #[test]
+    fn a_timer_waits_for_what_was_named_last() {
+        let waker = noop_waker();
+        let mut cx = Context::from_waker(&waker);
+        let mut timer = Timer::default();
+        let (soon, late) = (now() + FAR, now() + 2 * FAR);
+        for wake in [late, soon] {
+            assert_eq!(timer.poll(Some(wake), &mut cx), None);
+            assert_eq!(timer.0.as_ref().map(|(at, _)| *at), Some(wake));
+        }
+        assert_eq!(timer.poll(None, &mut cx), None);
+        assert!(timer.0.is_none(), "there is nothing to wait for");
+    }
+
+    #[test]
+    fn an_instant_is_waited_for() {
+        assert_eq!(until(now() + FAR).now_or_never(), None);
+        block_on(until(now()));
+    }
+
+    #[cfg(feature = "hickory")]
+    #[test]
+    fn a_future_that_is_too_late_gives_nothing() {
+        use std::future::{pending, ready};
+        assert_eq!(block_on(before(now() + FAR, ready(7))), Some(7));
+        assert_eq!(block_on(before(now(), ready(7))), Some(7));
+        assert_eq!(block_on(before(now(), pending::<u8>())), None);
+        assert_eq!(before(now() + FAR, pending::<u8>()).now_or_never(), None);
     }
 }

@@ -2,12 +2,9 @@
 
 use std::fmt;
 
-#[cfg(doc)]
-use super::error::LookupError;
-
 /// The outcome of a DNSSEC validation ([RFC 4035 section 4.3]).
 ///
-/// A bogus answer is not an answer: it is [`LookupError::Bogus`].
+/// A bogus answer is not an answer: it is [`LookupError::Bogus`](crate::LookupError::Bogus).
 ///
 /// [RFC 4035 section 4.3]: https://www.rfc-editor.org/rfc/rfc4035#section-4.3
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

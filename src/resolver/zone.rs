@@ -11,7 +11,6 @@ use std::{
 };
 
 use futures::FutureExt;
-use futures_timer::Delay;
 use hickory_proto::rr::{IntoName, Name, RData, Record, RecordType, rdata::SRV};
 
 use self::state::State;
@@ -23,6 +22,7 @@ use crate::{
         proof::Proof,
         query::Query,
     },
+    shell,
 };
 
 mod state;
@@ -252,7 +252,7 @@ impl Resolver for Zone {
         };
         async move {
             if !delay.is_zero() {
-                Delay::new(delay).await;
+                shell::until(shell::now() + delay).await;
             }
             zone.hung().await;
             zone.state().answer(query)

@@ -1,27 +1,16 @@
-//! Which servers to ask, and how: given, or read from the system and followed as it changes.
+//! What one look-up goes by: which servers to ask, how patiently, and for which names.
 
-use std::{
-    collections::HashSet,
-    error::Error,
-    net::SocketAddr,
-    num::NonZeroU32,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashSet, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
-use hickory_proto::{op::Query as Question, rr::Name};
-use hickory_resolver::{
-    Hosts,
-    config::{ConnectionConfig, ResolverConfig, ResolverOpts},
-};
-use tokio::time::Instant;
+use hickory_proto::rr::Name;
+use web_time::Instant;
 
-use super::origin::{Origin, Snapshot};
+use super::hosts::HostsFile;
 use crate::resolver::{answer::Answer, query::Query};
 
 /// glibc's bounds on what `resolv.conf` may ask for (`RES_MAXRETRANS`, `RES_MAXRETRY`,
 /// `RES_MAXNDOTS`).
-const MAX_TIMEOUT: u64 = 30;
+const MAX_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_ATTEMPTS: u32 = 5;
 const MAX_NDOTS: usize = 15;
 /// Bounds the deadline of a look-up, so that it can be computed.
@@ -35,51 +24,31 @@ pub(super) struct Config {
     pub(super) ndots: usize,
     pub(super) timeout: Duration,
     pub(super) attempts: NonZeroU32,
-    hosts: Arc<Hosts>,
+    /// Whether servers are asked over TCP only (`use-vc`).
+    pub(super) tcp_only: bool,
+    pub(super) hosts: Arc<HostsFile>,
 }
 
 impl Config {
     /// The servers, and the defaults of `resolv.conf`.
     pub(super) fn of_servers(servers: Vec<SocketAddr>) -> Self {
-        Self::of_system(servers, Vec::new(), &ResolverOpts::default(), Arc::default())
-    }
-
-    fn of_system(
-        servers: Vec<SocketAddr>,
-        search: Vec<Name>,
-        options: &ResolverOpts,
-        hosts: Arc<Hosts>,
-    ) -> Self {
-        let seconds = Duration::from_secs;
-        let attempts = u32::try_from(options.attempts).unwrap_or(MAX_ATTEMPTS).min(MAX_ATTEMPTS);
         Self {
             servers,
-            search,
-            ndots: options.ndots.min(MAX_NDOTS),
-            timeout: options.timeout.clamp(seconds(1), seconds(MAX_TIMEOUT)),
-            attempts: NonZeroU32::new(attempts).unwrap_or(NonZeroU32::MIN),
-            hosts,
+            search: Vec::new(),
+            ndots: 1,
+            timeout: Duration::from_secs(5),
+            attempts: NonZeroU32::MIN.saturating_add(1),
+            tcp_only: false,
+            hosts: Arc::default(),
         }
     }
 
-    pub(super) fn parse(
-        (config, options): (ResolverConfig, ResolverOpts),
-        hosts: Hosts,
-    ) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let (domain, mut search, servers) = config.into_parts();
-        // `domain` is the host's own and counts only without a search list (resolv.conf(5)).
-        if search.is_empty() {
-            search.extend(domain);
-        }
-        let port = |connections: &[ConnectionConfig]| {
-            connections.first().map_or(53, |connection| connection.port)
-        };
-        let servers = servers.iter().map(|s| SocketAddr::new(s.ip, port(&s.connections)));
-        let servers = Vec::from_iter(servers);
-        if servers.is_empty() {
-            return Err("the configuration names no server".into());
-        }
-        Ok(Self::of_system(servers, search, &options, Arc::new(hosts)))
+    /// Takes what a system asks for, within the bounds of glibc.
+    pub(super) fn with_options(mut self, ndots: usize, timeout: Duration, attempts: u32) -> Self {
+        self.ndots = ndots.min(MAX_NDOTS);
+        self.timeout = timeout.clamp(Duration::from_secs(1), MAX_TIMEOUT);
+        self.attempts = NonZeroU32::new(attempts.min(MAX_ATTEMPTS)).unwrap_or(NonZeroU32::MIN);
+        self
     }
 
     /// How long a look-up may take: every server has been silent in every attempt by then.
@@ -88,14 +57,16 @@ impl Config {
         self.timeout.saturating_mul(servers.saturating_mul(self.attempts.get())).min(MAX_BUDGET)
     }
 
-    /// What the hosts file says, which comes before any server. The name is looked up as it is
-    /// written, without the search list.
+    /// When the attempt that begins now is over, within a look-up that ends at `deadline`; `None` if
+    /// that is over.
+    pub(super) fn end_of_attempt(&self, now: Instant, deadline: Instant) -> Option<Instant> {
+        let until = now.checked_add(self.timeout).map_or(deadline, |until| until.min(deadline));
+        (now < deadline).then_some(until)
+    }
+
+    /// What the hosts file says, which comes before any server.
     pub(super) fn answer_of_hosts(&self, query: &Query) -> Option<Answer> {
-        let mut name = query.name.clone();
-        name.set_fqdn(true);
-        let question = Question::query(name.clone(), query.record_type);
-        let found = self.hosts.lookup_static_host(&question)?;
-        Some(Answer::new(name, found.answers().to_vec()))
+        self.hosts.answer(query)
     }
 
     /// The absolute names to ask for, in order (resolv.conf(5), `search` and `ndots`).
@@ -115,68 +86,6 @@ impl Config {
         let mut seen = HashSet::new();
         names.retain(|name| seen.insert(name.clone()));
         names
-    }
-
-    pub(super) fn set_port(&mut self, port: u16) {
-        self.servers.iter_mut().for_each(|server| server.set_port(port));
-    }
-}
-
-/// The system's configuration, read again when it changes.
-#[derive(Debug)]
-pub(super) struct Followed {
-    origin: Origin,
-    state: Mutex<State>,
-}
-
-#[derive(Debug)]
-struct State {
-    good: Config,
-    seen: Snapshot,
-    checked: Option<Instant>,
-    /// Said once for each time that the configuration breaks, not at every look-up.
-    complained: bool,
-}
-
-impl Followed {
-    pub(super) fn new(origin: Origin) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let seen = origin.read();
-        let good = origin.parse(&seen)?;
-        let state = State { good, seen, checked: None, complained: false };
-        Ok(Self { origin, state: Mutex::new(state) })
-    }
-
-    /// The configuration as it is now, or the last good one. Checked at most every `interval`.
-    pub(super) fn current(&self, interval: Duration) -> Config {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Instant::now();
-        if state.checked.is_none_or(|checked| now.duration_since(checked) >= interval) {
-            state.checked = Some(now);
-            self.refresh(&mut state);
-        }
-        state.good.clone()
-    }
-
-    fn refresh(&self, state: &mut State) {
-        let found = self.origin.read();
-        if !self.origin.may_have_changed(&state.seen, &found) {
-            return;
-        }
-        match self.origin.parse(&found) {
-            Ok(config) => {
-                if config.servers != state.good.servers || state.complained {
-                    tracing::info!(servers = ?config.servers, "the DNS configuration has changed");
-                }
-                state.good = config;
-                state.complained = false;
-            }
-            Err(error) if !state.complained => {
-                tracing::warn!(%error, "the DNS configuration cannot be read; the last good one stays");
-                state.complained = true;
-            }
-            Err(_) => {}
-        }
-        state.seen = found;
     }
 }
 
@@ -226,5 +135,30 @@ mod tests {
         config.attempts = NonZeroU32::MAX;
         config.timeout = Duration::MAX;
         assert_eq!(config.budget(), MAX_BUDGET);
+    }
+
+    #[test]
+    fn an_attempt_ends_with_its_time_out_or_with_the_look_up() {
+        let mut config = config(&[], 1);
+        let second = Duration::from_secs(1);
+        let now = crate::shell::now();
+        assert_eq!(config.end_of_attempt(now, now + 9 * second), Some(now + 5 * second));
+        assert_eq!(config.end_of_attempt(now, now + second), Some(now + second));
+        assert_eq!(config.end_of_attempt(now, now), None);
+        assert_eq!(config.end_of_attempt(now + second, now), None);
+        config.timeout = Duration::MAX;
+        assert_eq!(config.end_of_attempt(now, now + second), Some(now + second));
+    }
+
+    #[test]
+    fn what_a_system_asks_for_is_bounded() {
+        let read = |ndots, seconds, attempts| {
+            let config = config(&[], 1);
+            let config = config.with_options(ndots, Duration::from_secs(seconds), attempts);
+            (config.ndots, config.timeout.as_secs(), config.attempts.get())
+        };
+        assert_eq!(read(0, 0, 0), (0, 1, 1));
+        assert_eq!(read(3, 7, 4), (3, 7, 4));
+        assert_eq!(read(usize::MAX, u64::MAX, u32::MAX), (15, 30, 5));
     }
 }

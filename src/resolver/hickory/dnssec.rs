@@ -1,11 +1,11 @@
-//! Whether, where and from which keys on answers are validated.
+//! The settings of validation.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 pub use hickory_proto::dnssec::TrustAnchors;
 use hickory_proto::rr::Name;
 
-use super::HickoryResolver;
+use super::resolver::HickoryResolver;
 #[cfg(doc)]
 use crate::resolver::{answer::Answer, error::LookupError, nothing::Nothing, proof::Proof};
 
@@ -108,28 +108,5 @@ impl HickoryResolver {
         };
         self.validation.domains = domains.into_iter().map(absolute).collect();
         self
-    }
-}
-
-/// What is validated, and what every chain of signatures must begin with.
-#[derive(Clone)]
-pub(super) struct Validation {
-    pub(super) anchors: Option<Arc<TrustAnchors>>,
-    pub(super) domains: Arc<[Name]>,
-}
-
-impl Default for Validation {
-    fn default() -> Self {
-        Self { anchors: None, domains: [Name::root()].into() }
-    }
-}
-
-impl fmt::Debug for Validation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let root_keys = self.anchors.as_ref().map(|anchors| anchors.len());
-        f.debug_struct("Validation")
-            .field("root_keys", &root_keys)
-            .field("domains", &self.domains)
-            .finish_non_exhaustive()
     }
 }

@@ -1,12 +1,17 @@
 //! Where the system keeps its configuration.
 
-use std::error::Error;
+#[cfg(not(all(unix, not(any(target_os = "android", target_vendor = "apple")))))]
+use std::net::SocketAddr;
+use std::{error::Error, sync::Arc};
 #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
-use std::{io, path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf};
 
-use hickory_resolver::{Hosts, system_conf};
+#[cfg(not(all(unix, not(any(target_os = "android", target_vendor = "apple")))))]
+use hickory_resolver::system_conf;
 
-use super::config::Config;
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+use super::resolv_conf;
+use super::{config::Config, hosts::HostsFile};
 
 /// A `resolv.conf` and a hosts file.
 ///
@@ -46,13 +51,9 @@ impl Origin {
     }
 
     pub(super) fn parse(&self, found: &Snapshot) -> Result<Config, Box<dyn Error + Send + Sync>> {
-        let resolv_conf = found.resolv_conf.as_ref().map_err(Arc::clone)?;
-        let mut hosts = Hosts::default();
-        // What cannot be read of a hosts file does not stand in the way of the rest.
-        if let Err(error) = hosts.read_hosts_conf(&*found.hosts) {
-            tracing::debug!(%error, "the hosts file cannot be read to its end");
-        }
-        Config::parse(system_conf::parse_resolv_conf(resolv_conf)?, hosts)
+        let text = found.resolv_conf.as_ref().map_err(Arc::clone)?;
+        let hosts = Arc::new(HostsFile::read(&found.hosts));
+        Ok(Config { hosts, ..resolv_conf::parse(text)? })
     }
 }
 
@@ -80,100 +81,75 @@ impl Origin {
     }
 
     pub(super) fn parse(&self, _: &Snapshot) -> Result<Config, Box<dyn Error + Send + Sync>> {
-        Config::parse(system_conf::read_system_conf()?, Hosts::from_system().unwrap_or_default())
+        let (config, options) = system_conf::read_system_conf()?;
+        let (domain, mut search, servers) = config.into_parts();
+        // The host's own domain counts only without a search list.
+        if search.is_empty() {
+            search.extend(domain);
+        }
+        if servers.is_empty() {
+            return Err("the configuration names no server".into());
+        }
+        let servers = servers.iter().map(|server| SocketAddr::new(server.ip, 53)).collect();
+        let attempts = u32::try_from(options.attempts).unwrap_or(u32::MAX);
+        let config = Config::of_servers(servers);
+        let config = config.with_options(options.ndots, options.timeout, attempts);
+        Ok(Config { search, hosts: Arc::new(HostsFile::system()), ..config })
     }
 }
 
 #[cfg(all(test, unix, not(any(target_os = "android", target_vendor = "apple"))))]
 mod tests {
-    use std::{fs, net::IpAddr, time::Duration};
+    use std::fs;
 
     use hickory_proto::rr::{Name, RecordType};
     use tempfile::TempDir;
 
     use super::*;
-    use crate::resolver::{Query, hickory::config::Followed};
+    use crate::resolver::query::Query;
 
     fn files(resolv_conf: &str, hosts: &str) -> (TempDir, Origin) {
         let dir = TempDir::new().unwrap();
-        let origin = Origin {
-            resolv_conf: dir.path().join("resolv.conf"),
-            hosts: Some(dir.path().join("hosts")),
-        };
+        let path = |name| dir.path().join(name);
+        let origin = Origin { resolv_conf: path("resolv.conf"), hosts: Some(path("hosts")) };
         fs::write(&origin.resolv_conf, resolv_conf).unwrap();
-        fs::write(dir.path().join("hosts"), hosts).unwrap();
+        fs::write(path("hosts"), hosts).unwrap();
         (dir, origin)
     }
 
-    fn hosts(config: &Config, name: &str, record_type: RecordType) -> Option<Vec<IpAddr>> {
-        let query = Query::new(Name::from_ascii(name).unwrap(), record_type);
-        let answer = config.answer_of_hosts(&query)?;
-        Some(answer.records.iter().filter_map(|record| record.data.ip_addr()).collect())
-    }
-
     #[test]
-    fn everything_that_resolv_conf_says_is_taken_within_bounds() {
-        let text = "nameserver 10.0.0.1\nnameserver ::1\nsearch a.test b.test\n\
-            options ndots:99 timeout:0 attempts:0\n";
-        let (_dir, origin) = files(text, "");
-        let config = Followed::new(origin).unwrap().current(Duration::ZERO);
-        let servers = ["10.0.0.1:53", "[::1]:53"].map(|server| server.parse().unwrap());
-        assert_eq!(config.servers, servers);
-        assert_eq!(config.search.len(), 2);
-        assert_eq!(config.ndots, 15);
-        assert_eq!(config.timeout, Duration::from_secs(1));
-        assert_eq!(config.attempts.get(), 1);
-    }
-
-    #[test]
-    fn the_hosts_file_answers_for_addresses_only_and_is_followed() {
-        let (dir, origin) = files("nameserver 10.0.0.1\n", "10.0.0.7 Here.test here\n");
-        let followed = Followed::new(origin).unwrap();
-        let config = followed.current(Duration::ZERO);
-        let there = Some(vec![IpAddr::from([10, 0, 0, 7])]);
-        assert_eq!(hosts(&config, "here", RecordType::A), there);
-        assert_eq!(hosts(&config, "HERE.test.", RecordType::A), there);
-        assert_eq!(hosts(&config, "here", RecordType::AAAA), None);
-        assert_eq!(hosts(&config, "here", RecordType::TXT), None);
+    fn both_files_make_the_configuration() {
+        let (dir, origin) = files("nameserver 10.0.0.1\n", "10.0.0.7 here\n");
+        let here = Query::new(Name::from_ascii("here").unwrap(), RecordType::A);
+        let config = origin.parse(&origin.read()).unwrap();
+        assert_eq!(config.servers, ["10.0.0.1:53".parse().unwrap()]);
+        assert!(config.answer_of_hosts(&here).is_some());
+        // A system can be without a hosts file.
         fs::remove_file(dir.path().join("hosts")).unwrap();
-        assert_eq!(hosts(&followed.current(Duration::ZERO), "here", RecordType::A), None);
+        assert!(origin.parse(&origin.read()).unwrap().answer_of_hosts(&here).is_none());
     }
 
     #[test]
-    fn the_last_good_configuration_stays() {
+    fn another_text_of_either_file_is_a_change() {
         let (dir, origin) = files("nameserver 10.0.0.1\n", "");
-        let path = dir.path().join("resolv.conf");
-        let followed = Followed::new(origin).unwrap();
-        let servers = || followed.current(Duration::ZERO).servers;
-        let good = servers();
-        fs::write(&path, "# half-written\n").unwrap();
-        assert_eq!(servers(), good);
-        fs::remove_file(&path).unwrap();
-        assert_eq!(servers(), good);
-        fs::write(&path, "nameserver 10.0.0.2\n").unwrap();
-        assert_eq!(servers(), ["10.0.0.2:53".parse().unwrap()]);
-        fs::write(&path, "nameserver 10.0.0.1\n").unwrap();
-        assert_eq!(servers(), good);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_files_are_not_read_more_often_than_the_interval() {
-        let (dir, origin) = files("nameserver 10.0.0.1\n", "");
-        let followed = Followed::new(origin).unwrap();
-        let interval = Duration::from_secs(1);
-        let first = followed.current(interval).servers;
-        fs::write(dir.path().join("resolv.conf"), "nameserver 10.0.0.2\n").unwrap();
-        tokio::time::advance(interval / 2).await;
-        assert_eq!(followed.current(interval).servers, first);
-        tokio::time::advance(interval / 2).await;
-        assert_ne!(followed.current(interval).servers, first);
+        let path = |name| dir.path().join(name);
+        let seen = origin.read();
+        assert!(!origin.may_have_changed(&seen, &origin.read()));
+        for name in ["resolv.conf", "hosts"] {
+            let before = fs::read(path(name)).unwrap();
+            fs::write(path(name), "# other\n").unwrap();
+            assert!(origin.may_have_changed(&seen, &origin.read()), "{name}");
+            fs::write(path(name), before).unwrap();
+            assert!(!origin.may_have_changed(&seen, &origin.read()), "{name}");
+        }
+        fs::remove_file(path("resolv.conf")).unwrap();
+        assert!(origin.may_have_changed(&seen, &origin.read()));
+        assert!(!origin.may_have_changed(&origin.read(), &origin.read()), "gone as before");
     }
 
     #[test]
-    fn without_a_first_good_configuration_there_is_none() {
-        let (_dir, origin) = files("search a.test\n", "");
-        assert!(Followed::new(origin).is_err());
+    fn a_resolv_conf_that_cannot_be_read_is_no_configuration() {
         let missing = Origin { resolv_conf: "/nowhere/resolv.conf".into(), hosts: None };
-        assert!(Followed::new(missing).unwrap_err().is::<Arc<io::Error>>());
+        assert!(missing.parse(&missing.read()).unwrap_err().is::<Arc<io::Error>>());
     }
 }

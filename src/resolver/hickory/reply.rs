@@ -3,11 +3,11 @@
 use std::{collections::HashSet, net::SocketAddr, time::Duration};
 
 use hickory_proto::{
-    op::{Message, MessageType, Query as Question, ResponseCode},
+    op::{DnsResponse, Message, MessageType, Query as Question, ResponseCode},
     rr::{DNSClass, Name, RData, Record, RecordType},
 };
 
-use super::upstream::Ask;
+use super::ask::Ask;
 use crate::{
     alias::Chain,
     resolver::{answer::Answer, error::LookupError},
@@ -25,7 +25,11 @@ struct OtherQuestion {
 }
 
 /// Whether the reply of `server` answers what was asked, be it with "there is nothing".
-pub(super) fn check(server: SocketAddr, ask: &Ask, reply: Message) -> Result<Message, LookupError> {
+pub(super) fn check(
+    server: SocketAddr,
+    ask: &Ask,
+    reply: DnsResponse,
+) -> Result<DnsResponse, LookupError> {
     if !is_reply_to(&ask.question, &reply) {
         return Err(LookupError::failed(OtherQuestion { server }));
     }
@@ -72,7 +76,7 @@ fn ignorance(ask: &Ask, reply: &Message) -> Option<&'static str> {
 ///
 /// Only records on the CNAME chain that begins at the name asked for are taken, and glue only for
 /// targets that the answer names: what else a server sends is not its to say.
-pub(super) fn read(question: &Question, mut reply: Message) -> Result<Answer, LookupError> {
+pub(super) fn read(question: &Question, mut reply: DnsResponse) -> Result<Answer, LookupError> {
     if reply.metadata.response_code == ResponseCode::NXDomain {
         return Err(LookupError::nx_domain(negative_ttl(&reply)));
     }
@@ -125,13 +129,8 @@ pub(super) fn glue(records: &[Record], additionals: Vec<Record>) -> Vec<Record> 
     additionals.into_iter().filter(is_glue).collect()
 }
 
-/// RFC 2308 section 5: the lesser of the SOA record's own TTL and its MINIMUM field.
-fn negative_ttl(reply: &Message) -> Option<Duration> {
-    let ttl = reply.authorities.iter().find_map(|record| match &record.data {
-        RData::SOA(soa) => Some(record.ttl.min(soa.minimum)),
-        _ => None,
-    })?;
-    Some(Duration::from_secs(ttl.into()))
+fn negative_ttl(reply: &DnsResponse) -> Option<Duration> {
+    reply.negative_ttl().map(|seconds| Duration::from_secs(seconds.into()))
 }
 
 fn is_reply_to(question: &Question, reply: &Message) -> bool {
@@ -202,7 +201,9 @@ mod tests {
 
     fn read_reply(question: &Question, reply: Message) -> Result<Answer, LookupError> {
         let ask = Ask { question: question.clone(), signed: false };
-        check(([127, 0, 0, 1], 53).into(), &ask, reply).and_then(|reply| read(question, reply))
+        let mut response = DnsResponse::from_message(Message::response(0, OpCode::Query)).unwrap();
+        *response = reply;
+        check(([127, 0, 0, 1], 53).into(), &ask, response).and_then(|reply| read(question, reply))
     }
 
     fn read_a(reply: Message) -> Result<Answer, LookupError> {

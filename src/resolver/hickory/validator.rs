@@ -11,15 +11,15 @@ use hickory_net::{
 };
 use hickory_proto::{
     dnssec::{self, TrustAnchors},
-    op::{DnsRequestOptions, Message, Query as Question},
+    op::{DnsRequestOptions, DnsResponse, Message, Query as Question},
     rr::{Name, RData, Record, RecordType, SerialNumber},
 };
 
 use self::{anchored::vouched, questions::Questions};
 use super::{
-    asking::Servers,
-    dnssec::Validation,
     reply::{self, MAX_CHAIN},
+    servers::Servers,
+    validation::Validation,
 };
 use crate::{
     alias::Chain,
@@ -51,7 +51,7 @@ pub(super) struct Validator {
 
 /// A pruned reply, and how well it is proved.
 struct Proved {
-    message: Message,
+    message: DnsResponse,
     proof: Proof,
 }
 
@@ -70,7 +70,6 @@ impl Validator {
         let mut chain = Chain::new(question.name.clone(), MAX_CHAIN);
         let mut proof = Some(Proof::Secure);
         loop {
-            question.name.clone_from(chain.end());
             if !self.domains.iter().any(|domain| domain.zone_of(&question.name)) {
                 let answer = self.servers.answer(question).await;
                 return proved(answer, chain, Some(Proof::Indeterminate));
@@ -80,9 +79,10 @@ impl Validator {
             let Some((link, target)) = alias(&question, &reply.message) else {
                 return proved(self.read(&question, reply), chain, proof);
             };
-            if chain.add(link, target).is_err() {
+            if chain.add(link, target.clone()).is_err() {
                 return Err(LookupError::ServerFailed("the chain of aliases is too long".into()));
             }
+            question.name = target;
         }
     }
 
@@ -109,9 +109,7 @@ impl Validator {
         let outcome = lookup(&self.handle, question.clone()).await;
         let (message, denial) = match outcome {
             Ok(message) => (message, dnssec::Proof::Secure),
-            Err(NetError::Dns(DnsError::Nsec { response, proof, .. })) => {
-                (response.into_message(), proof)
-            }
+            Err(NetError::Dns(DnsError::Nsec { response, proof, .. })) => (*response, proof),
             Err(error) => {
                 let failure = self.questions.take_failure();
                 return Err(failure.unwrap_or_else(|| LookupError::failed(error)));
@@ -129,7 +127,7 @@ impl Validator {
             return failure;
         }
         if message.metadata.truncation {
-            return cut(question);
+            return reason::cut(question);
         }
         let signer = reason::signer(message).cloned();
         let keys = signer.map(|signer| Question::query(signer, RecordType::DNSKEY));
@@ -165,9 +163,8 @@ fn handle(questions: &Questions, anchors: &TrustAnchors) -> DnssecDnsHandle<Ques
 async fn lookup(
     handle: &DnssecDnsHandle<Questions>,
     question: Question,
-) -> Result<Message, NetError> {
-    let reply = handle.lookup(question, DnsRequestOptions::default()).first_answer().await;
-    reply.map(|response| response.into_message())
+) -> Result<DnsResponse, NetError> {
+    handle.lookup(question, DnsRequestOptions::default()).first_answer().await
 }
 
 /// The end of a chain of aliases, with the links and the proof of them all.
@@ -198,13 +195,6 @@ fn alias(question: &Question, message: &Message) -> Option<(Record, Name)> {
         RData::CNAME(target) => Some((record.clone(), target.0.clone())),
         _ => None,
     })
-}
-
-/// The reply is not all there is, and a signature covers all.
-fn cut(question: &Question) -> LookupError {
-    let Question { name, query_type, .. } = question;
-    let reason = format!("the reply about {name} {query_type} was cut, and a part proves nothing");
-    LookupError::ServerFailed(reason.into())
 }
 
 /// Signatures name their time as seconds since 1970, modulo 2^32 (RFC 4034 section 3.1.5).

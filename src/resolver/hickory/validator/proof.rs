@@ -5,7 +5,7 @@ use hickory_proto::{
         self,
         rdata::{DNSSECRData, NSEC3},
     },
-    op::{Message, ResponseCode},
+    op::{DnsResponse, Message, ResponseCode},
     rr::{RData, Record},
 };
 
@@ -36,13 +36,14 @@ pub(super) fn of(message: &Message, denial: dnssec::Proof) -> Option<Proof> {
 }
 
 /// Without the records that are proved less than the reply.
-pub(super) fn strip(mut message: Message, proof: Proof) -> Message {
+pub(super) fn strip(mut reply: DnsResponse, proof: Proof) -> DnsResponse {
     if proof == Proof::Secure {
+        let message = &mut *reply;
         for section in [&mut message.answers, &mut message.authorities, &mut message.additionals] {
             section.retain(|record| record.proof.is_secure());
         }
     }
-    message
+    reply
 }
 
 /// hickory-net takes a denial without a secure proof only where it has found the zone insecure.

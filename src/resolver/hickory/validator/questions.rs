@@ -16,10 +16,10 @@ use hickory_proto::{
     rr::{Name, RecordType},
 };
 
-use super::prune::prune;
+use super::{prune::prune, reason::cut};
 use crate::resolver::{
     error::LookupError,
-    hickory::{asking::Servers, upstream::Ask},
+    hickory::{ask::Ask, servers::Servers},
 };
 
 /// How many different questions one look-up may ask. A name in a signed zone takes one and two for
@@ -110,7 +110,8 @@ impl Questions {
         }
         let servers = Arc::clone(&self.servers);
         let ask = Ask { question: question.clone(), signed: true };
-        let reply = async move { servers.reply(&ask).await }.boxed().shared();
+        let reply = async move { servers.reply(&ask).await.map(DnsResponse::into_message) };
+        let reply = reply.boxed().shared();
         state.replies.insert(key, reply.clone());
         Ok(reply)
     }
@@ -142,7 +143,7 @@ impl DnsHandle for Questions {
 fn whole(question: &Question, reply: Message) -> Result<Message, LookupError> {
     let of_keys = matches!(question.query_type, RecordType::DNSKEY | RecordType::DS);
     if of_keys && reply.metadata.truncation {
-        return Err(super::cut(question));
+        return Err(cut(question));
     }
     Ok(reply)
 }
@@ -158,13 +159,14 @@ fn response(message: Message) -> Result<DnsResponse, NetError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resolver::hickory::config::Config;
+    use crate::{resolver::hickory::config::Config, shell};
 
     #[tokio::test]
     async fn a_reply_is_used_only_so_often() {
         // Nothing can be sent to port 0.
         let config = Config::of_servers(vec![([127, 0, 0, 1], 0).into()]);
-        let questions = Questions::new(Arc::new(Servers::new(config, Arc::default())));
+        let questions =
+            Questions::new(Arc::new(Servers::new(config, Arc::default(), shell::now())));
         let question = Question::query(Name::root(), RecordType::DNSKEY);
         for _ in 0..MAX_TURNS {
             assert!(questions.ask(question.clone()).await.is_err());

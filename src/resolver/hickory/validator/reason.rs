@@ -1,4 +1,4 @@
-//! Why a reply is bogus, in words: hickory-net says only that it is.
+//! Why a reply proves nothing, in words: hickory-net says only that it is bogus.
 
 use hickory_proto::{
     dnssec::rdata::RRSIG,
@@ -7,6 +7,7 @@ use hickory_proto::{
 };
 
 use super::{anchored::is_valid_at, prune::signature};
+use crate::resolver::error::LookupError;
 
 /// Who signed the pruned reply.
 pub(super) fn signer(message: &Message) -> Option<&Name> {
@@ -38,6 +39,13 @@ pub(super) fn of(
     } else {
         format!("{what} is not what {signer} signed")
     }
+}
+
+/// The reply is not all there is, and a signature covers all.
+pub(super) fn cut(question: &Question) -> LookupError {
+    let Question { name, query_type, .. } = question;
+    let reason = format!("the reply about {name} {query_type} was cut, and a part proves nothing");
+    LookupError::ServerFailed(reason.into())
 }
 
 fn what(question: &Question, message: &Message) -> String {

@@ -1,0 +1,45 @@
+//! What name servers are asked: a question, and whether its signatures shall come with the reply.
+
+use hickory_proto::op::{DnsRequest, DnsRequestOptions, Query as Question};
+
+/// What passes every path without being fragmented (DNS flag day 2020).
+const UDP_PAYLOAD: u16 = 1232;
+
+/// What servers are asked.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) question: Question,
+    /// Whether the reply shall bring its signatures (the bit `DO`, RFC 3225).
+    pub(super) signed: bool,
+}
+
+impl Ask {
+    /// The message to send.
+    pub(super) fn request(&self) -> DnsRequest {
+        let mut options = DnsRequestOptions::default();
+        options.use_edns = true;
+        options.edns_payload_len = UDP_PAYLOAD;
+        options.edns_set_dnssec_ok = self.signed;
+        options.recursion_desired = true;
+        DnsRequest::from_query(self.question.clone(), options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::rr::{Name, RecordType};
+
+    use super::*;
+
+    #[test]
+    fn a_request_offers_what_a_datagram_can_bring_and_asks_for_signatures_where_told() {
+        for signed in [false, true] {
+            let question = Question::query(Name::root(), RecordType::TXT);
+            let request = Ask { question: question.clone(), signed }.request();
+            assert_eq!(request.queries, [question]);
+            assert!(request.metadata.recursion_desired);
+            let edns = request.edns.as_ref().expect("EDNS is used");
+            assert_eq!((edns.max_payload(), edns.flags().dnssec_ok), (UDP_PAYLOAD, signed));
+        }
+    }
+}

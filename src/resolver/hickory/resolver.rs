@@ -1,0 +1,330 @@
+//! The resolver over name servers: where it is configured, and one look-up.
+
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+
+use futures::FutureExt;
+use hickory_proto::{op::Query as Question, rr::Name};
+use tokio::runtime::Handle;
+use web_time::Instant;
+
+#[cfg(feature = "dnssec")]
+use super::validation::Validation;
+use super::{
+    asking::Asking, config::Config, error::ConfigError, followed::Followed, origin::Origin,
+    overrides::Overrides, servers::Servers, turns::more_telling, upstream::Upstream,
+};
+use crate::{
+    resolver::{
+        answer::Answer,
+        error::LookupError,
+        lookup::{LookupFuture, Resolver},
+        nothing::Nothing,
+        proof::Proof,
+        query::Query,
+    },
+    shell::now,
+};
+
+/// Reading two small files, so that a change is seen by the next refresh.
+#[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// The systems' own interfaces cost more than reading a file.
+#[cfg(not(all(unix, not(any(target_os = "android", target_vendor = "apple")))))]
+const CHECK_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Asks name servers: those that the system is configured with, or given ones.
+///
+/// It needs a Tokio runtime with I/O and time enabled: a look-up that is polled outside of one
+/// fails. Clones share what they know of the servers.
+///
+/// # What it does
+///
+/// - **UDP, then TCP.** A reply that does not fit into 1,232 bytes is asked for again over TCP. One
+///   that does not fit there either (65,535 bytes: some 4,000 addresses) is returned as
+///   [incomplete](Answer::complete), and so are the records that came over UDP if TCP fails. With the
+///   option `use-vc` of `resolv.conf`, nothing is asked over UDP.
+/// - **One server after another**, in the order of the configuration. A server that is silent,
+///   unreachable, refuses or fails leads to the next one, for as many attempts as configured; one
+///   that has refused or failed is not asked again by the same look-up. "There is nothing" is final.
+///   If no server knows, the most telling failure is returned.
+/// - **A server that stepped in is asked first** for a minute, so that a dead one costs its time-out
+///   once a minute and not at every look-up.
+/// - **A bounded time.** A look-up takes at most servers × attempts × time-out, search list
+///   included.
+/// - **The search list** completes a name that is not absolute. If some of its names failed and none
+///   was found, that is a failure and not "there is nothing". Absolute names (`peers.example.com.`,
+///   with the trailing dot) are safer and need fewer queries.
+/// - **The system's configuration is followed** while the resolver is in use. If it breaks, the last
+///   good one stays.
+/// - **The hosts file** comes before any server if the system's configuration is used, for A and
+///   AAAA.
+///
+/// - **DNSSEC** is validated if the feature `dnssec` is enabled and `with_dnssec` was called.
+///
+/// It keeps no cache: the discovery schedules its refreshes by the TTLs it is given.
+///
+/// # Example
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use libp2p_dns_discovery::{
+///     Query, Resolver,
+///     hickory_proto::rr::{Name, RecordType},
+///     resolver::hickory::HickoryResolver,
+/// };
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let resolver = HickoryResolver::system()?.with_timeout(Duration::from_secs(2));
+/// let name = Name::from_ascii("peers.default.svc.cluster.local.")?;
+/// for record in resolver.lookup(Query::new(name, RecordType::A)).await?.records {
+///     println!("{record}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct HickoryResolver {
+    source: Arc<Source>,
+    overrides: Overrides,
+    upstream: Arc<Upstream>,
+    #[cfg(feature = "dnssec")]
+    pub(super) validation: Validation,
+}
+
+#[derive(Debug)]
+enum Source {
+    Given(Config),
+    System(Followed),
+}
+
+/// A look-up was polled outside of a Tokio runtime.
+#[derive(Debug, thiserror::Error)]
+#[error("the resolver needs a Tokio runtime")]
+struct NoRuntime;
+
+impl HickoryResolver {
+    /// Asks the servers that the system is configured with, and follows changes of them.
+    ///
+    /// On Linux and most Unix systems that is `/etc/resolv.conf` (`nameserver`, `search`, `domain`,
+    /// and the options `ndots`, `timeout`, `attempts` and `use-vc`; `rotate` is ignored) and
+    /// `/etc/hosts`.
+    /// Whether they changed is checked before a look-up, at most once a second. Elsewhere it is the
+    /// system's own interface, at most every 30 seconds.
+    pub fn system() -> Result<Self, ConfigError> {
+        Self::following(Origin::system())
+    }
+
+    /// Asks the servers that a file in the format of `resolv.conf` names, and follows changes of
+    /// it. No hosts file is consulted.
+    #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+    pub fn from_resolv_conf(path: impl Into<std::path::PathBuf>) -> Result<Self, ConfigError> {
+        Self::following(Origin { resolv_conf: path.into(), hosts: None })
+    }
+
+    /// Asks these servers, in this order, with the defaults of `resolv.conf`: 5 s for each of two
+    /// attempts, and no search list.
+    pub fn with_servers(
+        servers: impl IntoIterator<Item = SocketAddr>,
+    ) -> Result<Self, ConfigError> {
+        let servers = Vec::from_iter(servers);
+        if servers.is_empty() {
+            return Err(ConfigError::NoServers);
+        }
+        Ok(Self::new(Source::Given(Config::of_servers(servers))))
+    }
+
+    /// Sets how long one server has to answer in one attempt, TCP included. Default: as the system
+    /// says, or 5 s. At least 1 ms.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.overrides.timeout = Some(timeout.max(Duration::from_millis(1)));
+        self
+    }
+
+    /// Sets how often each silent server is asked. Default: as the system says, or 2.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: NonZeroU32) -> Self {
+        self.overrides.attempts = Some(attempts);
+        self
+    }
+
+    /// Sets the port of all servers. Default: as given, or 53, since `resolv.conf` knows no ports.
+    #[must_use]
+    pub fn with_port(mut self, port: u16) -> Self {
+        self.overrides.port = Some(port);
+        self
+    }
+
+    /// Sets the domains that complete a name that is not absolute. Default: as the system says, or
+    /// none.
+    #[must_use]
+    pub fn with_search(mut self, domains: impl IntoIterator<Item = Name>) -> Self {
+        self.overrides.search = Some(domains.into_iter().collect());
+        self
+    }
+
+    /// Sets the number of dots from which on a name is first tried as it is. Default: as the system
+    /// says, or 1.
+    #[must_use]
+    pub fn with_ndots(mut self, ndots: usize) -> Self {
+        self.overrides.ndots = Some(ndots);
+        self
+    }
+
+    /// Sets how often, at most, the system's configuration is checked for changes. Default: see
+    /// [`system`](Self::system).
+    #[must_use]
+    pub fn with_check_interval(mut self, interval: Duration) -> Self {
+        self.overrides.check_interval = Some(interval);
+        self
+    }
+
+    /// The servers that the next look-up asks, in the order of the configuration.
+    pub fn servers(&self) -> Vec<SocketAddr> {
+        self.config(now()).servers
+    }
+
+    fn following(origin: Origin) -> Result<Self, ConfigError> {
+        Followed::new(origin)
+            .map(|followed| Self::new(Source::System(followed)))
+            .map_err(ConfigError::Unusable)
+    }
+
+    fn new(source: Source) -> Self {
+        let overrides = Overrides::default();
+        Self {
+            source: Arc::new(source),
+            overrides,
+            upstream: Arc::default(),
+            #[cfg(feature = "dnssec")]
+            validation: Validation::default(),
+        }
+    }
+
+    fn config(&self, now: Instant) -> Config {
+        let config = match &*self.source {
+            Source::Given(config) => config.clone(),
+            Source::System(followed) => {
+                followed.current(self.overrides.check_interval.unwrap_or(CHECK_INTERVAL), now)
+            }
+        };
+        self.overrides.apply(config)
+    }
+
+    /// Asks for each name that the search list makes, until one is found.
+    async fn search(&self, query: Query) -> Result<Answer, LookupError> {
+        // Without a runtime, the sockets would panic.
+        Handle::try_current().map_err(|_| LookupError::failed(NoRuntime))?;
+        let now = now();
+        let config = self.config(now);
+        if let Some(answer) = config.answer_of_hosts(&query) {
+            return Ok(answer);
+        }
+        let names = config.candidates(&query.name);
+        let mut asking = self.asking(Servers::new(config, Arc::clone(&self.upstream), now));
+        let (mut nothing, mut failure) = (None, None);
+        for name in names {
+            match asking.answer(Question::query(name, query.record_type)).await {
+                Ok(answer) => return Ok(weakened(answer, nothing, failure.is_some())),
+                Err(LookupError::Nothing(found)) => {
+                    nothing = Some(nothing.map_or(found, |known: Nothing| known.and(found)))
+                }
+                // Whoever forged it would lead the search to a name of their choice.
+                Err(error @ LookupError::Bogus(_)) => return Err(error),
+                Err(error) => failure = Some(more_telling(failure, error)),
+            }
+        }
+        let nothing = nothing.map(LookupError::Nothing);
+        Err(failure.or(nothing).unwrap_or(LookupError::TimedOut))
+    }
+
+    fn asking(&self, servers: Servers) -> Asking {
+        let asking = Asking::new(servers);
+        #[cfg(feature = "dnssec")]
+        let asking = asking.validating(&self.validation);
+        asking
+    }
+}
+
+impl Resolver for HickoryResolver {
+    fn lookup(&self, query: Query) -> LookupFuture {
+        let resolver = self.clone();
+        async move { resolver.search(query).await }.boxed()
+    }
+}
+
+/// The answer under a later name of the search list is the right one only if there is nothing under
+/// the earlier ones: it is proved no better than that.
+fn weakened(mut answer: Answer, nothing: Option<Nothing>, failed: bool) -> Answer {
+    if let Some(nothing) = nothing {
+        answer.proof = Proof::weaker(answer.proof, nothing.proof);
+    }
+    if failed {
+        answer.proof = Proof::weaker(answer.proof, Some(Proof::Indeterminate));
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::rr::RecordType;
+
+    use super::*;
+
+    fn server() -> SocketAddr {
+        ([127, 0, 0, 1], 53).into()
+    }
+
+    #[test]
+    fn a_resolver_without_servers_cannot_be_made() {
+        assert!(matches!(HickoryResolver::with_servers([]), Err(ConfigError::NoServers)));
+    }
+
+    #[test]
+    fn outside_of_a_runtime_a_look_up_fails_and_does_not_panic() {
+        let resolver = HickoryResolver::with_servers([server()]).unwrap();
+        let query = Query::new(Name::root(), RecordType::A);
+        let outcome = resolver.lookup(query).now_or_never().expect("there is nothing to wait for");
+        let Err(LookupError::Failed(error)) = outcome else { panic!("{outcome:?}") };
+        assert!(error.is::<NoRuntime>());
+    }
+
+    #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+    #[tokio::test]
+    async fn the_hosts_file_comes_before_any_server() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (resolv_conf, hosts) = (dir.path().join("resolv.conf"), dir.path().join("hosts"));
+        std::fs::write(&resolv_conf, "nameserver 127.0.0.1\nsearch a.test\n").unwrap();
+        std::fs::write(&hosts, "10.0.0.7 here\n").unwrap();
+        let origin = Origin { resolv_conf, hosts: Some(hosts) };
+        // Nothing can be sent to port 0.
+        let resolver = HickoryResolver::following(origin).unwrap().with_port(0);
+        // It is nobody's to prove.
+        #[cfg(feature = "dnssec")]
+        let resolver = resolver.with_dnssec(hickory_proto::dnssec::TrustAnchors::default());
+        let ask = |record_type| {
+            resolver.lookup(Query::new(Name::from_ascii("here").unwrap(), record_type))
+        };
+        let answer = ask(RecordType::A).await.unwrap();
+        assert_eq!((answer.records.len(), answer.proof), (1, None));
+        assert!(matches!(ask(RecordType::SRV).await, Err(LookupError::Failed(_))));
+    }
+
+    #[test]
+    fn what_the_program_sets_counts_more() {
+        let search = vec![Name::from_ascii("a.test.").unwrap()];
+        let resolver = HickoryResolver::with_servers([server()])
+            .unwrap()
+            .with_timeout(Duration::from_millis(50))
+            .with_attempts(NonZeroU32::new(7).unwrap())
+            .with_port(5353)
+            .with_search(search.clone())
+            .with_ndots(3);
+        let config = resolver.config(now());
+        assert_eq!(config.servers, [SocketAddr::from(([127, 0, 0, 1], 5353))]);
+        assert_eq!(config.search, search);
+        assert_eq!(config.ndots, 3);
+        assert_eq!(config.budget(), Duration::from_millis(350));
+    }
+}
