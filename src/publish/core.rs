@@ -24,7 +24,11 @@ use super::{
     record,
     updater::{Update, UpdateError},
 };
-use crate::{candidate::Candidate, own_addresses::OwnAddresses, pace::back_off};
+use crate::{
+    candidate::Candidate,
+    own_addresses::OwnAddresses,
+    pace::{about, back_off},
+};
 
 #[cfg(test)]
 mod tests;
@@ -300,7 +304,7 @@ impl Core {
             Stay::Staying => {
                 let pause = match done.more {
                     true => self.config.debounce,
-                    false => self.config.refresh_interval.mul_f64(0.9 + self.rng.f64() * 0.2),
+                    false => about(self.config.refresh_interval, 0.1, &mut self.rng),
                 };
                 self.next = Some(now + pause);
                 self.tell(done);

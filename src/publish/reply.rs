@@ -107,3 +107,105 @@ pub(super) fn records(reply: Message, owner: &Name) -> Result<Vec<TXT>, UpdateEr
     }
     Ok(records)
 }
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::{
+        op::Query,
+        rr::{Record, rdata::CNAME},
+    };
+
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).unwrap()
+    }
+
+    fn owner() -> Name {
+        name("_dnsaddr.peers.example.")
+    }
+
+    fn request(op_code: OpCode) -> Request {
+        Request { id: 7, op_code, owner: owner(), key: name("peers."), time: 1_000 }
+    }
+
+    fn replied(op_code: OpCode, code: ResponseCode) -> Result<(), UpdateError> {
+        let mut message = Message::response(7, op_code);
+        message.metadata.response_code = code;
+        request(op_code).failure(&message)
+    }
+
+    fn tsig(error: Option<TsigError>, other: Vec<u8>) -> UpdateError {
+        let algorithm = hickory_proto::rr::rdata::tsig::TsigAlgorithm::HmacSha256;
+        let tsig = TSIG::new(algorithm, 0, 300, Vec::new(), 7, error, other);
+        request(OpCode::Update).not_authentic(&tsig)
+    }
+
+    fn answer(records: impl IntoIterator<Item = Record>) -> Message {
+        let mut message = Message::response(7, OpCode::Query);
+        message.add_query(Query::query(owner(), RecordType::TXT));
+        message.metadata.authoritative = true;
+        message.add_answers(records);
+        message
+    }
+
+    fn txt(owner: &Name, text: &str) -> Record {
+        Record::from_rdata(owner.clone(), 30, RData::TXT(TXT::new(vec![text.to_owned()])))
+    }
+
+    #[test]
+    fn a_name_without_records_can_be_read_but_not_updated() {
+        assert!(replied(OpCode::Query, ResponseCode::NXDomain).is_ok());
+        let updated = replied(OpCode::Update, ResponseCode::NXDomain);
+        assert!(matches!(updated, Err(UpdateError::Server { .. })), "{updated:?}");
+    }
+
+    #[test]
+    fn response_codes_are_told_apart() {
+        let failure = |code| replied(OpCode::Update, code).unwrap_err();
+        assert!(replied(OpCode::Update, ResponseCode::NoError).is_ok());
+        let refused = failure(ResponseCode::Refused);
+        let UpdateError::Refused { key, owner } = refused else { panic!("{refused:?}") };
+        assert_eq!((&*key, &*owner), ("peers.", "_dnsaddr.peers.example."));
+        assert!(matches!(failure(ResponseCode::NotAuth), UpdateError::NotAuth { .. }));
+        let code = ResponseCode::ServFail;
+        assert!(matches!(failure(code), UpdateError::Server { code: found } if found == code));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_signature_is_told_apart() {
+        let none = Vec::new;
+        assert!(matches!(tsig(Some(TsigError::BadKey), none()), UpdateError::BadKey { .. }));
+        assert!(matches!(tsig(Some(TsigError::BadSig), none()), UpdateError::BadSig { .. }));
+        assert!(matches!(tsig(Some(TsigError::BadTrunc), none()), UpdateError::BadSig { .. }));
+        assert!(matches!(tsig(None, none()), UpdateError::NotAuth { .. }));
+        let ahead = |other: Vec<u8>| match tsig(Some(TsigError::BadTime), other) {
+            UpdateError::BadTime { server_ahead } => server_ahead,
+            error => panic!("{error:?}"),
+        };
+        assert_eq!(ahead(vec![0, 0, 0, 0, 4, 0]), Some(24));
+        assert_eq!(ahead(vec![0, 0, 0, 0, 0, 1]), Some(-999));
+        assert_eq!(ahead(vec![0, 0, 0, 4, 0]), None, "not 48 bits");
+    }
+
+    #[test]
+    fn only_text_at_the_name_is_read() {
+        let mut chaos = txt(&owner(), "c");
+        chaos.dns_class = DNSClass::CH;
+        let found = records(answer([txt(&owner(), "a"), txt(&name("x."), "b"), chaos]), &owner());
+        assert_eq!(found.unwrap(), [TXT::new(vec!["a".to_owned()])]);
+        assert_eq!(records(answer([]), &owner()).unwrap(), []);
+    }
+
+    #[test]
+    fn an_answer_that_may_not_be_all_there_is_is_a_failure() {
+        let mut cached = answer([txt(&owner(), "a")]);
+        cached.metadata.authoritative = false;
+        assert!(matches!(records(cached, &owner()), Err(UpdateError::NotAuth { .. })));
+        let mut cut = answer([txt(&owner(), "a")]);
+        cut.metadata.truncation = true;
+        assert!(matches!(records(cut, &owner()), Err(UpdateError::Full { .. })));
+        let alias = Record::from_rdata(owner(), 30, RData::CNAME(CNAME(name("x."))));
+        assert!(matches!(records(answer([alias]), &owner()), Err(UpdateError::Alias { .. })));
+    }
+}

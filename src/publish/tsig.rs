@@ -142,3 +142,57 @@ fn failed(error: NetError) -> UpdateError {
         error => UpdateError::failed(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).unwrap()
+    }
+
+    fn updater() -> TsigUpdater {
+        let key = TsigKey::new(name("peers."), crate::publish::Algorithm::default(), b"secret");
+        TsigUpdater::new(([127, 0, 0, 1], 0).into(), key.unwrap())
+    }
+
+    #[test]
+    fn an_update_deletes_single_records_and_adds_with_the_ttl() {
+        let txt = |text: &str| TXT::new(vec![text.to_owned()]);
+        let mut update = Update::new(name("example."), name("_dnsaddr.example."));
+        (update.delete, update.add) = (vec![txt("a")], vec![txt("b")]);
+        let message = message(update);
+        assert_eq!(message.metadata.op_code, OpCode::Update);
+        assert_eq!(message.queries, [Query::query(name("example."), RecordType::SOA)]);
+        let changes: Vec<_> =
+            message.authorities.iter().map(|r| (r.dns_class, r.ttl, r.data.clone())).collect();
+        let expected =
+            [(DNSClass::NONE, 0, RData::TXT(txt("a"))), (DNSClass::IN, 30, RData::TXT(txt("b")))];
+        assert_eq!(changes, expected);
+    }
+
+    #[test]
+    fn what_is_sent_is_signed_and_a_reply_must_be_to_it() {
+        let update = message(Update::new(name("example."), name("_dnsaddr.example.")));
+        let (bytes, _, request) = updater().sign(update, name("_dnsaddr.example.")).unwrap();
+        let sent = Message::from_vec(&bytes).unwrap();
+        assert_eq!(sent.signature().map(|tsig| tsig.name.to_ascii()).as_deref(), Some("peers."));
+        assert_eq!((request.id, request.op_code), (sent.metadata.id, OpCode::Update));
+    }
+
+    #[test]
+    fn outside_of_a_runtime_an_exchange_fails_and_does_not_panic() {
+        let outcome = updater().read(name("example.")).now_or_never().expect("nothing to wait for");
+        let Err(UpdateError::Failed(error)) = outcome else { panic!("{outcome:?}") };
+        assert!(error.is::<NoRuntime>());
+    }
+
+    #[test]
+    fn the_io_error_is_the_cause() {
+        assert!(matches!(failed(NetError::Timeout), UpdateError::TimedOut));
+        let io = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let UpdateError::Failed(error) = failed(NetError::from(io)) else { panic!() };
+        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        assert_eq!(kind, Some(std::io::ErrorKind::ConnectionRefused));
+    }
+}

@@ -208,3 +208,34 @@ fn advice(code: ResponseCode) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_the_clocks_are_apart_is_said_where_it_is_known() {
+        let said = |server_ahead| UpdateError::BadTime { server_ahead }.to_string();
+        assert!(said(Some(400)).contains("(BADTIME, the server's is 400 s ahead)"));
+        assert!(said(Some(-400)).contains("(BADTIME, the server's is 400 s behind)"));
+        assert!(said(Some(i64::MIN)).contains("9223372036854775808 s behind"));
+        assert!(said(None).contains("(BADTIME)"));
+    }
+
+    #[test]
+    fn what_to_do_is_said_of_the_codes_that_tell() {
+        let said = |code| UpdateError::Server { code }.to_string();
+        assert!(said(ResponseCode::NotImp).ends_with("it has no dynamic update"));
+        assert!(said(ResponseCode::NotZone).ends_with("the name is not in the zone"));
+        assert!(said(ResponseCode::ServFail).contains("max-records-per-type"));
+        assert!(said(ResponseCode::FormErr).ends_with(')'), "nothing can be advised");
+    }
+
+    #[test]
+    fn an_update_that_says_nothing_changes_nothing() {
+        let zone = Name::from_ascii("example.").unwrap();
+        let update = Update::new(zone.clone(), zone);
+        assert!(update.delete.is_empty() && update.add.is_empty());
+        assert_eq!(update.ttl, 30);
+    }
+}

@@ -41,3 +41,32 @@ impl<R: Resolver + ?Sized> Resolver for Box<R> {
         (**self).lookup(query)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use hickory_proto::rr::{Name, RecordType};
+
+    use super::*;
+
+    /// Answers with the name asked for.
+    struct Echo;
+
+    impl Resolver for Echo {
+        fn lookup(&self, query: Query) -> LookupFuture {
+            async move { Ok(Answer::new(query.name, Vec::new())) }.boxed()
+        }
+    }
+
+    #[test]
+    fn a_shared_or_boxed_resolver_is_one() {
+        fn name_of(resolver: impl Resolver) -> Name {
+            let query = Query::new(Name::from_ascii("peers.test.").unwrap(), RecordType::A);
+            resolver.lookup(query).now_or_never().unwrap().unwrap().name
+        }
+        let shared: Arc<dyn Resolver> = Arc::new(Echo);
+        let boxed: Box<dyn Resolver> = Box::new(Echo);
+        let name = name_of(Echo);
+        assert_eq!([name_of(shared), name_of(boxed)], [name.clone(), name]);
+    }
+}
