@@ -27,6 +27,8 @@ use crate::{
 };
 
 mod anchored;
+#[cfg(test)]
+mod made;
 mod proof;
 mod prune;
 mod questions;

@@ -84,3 +84,66 @@ fn known(proof: dnssec::Proof) -> Option<Proof> {
         dnssec::Proof::Bogus => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::{dnssec::Proof as Found, rr::RecordType};
+
+    use super::{
+        super::made::{
+            a, nsec, nsec3, nx_domain, proved, reply, response, rrsig, rrsig_of_wildcard, secure,
+        },
+        *,
+    };
+
+    #[test]
+    fn an_answer_is_proved_as_its_weakest_record() {
+        let of = |proofs: &[Found]| {
+            let answers = proofs.iter().map(|proof| proved(a("x.test."), *proof)).collect();
+            super::of(&reply(answers, vec![]), Found::Secure)
+        };
+        assert_eq!(of(&[Found::Secure, Found::Secure]), Some(Proof::Secure));
+        assert_eq!(of(&[Found::Secure, Found::Insecure]), Some(Proof::Insecure));
+        assert_eq!(of(&[Found::Insecure, Found::Indeterminate]), Some(Proof::Indeterminate));
+        assert_eq!(of(&[Found::Secure, Found::Bogus]), None);
+    }
+
+    #[test]
+    fn a_denial_is_secure_where_a_secure_record_denies() {
+        let of = |authorities| super::of(&nx_domain(authorities), Found::Secure);
+        assert_eq!(of(secure([nsec("a.test.", "z.test.")])), Some(Proof::Secure));
+        assert_eq!(of(vec![nsec("a.test.", "z.test.")]), Some(Proof::Insecure));
+        assert_eq!(of(secure([nsec3("h.test.", false)])), Some(Proof::Secure));
+        assert_eq!(of(secure([nsec3("h.test.", true)])), Some(Proof::Insecure), "opt-out");
+        let no_data = reply(vec![], secure([nsec3("h.test.", true)]));
+        assert_eq!(super::of(&no_data, Found::Secure), Some(Proof::Secure), "the name is signed");
+        assert_eq!(super::of(&no_data, Found::Bogus), None);
+    }
+
+    #[test]
+    fn a_wildcard_needs_a_denial_of_what_is_closer() {
+        let of = |authorities: Vec<Record>, denial| {
+            let answers = [a("x.test."), rrsig_of_wildcard("x.test.", RecordType::A, "test.", 1)];
+            super::of(&reply(secure(answers), authorities), denial)
+        };
+        let denies =
+            |owner: &str| secure([nsec(owner, "z.test."), rrsig(owner, RecordType::NSEC, "test.")]);
+        assert_eq!(of(denies("m.test."), Found::Bogus), Some(Proof::Secure), "hickory-net errs");
+        assert_eq!(of(denies("y.test."), Found::Secure), None);
+        assert_eq!(of(vec![], Found::Secure), None);
+        assert_eq!(of(secure([nsec3("h.test.", false)]), Found::Secure), Some(Proof::Secure));
+        assert_eq!(of(secure([nsec3("h.test.", true)]), Found::Secure), Some(Proof::Insecure));
+    }
+
+    #[test]
+    fn a_secure_reply_is_left_without_what_is_proved_less() {
+        let mut message = reply(secure([a("x.test.")]), vec![nsec("a.test.", "z.test.")]);
+        message.additionals = [secure([a("h.test.")]), vec![a("i.test.")]].concat();
+        let stripped = strip(response(message.clone()), Proof::Secure);
+        assert_eq!(stripped.answers, message.answers);
+        assert_eq!(stripped.authorities, []);
+        assert_eq!(stripped.additionals, message.additionals[..1]);
+        let left = strip(response(message.clone()), Proof::Insecure);
+        assert_eq!(left.additionals, message.additionals);
+    }
+}

@@ -141,3 +141,87 @@ fn signer(record: &Record) -> Option<&Name> {
 fn is_denial(record_type: RecordType) -> bool {
     matches!(record_type, RecordType::NSEC | RecordType::NSEC3)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::made::{
+            a, cname, nsec, nx_domain, question, reply, rrsig, rrsig_of_wildcard, soa, srv,
+        },
+        *,
+    };
+
+    #[test]
+    fn of_an_answer_the_set_and_its_signatures_are_left() {
+        let (set, signature) = (a("x.test."), rrsig("x.test.", RecordType::A, "test."));
+        let others =
+            [a("y.test."), srv("x.test.", "y.test."), rrsig("y.test.", RecordType::A, "y.")];
+        let answers = [vec![set.clone(), signature.clone()], others.into()].concat();
+        let authorities = vec![nsec("a.test.", "z.test.")];
+        let pruned = prune(&question("x.test.", RecordType::A), reply(answers, authorities));
+        assert_eq!(pruned.answers, [set, signature]);
+        assert_eq!(pruned.authorities, [], "nothing is denied");
+    }
+
+    #[test]
+    fn an_alias_stands_for_what_was_asked_but_not_at_an_apex() {
+        let alias = cname("x.test.", "y.test.");
+        let pruned = |record_type| {
+            let mut reply = reply(vec![alias.clone(), a("y.test.")], vec![]);
+            reply.metadata.response_code = ResponseCode::NXDomain;
+            prune(&question("x.test.", record_type), reply)
+        };
+        let reply = pruned(RecordType::A);
+        assert_eq!(reply.answers, [alias.clone()]);
+        assert_eq!(reply.metadata.response_code, ResponseCode::NoError, "about the alias's end");
+        assert_eq!(pruned(RecordType::DNSKEY).answers, []);
+    }
+
+    #[test]
+    fn of_a_denial_what_a_zone_above_the_name_signed_is_left() {
+        let ours =
+            [soa("test."), nsec("a.test.", "z.test."), rrsig("a.test.", RecordType::NSEC, "test.")];
+        let theirs =
+            [soa("else."), nsec("a.else.", "z.else."), rrsig("a.else.", RecordType::NSEC, "else.")];
+        let unsigned = nsec("b.test.", "c.test.");
+        let authorities = [&theirs[..], &ours[..], &[unsigned, a("x.test.")]].concat();
+        let pruned = prune(&question("x.test.", RecordType::A), nx_domain(authorities));
+        assert_eq!(pruned.authorities, ours);
+        assert_eq!(pruned.metadata.response_code, ResponseCode::NXDomain);
+    }
+
+    #[test]
+    fn a_wildcard_keeps_what_denies_a_better_match() {
+        let expanded = [a("x.test."), rrsig_of_wildcard("x.test.", RecordType::A, "test.", 1)];
+        let denial = [nsec("a.test.", "z.test."), rrsig("a.test.", RecordType::NSEC, "test.")];
+        assert!(is_expanded(&expanded));
+        let reply = reply(expanded.into(), denial.clone().into());
+        assert_eq!(prune(&question("x.test.", RecordType::A), reply).authorities, denial);
+    }
+
+    #[test]
+    fn signatures_and_denials_have_a_bound() {
+        let many = vec![rrsig("x.test.", RecordType::A, "test."); MAX_SIGNATURES + 1];
+        let pruned = prune(&question("x.test.", RecordType::A), reply(many, vec![]));
+        assert_eq!(pruned.answers.len(), MAX_SIGNATURES);
+        let owners = (0..=MAX_DENIALS).map(|n| format!("a{n}.test."));
+        let denials = owners
+            .flat_map(|owner| [nsec(&owner, "z.test."), rrsig(&owner, RecordType::NSEC, "test.")]);
+        let pruned = prune(&question("x.test.", RecordType::A), nx_domain(denials.collect()));
+        assert_eq!(pruned.authorities.len(), 2 * MAX_DENIALS);
+    }
+
+    #[test]
+    fn glue_is_left_where_the_signer_of_the_answer_signed_it() {
+        let answers = vec![srv("s.test.", "h.test."), rrsig("s.test.", RecordType::SRV, "test.")];
+        let signed = [a("h.test."), rrsig("h.test.", RecordType::A, "test.")];
+        let additionals = |by: &str| {
+            let mut reply = reply(answers.clone(), vec![]);
+            reply.additionals =
+                vec![a("h.test."), rrsig("h.test.", RecordType::A, by), a("i.test.")];
+            prune(&question("s.test.", RecordType::SRV), reply).additionals
+        };
+        assert_eq!(additionals("test."), signed);
+        assert_eq!(additionals("else."), []);
+    }
+}

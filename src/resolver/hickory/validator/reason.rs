@@ -67,3 +67,49 @@ fn signatures(message: &Message) -> impl Iterator<Item = &RRSIG> {
     };
     section.iter().filter_map(signature)
 }
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::rr::RecordType;
+
+    use super::{
+        super::made::{a, name, nsec, nx_domain, question, reply, rrsig},
+        *,
+    };
+
+    fn said(message: &Message, trusted: bool, now: u32) -> String {
+        of(&question("x.test.", RecordType::A), message, trusted, SerialNumber::new(now))
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_of_an_answer() {
+        let signed = reply(vec![a("x.test."), rrsig("x.test.", RecordType::A, "test.")], vec![]);
+        assert_eq!(signer(&signed), Some(&name("test.")));
+        for (trusted, now, reason) in [
+            (true, 99, "the signature of x.test. A is not valid yet"),
+            (true, 201, "the signature of x.test. A has expired"),
+            (false, 150, "no trust anchor vouches for the keys of test., which signed x.test. A"),
+            (true, 150, "x.test. A is not what test. signed"),
+        ] {
+            assert_eq!(said(&signed, trusted, now), reason);
+        }
+        let unsigned = reply(vec![a("x.test.")], vec![]);
+        assert!(said(&unsigned, true, 150).starts_with("x.test. A is not signed"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_of_a_denial() {
+        let denial = vec![nsec("a.test.", "z.test."), rrsig("a.test.", RecordType::NSEC, "test.")];
+        let reason = said(&nx_domain(denial.clone()), true, 150);
+        assert_eq!(reason, "the denial of x.test. is not what the signed records say");
+        let reason = said(&reply(vec![], denial), true, 150);
+        assert_eq!(reason, "the denial of x.test. A is not what the signed records say");
+    }
+
+    #[test]
+    fn a_reply_that_was_cut_is_a_failure_of_the_server() {
+        let error = cut(&question("x.test.", RecordType::A));
+        assert!(matches!(error, LookupError::ServerFailed(_)));
+        assert!(error.to_string().contains("about x.test. A was cut"), "{error}");
+    }
+}

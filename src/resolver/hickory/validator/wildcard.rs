@@ -62,3 +62,63 @@ fn nsecs(message: &Message) -> impl Iterator<Item = (&Name, &NSEC)> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::made::{a, name, nsec, nsec3, reply, rrsig, rrsig_of_wildcard, secure},
+        *,
+    };
+
+    /// `x.y.test.`, from `*.test.`, with what NSEC records deny.
+    fn expanded(denials: &[(&str, &str)]) -> Message {
+        let answers = [a("x.y.test."), rrsig_of_wildcard("x.y.test.", RecordType::A, "test.", 1)];
+        let denials = denials
+            .iter()
+            .flat_map(|(owner, next)| [nsec(owner, next), rrsig(owner, RecordType::NSEC, "test.")]);
+        reply(secure(answers), secure(denials))
+    }
+
+    #[test]
+    fn a_wildcard_is_the_closest_where_the_name_below_it_is_denied() {
+        assert!(is_closest(&expanded(&[("m.test.", "z.test.")])));
+        assert!(!is_closest(&expanded(&[])));
+        assert!(!is_closest(&expanded(&[("a.test.", "m.test.")])), "another name is denied");
+        assert!(!is_closest(&expanded(&[("x.y.test.", "z.test.")])), "y.test. is not denied");
+        assert!(!is_closest(&expanded(&[("m.test.", "b.y.test.")])), "y.test. has names below it");
+    }
+
+    #[test]
+    fn the_last_record_of_a_zone_covers_all_that_follows_it() {
+        assert!(is_closest(&expanded(&[("m.test.", "test.")])));
+        assert!(!is_closest(&expanded(&[("m.test.", "a.else.")])), "the end of another zone");
+    }
+
+    #[test]
+    fn what_another_zone_or_nobody_signed_denies_nothing() {
+        let mut message = expanded(&[("m.test.", "z.test.")]);
+        message.authorities[1] = secure([rrsig("m.test.", RecordType::NSEC, "else.")]).remove(0);
+        assert!(!is_closest(&message));
+        let mut message = expanded(&[("m.test.", "z.test.")]);
+        message.authorities[0].proof = hickory_proto::dnssec::Proof::Insecure;
+        assert!(!is_closest(&message));
+    }
+
+    #[test]
+    fn a_delegation_knows_nothing_of_what_is_below_it() {
+        let (owner, below) = (name("y.test."), name("x.y.test."));
+        let delegation = NSEC::new(name("z.test."), [RecordType::NS]);
+        assert!(!covers(&owner, &delegation, &below));
+        let apex = NSEC::new(name("z.test."), [RecordType::NS, RecordType::SOA]);
+        assert!(covers(&owner, &apex, &below));
+    }
+
+    #[test]
+    fn nsec3_records_are_not_looked_at_here() {
+        let mut message = expanded(&[("m.test.", "z.test.")]);
+        assert!(is_told_by_nsec(&message));
+        message.authorities.extend(secure([nsec3("h.test.", false)]));
+        assert!(!is_told_by_nsec(&message));
+        assert!(!is_told_by_nsec(&expanded(&[])));
+    }
+}
