@@ -65,3 +65,82 @@ fn key(record: &Record) -> Option<&DNSKEY> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::{
+        dnssec::{Algorithm, SigningKey, TBS, crypto::EcdsaSigningKey, rdata::SigInput},
+        op::OpCode,
+    };
+
+    use super::*;
+
+    const ALGORITHM: Algorithm = Algorithm::ECDSAP256SHA256;
+
+    fn zone() -> Name {
+        Name::from_ascii("members.test.").unwrap()
+    }
+
+    fn new_key() -> EcdsaSigningKey {
+        let key = EcdsaSigningKey::generate_pkcs8(ALGORITHM).unwrap();
+        EcdsaSigningKey::from_pkcs8(&key, ALGORITHM).unwrap()
+    }
+
+    fn public(key: &EcdsaSigningKey) -> PublicKeyBuf {
+        key.to_public_key().unwrap()
+    }
+
+    /// These keys of the zone, signed by one key from 100 to 200.
+    fn reply(keys: &[&EcdsaSigningKey], by: &EcdsaSigningKey) -> Message {
+        let record = |data| Record::from_rdata(zone(), 30, RData::DNSSEC(data));
+        let dnskey = |key: &EcdsaSigningKey| DNSKEY::from_key(&public(key));
+        let keys: Vec<_> = keys.iter().map(|k| record(DNSSECRData::DNSKEY(dnskey(k)))).collect();
+        let input = SigInput {
+            type_covered: RecordType::DNSKEY,
+            algorithm: ALGORITHM,
+            num_labels: zone().num_labels(),
+            original_ttl: 30,
+            sig_expiration: SerialNumber::new(200),
+            sig_inception: SerialNumber::new(100),
+            key_tag: dnskey(by).calculate_key_tag().unwrap(),
+            signer_name: zone(),
+        };
+        let tbs = TBS::from_input(&zone(), DNSClass::IN, &input, keys.iter()).unwrap();
+        let signature = RRSIG::from_sig(input, by.sign(&tbs).unwrap());
+        let mut reply = Message::response(1, OpCode::Query);
+        reply.answers = [keys, vec![record(DNSSECRData::RRSIG(signature))]].concat();
+        reply
+    }
+
+    fn vouched_at(now: u32, anchor: &EcdsaSigningKey, reply: &Message) -> Vec<PublicKeyBuf> {
+        let mut anchors = TrustAnchors::empty();
+        anchors.insert_with_name(&public(anchor), (&zone()).into());
+        vouched(&anchors, &zone(), reply, SerialNumber::new(now))
+    }
+
+    #[test]
+    fn an_anchor_vouches_for_the_keys_that_it_has_signed() {
+        let (anchor, key) = (new_key(), new_key());
+        let keys = vouched_at(150, &anchor, &reply(&[&anchor, &key], &anchor));
+        assert_eq!(keys, [public(&anchor), public(&key)]);
+    }
+
+    #[test]
+    fn a_signature_out_of_its_time_vouches_for_nothing() {
+        let anchor = new_key();
+        let signed = reply(&[&anchor], &anchor);
+        for (now, is_valid) in [(99, false), (100, true), (200, true), (201, false)] {
+            assert_eq!(!vouched_at(now, &anchor, &signed).is_empty(), is_valid, "{now}");
+        }
+    }
+
+    #[test]
+    fn only_an_anchor_that_has_signed_all_keys_vouches_for_them() {
+        let (anchor, key) = (new_key(), new_key());
+        assert_eq!(vouched_at(150, &anchor, &reply(&[&anchor, &key], &key)), [], "another signed");
+        assert_eq!(vouched_at(150, &anchor, &reply(&[&key], &anchor)), [], "the anchor is not one");
+        let mut more = reply(&[&anchor], &anchor);
+        more.answers.extend(reply(&[&key], &key).answers.into_iter().take(1));
+        assert_eq!(vouched_at(150, &anchor, &more), [], "a key was added");
+    }
+}

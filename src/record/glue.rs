@@ -1,0 +1,63 @@
+//! Addresses that an answer carries besides what was asked for.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::IpAddr,
+    time::Duration,
+};
+
+use hickory_proto::rr::Name;
+
+use super::value::{absolute, ip_of, ttl_of};
+use crate::resolver::Answer;
+
+/// Addresses that an answer carries besides what was asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Glue(HashMap<Name, (BTreeSet<IpAddr>, Duration)>);
+
+impl Glue {
+    pub(crate) fn of(answer: &Answer) -> Self {
+        let mut by_name = HashMap::new();
+        for record in &answer.additionals {
+            if let Some(ip) = ip_of(record) {
+                let ttl = ttl_of(record);
+                let (ips, least) =
+                    by_name.entry(absolute(&record.name)).or_insert_with(|| (BTreeSet::new(), ttl));
+                ips.insert(ip);
+                *least = ttl.min(*least);
+            }
+        }
+        Self(by_name)
+    }
+
+    /// The addresses of the target, and their least TTL.
+    pub(crate) fn take(&mut self, target: &Name) -> Option<(BTreeSet<IpAddr>, Duration)> {
+        self.0.remove(target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::rr::{RData, Record, rdata::A};
+
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).unwrap()
+    }
+
+    fn a(owner: &str, ttl: u32, last: u8) -> Record {
+        Record::from_rdata(name(owner), ttl, RData::A(A::new(10, 0, 0, last)))
+    }
+
+    #[test]
+    fn glue_is_found_whatever_its_case() {
+        let additionals = vec![a("A.x.", 30, 2), a("a.x.", 20, 1), a("b.x.", 1, 3)];
+        let answer = Answer::new(name("s."), vec![]).with_additionals(additionals);
+        let mut glue = Glue::of(&answer);
+        let (ips, ttl) = glue.take(&name("a.x.")).unwrap();
+        assert_eq!(ips.len(), 2);
+        assert_eq!(ttl, Duration::from_secs(20));
+        assert!(glue.take(&name("c.x.")).is_none());
+    }
+}

@@ -1,0 +1,75 @@
+//! What single records say: names, times to live, addresses and targets.
+
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+
+use hickory_proto::rr::{Name, RData, Record};
+
+/// The name without regard to case and search list.
+pub(crate) fn absolute(name: &Name) -> Name {
+    let mut name = name.to_lowercase();
+    name.set_fqdn(true);
+    name
+}
+
+/// The lesser of two TTLs where there are two.
+pub(crate) fn least(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+/// How long a record may be kept.
+pub(super) fn ttl_of(record: &Record) -> Duration {
+    // A TTL with the highest bit set is 0 (RFC 2181 section 8).
+    let seconds = if record.ttl > i32::MAX as u32 { 0 } else { record.ttl };
+    Duration::from_secs(seconds.into())
+}
+
+/// The IP addresses of A and AAAA records, sorted, without duplicates.
+pub(crate) fn addresses<'a>(records: impl IntoIterator<Item = &'a Record>) -> BTreeSet<IpAddr> {
+    records.into_iter().filter_map(ip_of).collect()
+}
+
+/// The IP address of an A or AAAA record.
+pub(super) fn ip_of(record: &Record) -> Option<IpAddr> {
+    match record.data {
+        RData::A(ip) => Some(IpAddr::V4(ip.0)),
+        RData::AAAA(ip) => Some(IpAddr::V6(ip.0)),
+        _ => None,
+    }
+}
+
+/// The targets and ports of SRV records, sorted, without duplicates. Priority and weight are for
+/// clients that want one server.
+pub(crate) fn targets<'a>(records: impl IntoIterator<Item = &'a Record>) -> BTreeSet<(Name, u16)> {
+    records
+        .into_iter()
+        .filter_map(|record| match &record.data {
+            RData::SRV(srv) => Some((absolute(&srv.target), srv.port)),
+            _ => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::rr::rdata::SRV;
+
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).unwrap()
+    }
+
+    fn srv(target: &str, port: u16) -> Record {
+        Record::from_rdata(name("s."), 5, RData::SRV(SRV::new(0, 0, port, name(target))))
+    }
+
+    #[test]
+    fn srv_targets() {
+        let records = [srv("b.", 2), srv("A.", 2), srv("a.", 1), srv("a", 2), srv("b.", 2)];
+        let expected = [("a.", 1), ("a.", 2), ("b.", 2)].map(|(target, port)| (name(target), port));
+        assert_eq!(targets(&records), expected.into());
+    }
+}
