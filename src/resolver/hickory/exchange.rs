@@ -49,7 +49,8 @@ async fn over_udp(server: SocketAddr, ask: &Ask, until: Instant) -> Result<DnsRe
     let timeout = until.saturating_duration_since(now());
     let mut request = ask.request();
     // A datagram that is lost must not cost the whole time-out (in Kubernetes, a race in the
-    // kernel's connection tracking loses some): it is sent a second time.
+    // kernel's connection tracking loses some): it is sent a second time after a third of it.
+    // hickory-net 0.26 counts the first time among the retries.
     request.options_mut().retry_interval = timeout / 3;
     let mut stream = UdpClientStream::builder(server, TokioRuntimeProvider::new())
         .with_timeout(Some(timeout))

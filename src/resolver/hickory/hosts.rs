@@ -10,8 +10,8 @@ use crate::resolver::{answer::Answer, query::Query};
 pub(super) struct HostsFile(Hosts);
 
 impl HostsFile {
-    /// Reads the text of a hosts file. What cannot be read of it does not stand in the way of the rest
-    /// of the configuration.
+    /// Reads the text of a hosts file. hickory-resolver 0.26 stops at the first line that is not UTF-8;
+    /// what comes before it counts, and the rest of the configuration does not suffer.
     #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
     pub(super) fn read(text: &[u8]) -> Self {
         let mut hosts = Hosts::default();
@@ -48,6 +48,7 @@ mod tests {
     fn found(text: &[u8], name: &str, record_type: RecordType) -> Option<Vec<IpAddr>> {
         let query = Query::new(Name::from_ascii(name).unwrap(), record_type);
         let answer = HostsFile::read(text).answer(&query)?;
+        assert!(answer.name.is_fqdn(), "no search list applies to it");
         Some(answer.records.iter().filter_map(|record| record.data.ip_addr()).collect())
     }
 

@@ -172,7 +172,7 @@ mod tests {
             prune(&question("x.test.", record_type), reply)
         };
         let reply = pruned(RecordType::A);
-        assert_eq!(reply.answers, [alias.clone()]);
+        assert_eq!(reply.answers, std::slice::from_ref(&alias));
         assert_eq!(reply.metadata.response_code, ResponseCode::NoError, "about the alias's end");
         assert_eq!(pruned(RecordType::DNSKEY).answers, []);
     }
