@@ -7,7 +7,7 @@ use hickory_proto::rr::Name;
 /// A chain of aliases: the links passed so far, and the name that they have led to.
 ///
 /// It holds no more than a given number of links, and never passes a name twice.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Chain<L> {
     end: Name,
     links: Vec<L>,

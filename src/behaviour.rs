@@ -2,49 +2,48 @@
 //! what the swarm can do.
 
 use std::{
-    collections::{HashMap, HashSet},
-    error::Error,
-    fmt, io,
+    collections::HashSet,
+    fmt,
     sync::Arc,
     task::{Context, Poll, Waker},
     time::Duration,
 };
 
-use futures::{
-    FutureExt, StreamExt,
-    future::{AbortHandle, Abortable, BoxFuture},
-    stream::FuturesUnordered,
-};
-use libp2p_core::{Endpoint, Multiaddr, transport::PortUse, transport::TransportError};
+use libp2p_core::{Endpoint, Multiaddr, transport::PortUse};
 use libp2p_identity::PeerId;
 use libp2p_swarm::{
-    CloseConnection, ConnectionClosed, ConnectionDenied, ConnectionError, ConnectionId, DialError,
+    CloseConnection, ConnectionClosed, ConnectionDenied, ConnectionId, DialError,
     DialFailure as SwarmDialFailure, ExpiredListenAddr, ExternalAddrExpired, FromSwarm,
-    NetworkBehaviour, NewListenAddr, NotifyHandler, StreamProtocol, THandler, THandlerInEvent,
-    THandlerOutEvent, ToSwarm,
+    NetworkBehaviour, NewListenAddr, StreamProtocol, THandler, THandlerInEvent, THandlerOutEvent,
+    ToSwarm,
     behaviour::{ConnectionEstablished, ExternalAddrConfirmed, NewExternalAddrOfPeer},
-    dial_opts::{DialOpts, PeerCondition},
 };
 
+use self::{
+    dials::Dials,
+    errors::{is_loss, outcome},
+    kept_alive::KeptAlive,
+    lookups::Lookups,
+};
 use crate::{
     candidate::Candidate,
     config::Config,
-    discovery::{
-        CandidateState, DialFailure, DialId, Direction, Discovery, Expect, LookupId, Output,
-    },
-    event::{Event, Failure, Isolation, Status},
+    discovery::{CandidateState, Direction, Discovery, Output, VerifiedPeer},
+    event::{Event, Isolation, Status},
     handler::{Handler, KeepAlive, Speaks},
-    peers::VerifiedPeer,
-    resolver::{Answer, LookupError, Resolver},
+    resolver::Resolver,
     selection::Selection,
     shell::{Timer, now, random_word},
     source::Source,
 };
 
+mod dials;
+mod errors;
+mod kept_alive;
+mod lookups;
+
 /// No duration that is given to the behaviour is longer: instants overflow.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-
-type LookupResult = (LookupId, Result<Answer, LookupError>);
 
 /// Discovers and verifies peers by DNS.
 ///
@@ -54,25 +53,12 @@ type LookupResult = (LookupId, Result<Answer, LookupError>);
 pub struct Behaviour<R> {
     resolver: R,
     core: Discovery,
-    keep_alive: bool,
     required_protocol: Option<StreamProtocol>,
-    lookups: FuturesUnordered<BoxFuture<'static, Option<LookupResult>>>,
-    lookup_aborts: HashMap<LookupId, AbortHandle>,
-    /// The dials under way: which of the core's they are, and the throw-away id of a probe.
-    dials: HashMap<ConnectionId, (DialId, Option<PeerId>)>,
+    lookups: Lookups,
+    dials: Dials,
     timer: Timer,
-    /// Established connections whose handlers are to be told whether to keep alive.
-    connections: HashMap<ConnectionId, Kept>,
-    commands: Vec<(PeerId, ConnectionId, bool)>,
+    kept_alive: KeptAlive,
     waker: Option<Waker>,
-}
-
-/// A connection whose handler is told whether to keep it alive.
-#[derive(Debug)]
-struct Kept {
-    peer: PeerId,
-    accepted: bool,
-    kept: bool,
 }
 
 impl<R> fmt::Debug for Behaviour<R> {
@@ -87,18 +73,14 @@ impl<R: Resolver> Behaviour<R> {
     /// `local_peer_id` is the swarm's own, by which the node recognises itself.
     pub fn new(resolver: R, config: Config, local_peer_id: PeerId) -> Self {
         let seed = config.seed.unwrap_or_else(random_word);
-        let (keep_alive, required_protocol) = (config.keep_alive, config.required_protocol.clone());
         Self {
             resolver,
-            core: Discovery::new(config, local_peer_id, seed, now()),
-            keep_alive,
-            required_protocol,
-            lookups: FuturesUnordered::new(),
-            lookup_aborts: HashMap::new(),
-            dials: HashMap::new(),
+            required_protocol: config.required_protocol.clone(),
+            lookups: Lookups::default(),
+            dials: Dials::default(),
             timer: Timer::default(),
-            connections: HashMap::new(),
-            commands: Vec::new(),
+            kept_alive: KeptAlive::new(config.keep_alive),
+            core: Discovery::new(config, local_peer_id, seed, now()),
             waker: None,
         }
     }
@@ -247,43 +229,9 @@ impl<R: Resolver> Behaviour<R> {
         }
     }
 
-    fn start_lookup(&mut self, id: LookupId, query: crate::resolver::Query) {
-        let (handle, registration) = AbortHandle::new_pair();
-        self.lookup_aborts.insert(id, handle);
-        let lookup = Abortable::new(self.resolver.lookup(query), registration);
-        self.lookups.push(lookup.map(move |r| r.ok().map(|result| (id, result))).boxed());
-    }
-
-    /// Every dial takes a port of its own: nodes that select each other dial at the same time, and
-    /// with the listening ports reused, both dials would share one four-tuple and fail.
-    fn dial(&mut self, id: DialId, address: Multiaddr, expect: Expect) -> DialOpts {
-        let (opts, probe) = match expect {
-            Expect::Probe => {
-                // Each probe has an id of its own, or a second one to the same id would be held
-                // back as long as the first one is under way.
-                let peer = PeerId::random();
-                (to_peer(peer, PeerCondition::Always, address), Some(peer))
-            }
-            Expect::Peer(peer) => {
-                (to_peer(peer, PeerCondition::DisconnectedAndNotDialing, address), None)
-            }
-            Expect::Anyone => {
-                let opts = DialOpts::unknown_peer_id().address(address);
-                (opts.allocate_new_port().build(), None)
-            }
-        };
-        self.dials.insert(opts.connection_id(), (id, probe));
-        opts
-    }
-
-    /// The throw-away id of a probe under way, by which the swarm aborts it.
-    fn probe_id(&self, id: DialId) -> Option<PeerId> {
-        self.dials.values().find(|(dial, _)| *dial == id).and_then(|(_, probe)| *probe)
-    }
-
     fn on_dial_failure(&mut self, failure: SwarmDialFailure<'_>) {
         let SwarmDialFailure { peer_id, error, connection_id } = failure;
-        if let Some((id, _)) = self.dials.remove(&connection_id) {
+        if let Some(id) = self.dials.end(connection_id) {
             self.core.handle_dial_failure(id, outcome(error), now());
             return;
         }
@@ -297,54 +245,26 @@ impl<R: Resolver> Behaviour<R> {
     fn on_established(&mut self, established: ConnectionEstablished<'_>) {
         let ConnectionEstablished { peer_id, connection_id, endpoint, .. } = established;
         let direction = if endpoint.is_dialer() {
-            Direction::Dialled(self.dials.remove(&connection_id).map(|(id, _)| id))
+            Direction::Dialled(self.dials.end(connection_id))
         } else {
             Direction::Accepted
         };
         let address = endpoint.get_remote_address();
         self.core.handle_connected(connection_id, peer_id, address, direction, now());
-        if self.keep_alive {
-            let kept = Kept { peer: peer_id, accepted: !endpoint.is_dialer(), kept: false };
-            self.connections.insert(connection_id, kept);
-        }
+        self.kept_alive.opened(connection_id, peer_id, !endpoint.is_dialer());
     }
 
     fn on_closed(&mut self, closed: ConnectionClosed<'_>) {
         // One that both sides keep alive is never idle.
-        let kept = self.connections.remove(&closed.connection_id).is_some_and(|c| c.kept);
+        let kept = self.kept_alive.closed(closed.connection_id);
         let lost = closed.cause.is_some_and(|cause| kept || is_loss(cause));
         self.core.handle_disconnected(closed.connection_id, &closed.peer_id, lost, now());
     }
 
-    /// Finds the connections whose handlers are to be told that their peer is, or is no longer,
-    /// worth keeping.
-    fn update_keep_alive(&mut self) {
-        if !self.keep_alive {
-            return;
-        }
-        for (id, connection) in &mut self.connections {
-            // Whoever dialled has selected the other; a peer that was only met is let go.
-            let keep = match connection.accepted {
-                true => self.core.addresses_of(&connection.peer).next().is_some(),
-                false => self.core.is_selected(&connection.peer),
-            };
-            if keep != connection.kept {
-                connection.kept = keep;
-                self.commands.push((connection.peer, *id, keep));
-            }
-        }
-    }
-
     fn poll_lookups(&mut self, cx: &mut Context<'_>) -> bool {
-        match self.lookups.poll_next_unpin(cx) {
-            Poll::Ready(Some(Some((id, result)))) => {
-                self.lookup_aborts.remove(&id);
-                self.core.handle_lookup(id, result);
-                true
-            }
-            Poll::Ready(Some(None)) => true,
-            Poll::Ready(None) | Poll::Pending => false,
-        }
+        let Some((id, result)) = self.lookups.poll(cx) else { return false };
+        self.core.handle_lookup(id, result);
+        true
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
@@ -359,20 +279,18 @@ impl<R: Resolver> Behaviour<R> {
     fn act(&mut self, output: Output) -> Option<ToSwarm<Event, KeepAlive>> {
         match output {
             Output::Lookup { id, query } => {
-                self.start_lookup(id, query);
+                self.lookups.start(id, self.resolver.lookup(query));
                 None
             }
             Output::CancelLookup { id } => {
-                if let Some(abort) = self.lookup_aborts.remove(&id) {
-                    abort.abort();
-                }
+                self.lookups.cancel(id);
                 None
             }
             Output::Dial { id, address, expect } => {
-                Some(ToSwarm::Dial { opts: self.dial(id, address, expect) })
+                Some(ToSwarm::Dial { opts: self.dials.start(id, address, expect) })
             }
             Output::Abort { id } => {
-                let peer_id = self.probe_id(id)?;
+                let peer_id = self.dials.probe_id(id)?;
                 Some(ToSwarm::CloseConnection { peer_id, connection: CloseConnection::All })
             }
             Output::Announce { peer, address } => {
@@ -417,7 +335,7 @@ impl<R: Resolver> NetworkBehaviour for Behaviour<R> {
     ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
         match peer {
             // Our own dials are to one address each, so that a verdict is about that address.
-            Some(peer) if !self.dials.contains_key(&connection) => {
+            Some(peer) if !self.dials.contains(connection) => {
                 Ok(self.core.addresses_of(&peer).cloned().collect())
             }
             _ => Ok(Vec::new()),
@@ -463,113 +381,19 @@ impl<R: Resolver> NetworkBehaviour for Behaviour<R> {
     ) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
         loop {
             // What was decided is carried out before anything new is decided.
-            if let Some((peer_id, id, keep)) = self.commands.pop() {
-                let handler = NotifyHandler::One(id);
-                return Poll::Ready(ToSwarm::NotifyHandler {
-                    peer_id,
-                    handler,
-                    event: KeepAlive(keep),
-                });
+            if let Some(command) = self.kept_alive.poll() {
+                return Poll::Ready(command);
             }
             if let Some(output) = self.core.poll_output(now()) {
-                match self.act(output) {
-                    Some(action) => return Poll::Ready(action),
-                    None => continue,
-                }
+                let Some(action) = self.act(output) else { continue };
+                return Poll::Ready(action);
             }
-            self.update_keep_alive();
-            if !self.commands.is_empty() || self.poll_lookups(cx) || self.poll_timer(cx) {
+            let is_news = self.kept_alive.update(&self.core);
+            if is_news || self.poll_lookups(cx) || self.poll_timer(cx) {
                 continue;
             }
             self.waker = Some(cx.waker().clone());
             return Poll::Pending;
         }
-    }
-}
-
-fn to_peer(peer: PeerId, condition: PeerCondition, address: Multiaddr) -> DialOpts {
-    let opts = DialOpts::peer_id(peer).condition(condition).allocate_new_port();
-    opts.addresses(vec![address]).build()
-}
-
-/// What the core is to know of a failed dial.
-fn outcome(error: &DialError) -> DialFailure {
-    match error {
-        // The expected id of a dial is compared before the local one, so that most aliases of
-        // ourselves end in the latter.
-        DialError::WrongPeerId { obtained, address: _ } => DialFailure::Identity(*obtained),
-        DialError::LocalPeerId { address: _ } => DialFailure::OwnAddress,
-        // Each of our dials carries an address: the swarm took it away because we listen on it.
-        DialError::NoAddresses => DialFailure::OwnAddress,
-        DialError::DialPeerConditionFalse(_) => DialFailure::Busy,
-        DialError::Aborted => DialFailure::Failed(Failure::Aborted),
-        DialError::Denied { cause } => DialFailure::Denied(chain(cause).into()),
-        DialError::Transport(errors) => DialFailure::Failed(transport_failure(errors)),
-    }
-}
-
-fn transport_failure(errors: &[(Multiaddr, TransportError<io::Error>)]) -> Failure {
-    match errors.first() {
-        None => Failure::Transport("no address was dialled".into()),
-        Some((_, TransportError::MultiaddrNotSupported(_))) => Failure::Unsupported,
-        Some((_, TransportError::Other(error))) => io_failure(error),
-    }
-}
-
-fn io_failure(error: &io::Error) -> Failure {
-    let text = chain(error).into();
-    match io_kind(error) {
-        io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => {
-            Failure::NoRoute(text)
-        }
-        io::ErrorKind::TimedOut => Failure::TimedOut,
-        _ => Failure::Transport(text),
-    }
-}
-
-/// The kind of the innermost I/O error: transports wrap it several times.
-fn io_kind(error: &io::Error) -> io::ErrorKind {
-    let mut kind = error.kind();
-    let mut source: Option<&(dyn Error + 'static)> =
-        error.get_ref().map(|inner| inner as &(dyn Error + 'static));
-    while let Some(inner) = source {
-        if let Some(io) = inner.downcast_ref::<io::Error>() {
-            kind = io.kind();
-            source = io.get_ref().map(|inner| inner as &(dyn Error + 'static));
-        } else {
-            source = inner.source();
-        }
-    }
-    kind
-}
-
-/// The message of an error and of its causes, without what is said twice.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let message = inner.to_string();
-        if !text.contains(&message) {
-            text = format!("{text}: {message}");
-        }
-        source = inner.source();
-    }
-    text
-}
-
-/// Whether a connection broke, as far as its error tells. A remote that closes an idle connection
-/// ends it in an orderly way; so does the kernel of one that was killed, which the next
-/// verification finds out.
-fn is_loss(cause: &ConnectionError) -> bool {
-    match cause {
-        ConnectionError::KeepAliveTimeout => false,
-        ConnectionError::IO(error) => matches!(
-            io_kind(error),
-            io::ErrorKind::BrokenPipe
-                | io::ErrorKind::ConnectionAborted
-                | io::ErrorKind::ConnectionReset
-                | io::ErrorKind::TimedOut
-                | io::ErrorKind::UnexpectedEof
-        ),
     }
 }

@@ -58,7 +58,15 @@ pub enum Family {
 impl Family {
     /// All families, in order.
     pub const ALL: [Self; 3] = [Self::V4, Self::V6, Self::Other];
+
+    /// Its place in [`ALL`](Self::ALL).
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
 }
+
+/// The transports to one host that one record names, in order of preference. More than one.
+pub(crate) type Transports = Arc<[Candidate]>;
 
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,15 +137,6 @@ impl Candidate {
     /// there the pin is a part of the address.
     pub(crate) fn is_same_place(&self, other: &Self) -> bool {
         self.is_at_address_of(other) && (self.0.pinned == other.0.pinned || !self.is_relayed())
-    }
-
-    /// Whether it sorts before all candidates at an IP address.
-    pub(crate) fn is_before_host(&self, ip: IpAddr) -> bool {
-        let host = match ip {
-            IpAddr::V4(ip) => (Family::V4, u128::from(u32::from(ip))),
-            IpAddr::V6(ip) => (Family::V6, u128::from(ip)),
-        };
-        (self.0.key.family, self.0.key.ip) < host
     }
 
     /// Whether the address leads through a relay.

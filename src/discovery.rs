@@ -1,9 +1,8 @@
 //! The sans-IO core: every decision, no socket, no clock, no task.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    collections::{HashSet, VecDeque},
     sync::Arc,
-    time::Duration,
 };
 
 use libp2p_core::Multiaddr;
@@ -12,56 +11,87 @@ use libp2p_swarm::ConnectionId;
 use web_time::Instant;
 
 use self::{
-    connections::{Connection, Connections},
-    dials::{Dials, Purpose},
-    host_probes::HostProbes,
+    dial::Dial,
+    dialling::{Dialling, Situation},
+    disqualified::Disqualified,
+    effect::{Effect, Effects},
+    ledger::{
+        Ledger,
+        hearsay::Hearsay,
+        judge::{Judge, Outcome},
+        presence::Presence,
+    },
+    names::Names,
     order::Order,
-    sources::{Lookups, SourceState},
-    track::Tracks,
-    walker::Walker,
+    own::Own,
+    selection::Selecting,
+    status::{Readiness, Said},
+    view::{View, state_of},
 };
 pub use self::{
-    dials::{DialId, Expect},
-    order::CandidateState,
-    output::{DialFailure, Direction, Output},
-    sources::LookupId,
+    dial::{DialId, Expect},
+    ledger::VerifiedPeer,
+    output::{CandidateState, DialFailure, Direction, LookupId, Output},
 };
 use crate::{
-    candidate::{Candidate, Family},
+    candidate::Candidate,
     config::Config,
-    event::{Event, Status},
-    own_addresses::OwnAddresses,
-    peers::{PeerTable, VerifiedPeer},
+    event::{Failure, Isolation, Proved, Status},
     resolver::{Answer, LookupError},
     selection::Selection,
     source::Source,
 };
 
-mod admission;
-mod advance;
-mod bound;
-mod checks;
-mod connections;
-mod dials;
-mod eligible;
-mod hints;
-mod host_probes;
+mod dial;
+mod dialling;
+mod disqualified;
+mod effect;
+mod ledger;
+pub(crate) mod names;
 mod order;
 mod output;
 mod own;
 mod plan;
-pub(crate) mod refresh;
-mod repair;
-mod sampling;
-mod schedule;
-mod sources;
+mod selection;
 mod status;
-mod track;
-mod verdict;
-mod walker;
+#[cfg(test)]
+mod testing;
+mod view;
+
+/// What rooms may read, while the hub lends another room to be changed: a method could not lend them
+/// apart.
+macro_rules! view {
+    ($hub:ident, $now:expr) => {
+        View {
+            config: &$hub.config,
+            order: &$hub.order,
+            own: &$hub.own,
+            ledger: &$hub.ledger,
+            disqualified: &$hub.disqualified,
+            selection: $hub.selecting.selection(),
+            interval: $hub.selecting.interval(&$hub.order, &$hub.config),
+            now: $now,
+        }
+    };
+}
+
+/// The same, with what is planned.
+macro_rules! situation {
+    ($hub:ident, $now:expr) => {
+        Situation {
+            view: view!($hub, $now),
+            plans: $hub.selecting.plans(),
+            selected: $hub.selecting.selected(),
+            is_joined: $hub.readiness.status() == Status::Joined,
+        }
+    };
+}
 
 /// How many steps may follow from one another without an output. Two or three do.
 const STEPS: usize = 64;
+/// How many outputs wait for the swarm before no more dials are decided on: a zone may pin thousands
+/// of candidates to peers that may not join, each of which is told.
+const OUTPUTS: usize = 64;
 
 /// The state machine behind [`Behaviour`](crate::Behaviour).
 ///
@@ -86,177 +116,112 @@ const STEPS: usize = 64;
 #[derive(Debug)]
 pub struct Discovery {
     config: Config,
-    local: PeerId,
     rng: fastrand::Rng,
-    sources: BTreeMap<u64, SourceState>,
-    next_source: u64,
-    lookups: Lookups,
-    own: OwnAddresses,
+    names: Names,
     order: Order,
-    tracks: Tracks,
-    table: PeerTable,
-    connections: Connections,
-    dials: Dials,
-    walkers: BTreeMap<Family, Walker>,
-    host_probes: HostProbes,
-    selected: BTreeSet<Candidate>,
-    /// Peers without an entry that are connected, and had one.
-    lingering: HashSet<PeerId>,
-    /// Those who proved who they are, and are to be connected to say what they speak.
-    acquaintances: BTreeMap<Candidate, (PeerId, Purpose)>,
-    /// Candidates where a connected peer seems to live, to be looked at.
-    hints: BTreeSet<Candidate>,
-    disqualified: HashMap<PeerId, Instant>,
-    repair_at: Option<Instant>,
-    /// Since when others are named and none is verified.
-    deserted: Option<Instant>,
-    status: Status,
-    /// Whether DNS lists us, as last told.
-    listed: Option<bool>,
-    /// The same, as last computed.
-    listed_now: Option<bool>,
-    /// Whether the candidates changed, or which of them are ours: it takes a look at all of them.
-    stale_listed: bool,
+    /// The versions that the order was made from: those of the names; and where candidates are left
+    /// out, those of our addresses and of the selection, which have a say in it.
+    ordered: (u64, Option<(u64, u64)>),
+    own: Own,
+    ledger: Ledger,
+    selecting: Selecting,
+    disqualified: Disqualified,
+    dialling: Dialling,
+    readiness: Readiness,
+    waiting: Waiting,
+}
+
+/// What waits to be taken by the shell.
+#[derive(Debug)]
+struct Waiting {
     outputs: VecDeque<Output>,
-    dirty: bool,
-    /// Whether the members of a source changed since the order was last made.
-    stale_order: bool,
-    /// How many candidates the sources name, all together, past the bound.
-    order_cut: usize,
-    /// Whether it was told that candidates are left out.
-    told_bounded: bool,
+    /// Whether something has happened since the last step.
+    step: bool,
+    /// When the next step is due if nothing happens.
     wake: Option<Instant>,
 }
 
 impl Discovery {
     /// Makes a discovery without sources.
     pub fn new(config: Config, local: PeerId, seed: u64, now: Instant) -> Self {
-        let dials =
-            Dials::new(config.limits.concurrent_probes, config.limits.probes_per_minute, now);
-        let own = OwnAddresses::new(&config.own_addresses);
         Self {
-            local,
             rng: fastrand::Rng::with_seed(seed),
-            sources: BTreeMap::new(),
-            next_source: 0,
-            lookups: Lookups::default(),
-            own,
+            names: Names::default(),
             order: Order::default(),
-            tracks: Tracks::default(),
-            table: PeerTable::default(),
-            connections: Connections::default(),
-            dials,
-            walkers: Family::ALL.map(|family| (family, Walker::default())).into(),
-            host_probes: HostProbes::default(),
-            selected: BTreeSet::new(),
-            lingering: HashSet::new(),
-            acquaintances: BTreeMap::new(),
-            hints: BTreeSet::new(),
-            disqualified: HashMap::new(),
-            repair_at: None,
-            deserted: None,
-            status: Status::Starting,
-            listed: None,
-            listed_now: None,
-            stale_listed: false,
-            outputs: VecDeque::new(),
-            dirty: true,
-            stale_order: false,
-            order_cut: 0,
-            told_bounded: false,
-            wake: None,
+            ordered: (0, None),
+            own: Own::new(local, &config.own_addresses),
+            ledger: Ledger::default(),
+            selecting: Selecting::new(config.selection),
+            disqualified: Disqualified::default(),
+            dialling: Dialling::new(&config.limits, now),
+            readiness: Readiness::new(),
+            waiting: Waiting { outputs: VecDeque::new(), step: true, wake: None },
             config,
         }
     }
 
     /// Adds a source; it is looked up at once. Returns false if it is there already.
     pub fn add_source(&mut self, source: Source, now: Instant) -> bool {
-        if self.sources.values().any(|s| s.source == source) {
-            return false;
-        }
-        self.sources.insert(self.next_source, SourceState::new(source, now));
-        self.next_source += 1;
-        self.dirty = true;
-        true
+        let added = self.names.add(source, now);
+        self.waiting.step |= added;
+        added
     }
 
     /// Removes a source. Candidates that no other source names depart. Returns false if there is
     /// no such source.
     pub fn remove_source(&mut self, source: &Source) -> bool {
-        let Some(id) = self.sources.iter().find(|(_, s)| s.source == *source).map(|(id, _)| *id)
-        else {
-            return false;
-        };
-        self.sources.remove(&id);
-        self.cancel_lookups(id);
-        self.stale_order = true;
-        self.dirty = true;
+        let Some(cancelled) = self.names.remove(source) else { return false };
+        let cancelled = cancelled.into_iter().map(|id| Output::CancelLookup { id });
+        self.waiting.outputs.extend(cancelled);
+        self.waiting.step = true;
         true
-    }
-
-    /// The sources, in the order in which they were added.
-    pub fn sources(&self) -> impl Iterator<Item = &Source> {
-        self.sources.values().map(|s| &s.source)
     }
 
     /// Changes the selection. Connections to peers that are no longer selected are left alone.
     pub fn set_selection(&mut self, selection: Selection) {
-        self.config.selection = selection;
-        // It decides who is held.
-        self.stale_order |= self.told_bounded;
-        self.replan();
-        self.dirty = true;
-    }
-
-    /// The selection in force.
-    pub fn selection(&self) -> Selection {
-        self.config.selection
+        self.selecting.set(selection);
+        self.waiting.step = true;
     }
 
     /// Looks up all sources at once, and lets every candidate be tried again without back-off.
     pub fn refresh(&mut self, now: Instant) {
-        for source in self.sources.values_mut() {
-            source.force(now);
-        }
-        for walker in self.walkers.values_mut() {
-            walker.renew(now);
-        }
-        self.host_probes.renew(now);
-        self.tracks.retry_all_by(now);
-        self.dirty = true;
+        self.names.force(now);
+        self.dialling.renew_all(now);
+        self.ledger.retry_all_by(now);
+        self.waiting.step = true;
     }
 
     /// Passes over a peer for a while: it takes no place and is not dialled, though its entries
     /// stay in the table. For peers that complete the handshake and are of no use.
     pub fn disqualify(&mut self, peer: PeerId, until: Instant) {
-        self.disqualified.insert(peer, until);
-        if self.disqualified.len() > self.config.limits.disqualified.get() {
-            let first = self.disqualified.iter().map(|(peer, until)| (*until, *peer)).min();
-            first.map(|(_, peer)| self.disqualified.remove(&peer));
-        }
-        self.replan();
-        self.dirty = true;
+        self.disqualified.add(peer, until, self.config.limits.disqualified);
+        self.waiting.step = true;
     }
 
-    fn replan(&mut self) {
-        self.walkers.values_mut().for_each(Walker::replan);
+    /// Replaces the allow list; `None` admits everybody. Whoever is in the table and may no longer
+    /// join leaves it at once, and those who were refused are looked at again.
+    pub fn set_allowed_peers(&mut self, allowed: Option<HashSet<PeerId>>, now: Instant) {
+        self.config.admission.allowed = allowed;
+        self.readmit(now);
+    }
+
+    /// Judges again who may join, because what
+    /// [`Config::with_admission`](crate::Config::with_admission) goes by has changed.
+    pub fn readmit(&mut self, now: Instant) {
+        self.judge(now, |judge| judge.readmit());
+        self.waiting.step = true;
     }
 
     /// Takes the result of a look-up.
     pub fn handle_lookup(&mut self, id: LookupId, result: Result<Answer, LookupError>) {
-        if let Some((source, step)) = self.lookups.end(id)
-            && let Some(source) = self.sources.get_mut(&source)
-        {
-            source.handle_result(step, result);
-            self.dirty = true;
-        }
+        self.waiting.step |= self.names.handle_lookup(id, result);
     }
 
     /// Takes the failure of a dial.
     pub fn handle_dial_failure(&mut self, id: DialId, failure: DialFailure, now: Instant) {
-        if let Some(dial) = self.dials.end(id) {
-            self.dirty = true;
-            self.judge_failure(&dial, failure.bounded(), now);
+        if let Some(dial) = self.dialling.end(id) {
+            self.waiting.step = true;
+            self.judge(now, |judge| judge.judge(&dial, Outcome::Failed(failure.bounded())));
         }
     }
 
@@ -271,18 +236,21 @@ impl Discovery {
     ) {
         let remote = Candidate::new(address);
         let dialled = matches!(direction, Direction::Dialled(_));
-        self.connections.open(peer, id, Connection::new(remote.clone(), dialled, now));
-        self.dirty |= self.concerns(&peer, &remote);
-        self.touch_live(&peer, now);
+        self.waiting.step |= self.concerns(&peer, &remote);
+        self.with_ledger(now, |ledger, cx| {
+            Presence::new(ledger, cx).connected(id, peer, &remote, dialled);
+        });
         match direction {
-            Direction::Dialled(dial) => match dial.and_then(|id| self.dials.end(id)) {
+            Direction::Dialled(dial) => match dial.and_then(|id| self.dialling.end(id)) {
                 Some(dial) => {
-                    self.dirty = true;
-                    self.judge_connected(&dial, peer, now);
+                    self.waiting.step = true;
+                    self.judge(now, |judge| judge.judge(&dial, Outcome::Connected(peer)));
                 }
                 None => self.note_observed(&remote, peer, now),
             },
-            Direction::Accepted => self.hint_host(&remote, peer, now),
+            Direction::Accepted => {
+                self.hint_all(now, |hearsay| hearsay.hinted_by_host(&remote, &peer));
+            }
         }
     }
 
@@ -295,150 +263,413 @@ impl Discovery {
         lost: bool,
         now: Instant,
     ) {
-        match self.connections.close(peer, id) {
-            Some((connection, true)) => {
-                self.dirty |= self.table.count_of(peer) > 0 || self.lingering.contains(peer);
-                self.note_disconnected(peer, &connection, lost, now);
+        if self.ledger.is_only_connection(id, peer) {
+            for dial in self.dialling.end_waiting_for(peer) {
+                self.turn_away(&dial.candidate, Failure::Unidentified(*peer), now);
             }
-            Some((connection, false)) => self.note_closed(peer, &connection, lost, now),
-            None => {}
         }
+        let concerns =
+            self.with_ledger(now, |ledger, cx| Presence::new(ledger, cx).closed(id, peer, lost));
+        self.waiting.step |= concerns;
+    }
+
+    /// Takes note of whether the remote of a connection speaks the
+    /// [required protocol](crate::Config::with_required_protocol). Without one, nothing follows.
+    pub fn handle_protocols(
+        &mut self,
+        id: ConnectionId,
+        peer: &PeerId,
+        speaks: bool,
+        now: Instant,
+    ) {
+        let required = self.config.required_protocol.is_some();
+        if !required || !self.ledger.note_protocols(id, peer, speaks) {
+            return;
+        }
+        self.waiting.step = true;
+        for Dial { candidate, purpose, .. } in self.dialling.end_waiting_for(peer) {
+            let how = Proved::Dial;
+            self.judge(now, |judge| judge.identify_again(&candidate, *peer, how, purpose));
+        }
+        self.with_ledger(now, |ledger, cx| Presence::new(ledger, cx).follow_protocols(peer));
     }
 
     /// Takes note of an identity that a dial of somebody else's met at an address.
     pub fn handle_observed(&mut self, address: &Multiaddr, obtained: PeerId, now: Instant) {
         let address = Candidate::new(address);
-        self.dirty |= self.concerns(&obtained, &address);
+        self.waiting.step |= self.concerns(&obtained, &address);
         self.note_observed(&address, obtained, now);
-    }
-
-    /// What a dial of somebody else's met is believed; but while more waits to be told than a swarm
-    /// that keeps up leaves, it is only a reason to look.
-    fn note_observed(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
-        if self.outputs.len() < self.config.limits.queued.get() {
-            self.observe(address, peer, now);
-        } else {
-            self.hint_address(address, peer, now);
-        }
     }
 
     /// Takes note that a peer is said to live at an address, by itself or by somebody else. If it is
     /// connected, that is a reason to look.
     pub fn handle_claim(&mut self, peer: PeerId, address: &Multiaddr, now: Instant) {
-        if self.connections.is_connected(&peer) {
+        if self.ledger.is_connected(&peer) {
             let address = Candidate::new(address);
-            self.dirty |= self.concerns(&peer, &address);
-            self.hint_address(&address, peer, now);
+            self.waiting.step |= self.concerns(&peer, &address);
+            self.hint_all(now, |hearsay| hearsay.hinted_by_claim(&address, &peer));
         }
     }
 
-    /// Whether something that happened to a peer at an address concerns the discovery at all. A
-    /// busy swarm has many connections that do not.
-    fn concerns(&self, peer: &PeerId, address: &Candidate) -> bool {
-        self.table.count_of(peer) > 0
-            || self.order.at_address(address).next().is_some()
-            || address.ip().is_some_and(|ip| !self.order.at_host(ip).is_empty())
+    /// Takes note that we listen on an address.
+    pub fn handle_listen_address(&mut self, address: &Multiaddr, now: Instant) {
+        self.own.listen(&Candidate::new(address));
+        self.note_own_address(&Candidate::new(address), now);
+    }
+
+    /// Takes note that we no longer listen on an address.
+    pub fn handle_listen_address_expired(&mut self, address: &Multiaddr) {
+        self.own.listen_expired(&Candidate::new(address));
+        self.follow_own();
+    }
+
+    /// Takes note that an address was confirmed as an external one of ours.
+    pub fn handle_external_address(&mut self, address: &Multiaddr, now: Instant) {
+        self.own.external(&Candidate::new(address));
+        self.note_own_address(&Candidate::new(address), now);
+    }
+
+    /// Takes note that an address is no longer an external one of ours.
+    pub fn handle_external_address_expired(&mut self, address: &Multiaddr) {
+        self.own.external_expired(&Candidate::new(address));
+        self.follow_own();
     }
 
     /// Takes note that the instant that [`poll_timeout`](Self::poll_timeout) named has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.wake.is_some_and(|wake| wake <= now) {
-            self.dirty = true;
-        }
+        self.waiting.step |= self.waiting.wake.is_some_and(|wake| wake <= now);
     }
 
     /// The next thing to do, or `None` if there is nothing to do before the next input or timeout.
     pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
         for _ in 0..STEPS {
-            if !self.outputs.is_empty() || !self.dirty {
+            if !self.waiting.outputs.is_empty() || !self.waiting.step {
                 break;
             }
-            self.dirty = false;
-            self.advance(now);
+            self.waiting.step = false;
+            self.step(now);
         }
-        if self.outputs.is_empty() && self.dirty {
-            self.wake_at(Some(now));
+        if self.waiting.outputs.is_empty() && self.waiting.step {
+            self.waiting.wake = Some(now);
         }
-        self.outputs.pop_front()
+        self.waiting.outputs.pop_front()
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) if there is no input before. Valid
     /// once [`poll_output`](Self::poll_output) has returned `None`.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.wake
+        self.waiting.wake
+    }
+
+    /// The sources, in the order in which they were added.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.names.sources()
+    }
+
+    /// The selection in force.
+    pub fn selection(&self) -> Selection {
+        self.selecting.selection()
     }
 
     /// The verified peer table, in no particular order.
     pub fn peers(&self) -> impl Iterator<Item = &VerifiedPeer> {
-        self.table.iter()
+        self.ledger.entries()
     }
 
     /// The addresses at which a peer is verified, in order, without `/p2p`.
     pub fn addresses_of(&self, peer: &PeerId) -> impl Iterator<Item = &Multiaddr> {
-        self.table.candidates_of(peer).map(Candidate::address)
+        self.ledger.candidates_of(peer).map(Candidate::address)
     }
 
     /// The entry for an address, if somebody is verified there. A trailing `/p2p/ID` is ignored.
     pub fn peer_at(&self, address: &Multiaddr) -> Option<&VerifiedPeer> {
         let address = Candidate::new(address);
-        self.order.at_address(&address).find_map(|candidate| self.table.get(candidate))
+        self.order.at_address(&address).find_map(|candidate| self.ledger.entry(candidate))
     }
 
     /// The candidates whose peers take a place now, in order.
     pub fn selected(&self) -> impl Iterator<Item = &Candidate> {
-        self.selected.iter()
+        let is_there = |c: &Candidate, peer| self.ledger.entry(c).is_some_and(|e| e.peer == peer);
+        let selected = self.selecting.selected().iter();
+        selected.filter(move |(c, peer)| is_there(c, **peer)).map(|(candidate, _)| candidate)
     }
 
     /// Whether a peer takes a place now.
     pub fn is_selected(&self, peer: &PeerId) -> bool {
-        self.table.candidates_of(peer).any(|candidate| self.selected.contains(candidate))
-    }
-
-    /// The candidates of a source in order, as last told by [`Event::Resolved`].
-    pub fn candidates_of(&self, source: &Source) -> Option<Arc<[Candidate]>> {
-        self.sources.values().find(|s| s.source == *source)?.told.clone()
-    }
-
-    /// Where the node stands with respect to the others.
-    pub fn status(&self) -> Status {
-        self.status
-    }
-
-    /// Whether the last answers name one of our own addresses; `None` before the first answer.
-    pub fn is_listed(&self) -> Option<bool> {
-        self.listed
-    }
-
-    fn tell(&mut self, event: Event) {
-        self.outputs.push_back(Output::Event(event));
-    }
-
-    fn cancel_lookups(&mut self, source: u64) {
-        for id in self.lookups.forget(source) {
-            self.outputs.push_back(Output::CancelLookup { id });
-        }
-    }
-
-    /// How long a verification holds for a selected peer. It grows with the cluster, because the
-    /// lowest peers of a large one are selected by everybody: at 50 ms a candidate, each of them
-    /// is asked twenty times a second, however many ask.
-    fn reverify_interval(&self) -> Duration {
-        let lowest = |family| matches!(self.effective_selection(family), Selection::Lowest(_));
-        let crowd = Family::ALL.into_iter().filter(|family| lowest(*family));
-        let most = crowd.map(|family| self.order.family(family).len()).max().unwrap_or(0);
-        let by_size = Duration::from_millis(50) * u32::try_from(most).unwrap_or(u32::MAX);
-        self.config.reverify_interval.max(by_size)
-    }
-
-    /// `around` a duration: between three and five quarters of it.
-    fn jitter(&mut self, around: Duration) -> Duration {
-        around.mul_f64(0.75 + self.rng.f64() * 0.5)
+        let selected = self.selecting.selected();
+        self.ledger.candidates_of(peer).any(|c| selected.get(c) == Some(peer))
     }
 
     /// All candidates in order with what is known of each; those that the filter rejected last.
     pub fn candidates(&self) -> impl Iterator<Item = (&Candidate, CandidateState)> {
-        let live = self.order.iter().map(|c| (c, self.state_of(c)));
-        let rejected = self.sources.values().flat_map(|s| &s.rejected);
+        let live = self.order.iter().map(|c| (c, state_of(c, &self.own, &self.ledger)));
+        let rejected = self.names.rejected();
         live.chain(rejected.map(|(c, r)| (c, CandidateState::Rejected(r.clone()))))
+    }
+
+    /// The candidates of a source in order, as last told by
+    /// [`Event::Resolved`](crate::Event::Resolved).
+    pub fn candidates_of(&self, source: &Source) -> Option<Arc<[Candidate]>> {
+        self.names.announced(source).cloned()
+    }
+
+    /// Where the node stands with respect to the others.
+    pub fn status(&self) -> Status {
+        self.readiness.status()
+    }
+
+    /// Since when the node is isolated, and why, with all reasons; `None` unless it is. Looks at
+    /// every candidate.
+    pub fn isolation(&self) -> Option<Isolation> {
+        self.readiness.isolation(&self.order, &self.own, &self.ledger, usize::MAX)
+    }
+
+    /// Whether the last answers name one of our own addresses; `None` before the first answer.
+    pub fn is_listed(&self) -> Option<bool> {
+        self.readiness.is_listed()
+    }
+
+    /// One step: what is due is done, in the order of the data flow.
+    fn step(&mut self, now: Instant) {
+        self.disqualified.forgive(now);
+        self.expire_dials(now);
+        self.look_up(now);
+        self.reorder(now);
+        self.dial(now);
+        self.judge_readiness(now);
+        let times = [
+            self.disqualified.next_timeout(),
+            self.names.next_timeout(),
+            self.dialling.next_timeout(),
+            self.readiness.next_timeout(),
+        ];
+        self.waiting.wake = times.into_iter().flatten().min();
+    }
+
+    /// Gives up the dials that are overdue: what is lost by that may be a reason to look up sooner.
+    fn expire_dials(&mut self, now: Instant) {
+        let mut effects = Effects::default();
+        self.dialling.expire(now, &mut effects);
+        self.carry_out(effects, now);
+    }
+
+    /// DNS answer → records → candidates.
+    fn look_up(&mut self, now: Instant) {
+        let mut effects = Effects::default();
+        let (view, selected) = (view!(self, now), self.selecting.selected());
+        self.names.poll(&mut names::Context {
+            config: &self.config,
+            now,
+            liveness: &|candidate| view.liveness(candidate, selected),
+            rank: &|list| self.selecting.rank(list, &self.own, &self.config),
+            rng: &mut self.rng,
+            effects: &mut effects,
+        });
+        self.carry_out(effects, now);
+    }
+
+    /// Candidates → order.
+    fn reorder(&mut self, now: Instant) {
+        let mut effects = Effects::default();
+        if self.ordered != self.ordered_from() {
+            let rank = |list: &[Candidate]| self.selecting.rank(list, &self.own, &self.config);
+            let (sorted, lists) = self.names.allot(&self.config, &rank);
+            let version = self.order.version() + 1;
+            let order = Order::new(version, sorted, self.names.transports(), lists);
+            let (departed, added) = (self.order.without(&order), order.without(&self.order));
+            self.order = order;
+            departed.iter().for_each(|candidate| self.own.lose(candidate));
+            self.own.follow(&self.order);
+            self.dialling.depart(&departed, &mut effects);
+            self.judge(now, |judge| judge.follow_order(&added, &departed));
+        }
+        self.names.announce_cut(self.order.len(), &self.config, &mut effects);
+        self.ordered = self.ordered_from();
+        self.carry_out(effects, now);
+    }
+
+    /// What an order follows from.
+    fn ordered_from(&self) -> (u64, Option<(u64, u64)>) {
+        let of_ours = (self.own.version(), self.selecting.version());
+        (self.names.version(), self.names.is_cut().then_some(of_ours))
+    }
+
+    /// Order → selection.
+    fn select(&mut self, now: Instant) {
+        let mut effects = Effects::default();
+        let view = view!(self, now);
+        if self.selecting.update(&view, &mut self.rng, &mut effects) {
+            // Checks that are due now come before everything else of the next step.
+            self.waiting.step = true;
+        }
+        self.carry_out(effects, now);
+    }
+
+    /// Selection → dials.
+    fn dial(&mut self, now: Instant) {
+        self.dialling.begin(&self.config, now);
+        loop {
+            self.select(now);
+            let mut effects = Effects::default();
+            let situation = situation!(self, now);
+            if !self.dialling.poll(&situation, &mut self.rng, &mut effects) {
+                break;
+            }
+            self.carry_out(effects, now);
+            if self.waiting.outputs.len() >= OUTPUTS {
+                self.waiting.step = true;
+                break;
+            }
+        }
+    }
+
+    /// Verified peers → status.
+    fn judge_readiness(&mut self, now: Instant) {
+        let mut effects = Effects::default();
+        let said =
+            Said { is_answered: self.names.is_answered(), is_settled: self.names.is_settled() };
+        self.readiness.update(&view!(self, now), said, &mut effects);
+        self.carry_out(effects, now);
+    }
+
+    /// Hands each effect to the room that it concerns.
+    fn carry_out(&mut self, mut effects: Effects, now: Instant) {
+        while let Some(effect) = effects.pop() {
+            self.apply(effect, now);
+        }
+    }
+
+    fn apply(&mut self, effect: Effect, now: Instant) {
+        match effect {
+            Effect::Output(output) => self.waiting.outputs.push_back(output),
+            Effect::LookSooner => {
+                self.names.look_sooner(&self.config);
+                self.waiting.step |= self.names.next_timeout().is_some_and(|at| at <= now);
+            }
+            Effect::Ours(candidate) => {
+                self.own.find(candidate);
+                self.follow_own();
+            }
+            Effect::NotOurs(candidate) => {
+                self.own.lose(&candidate);
+                self.follow_own();
+            }
+            Effect::Recheck { candidate, at } => self.ledger.recheck(&candidate, at),
+            Effect::StillConnected(candidate) => self.ledger.still_connected(&candidate, now),
+            Effect::GiveUp(dial) => self.give_up(&dial, now),
+            Effect::Judge { candidate, peer, purpose } => {
+                let how = Proved::Probe;
+                self.judge(now, |judge| judge.identify_again(&candidate, peer, how, purpose));
+                self.waiting.step = true;
+            }
+            Effect::TurnAway(candidate, failure) => self.turn_away(&candidate, failure, now),
+            Effect::RetryAllBy(at) => {
+                self.ledger.retry_all_by(at);
+                self.waiting.step = true;
+            }
+            Effect::Ended(candidate) => self.selecting.forget(&candidate),
+            Effect::Introduce { candidate, peer, purpose } => {
+                let view = view!(self, now);
+                self.dialling.introduce(candidate, peer, purpose, &view);
+                self.waiting.step = true;
+            }
+            Effect::Hint(candidate) => self.hint(candidate, now),
+            Effect::Meet(candidate) => {
+                let mut effects = Effects::default();
+                let situation = situation!(self, now);
+                self.dialling.meet(candidate, &situation, &mut effects);
+                self.carry_out(effects, now);
+            }
+            Effect::Route(family) => self.dialling.note_route(family),
+            Effect::NoRoute(family) => self.dialling.note_no_route(family, &self.config, now),
+            Effect::Refreshed => self.dialling.renew(&self.config, now),
+        }
+    }
+
+    /// Lets the ledger act, with all that it may read of others, and carries out what it asks of them.
+    fn with_ledger<T>(
+        &mut self,
+        now: Instant,
+        act: impl FnOnce(&mut Ledger, &mut ledger::Context<'_>) -> T,
+    ) -> T {
+        let mut effects = Effects::default();
+        let mut context = ledger::Context {
+            config: &self.config,
+            order: &self.order,
+            own: &self.own,
+            selected: self.selecting.selected(),
+            is_dialled: &|candidate| self.dialling.is_dialled(candidate),
+            interval: self.selecting.interval(&self.order, &self.config),
+            longest_pause: self.readiness.longest_pause(self.order.len(), &self.config),
+            now,
+            rng: &mut self.rng,
+            effects: &mut effects,
+        };
+        let answer = act(&mut self.ledger, &mut context);
+        self.carry_out(effects, now);
+        answer
+    }
+
+    fn judge(&mut self, now: Instant, act: impl FnOnce(&mut Judge<'_, '_>)) {
+        self.with_ledger(now, |ledger, cx| act(&mut Judge::new(ledger, cx)));
+    }
+
+    fn turn_away(&mut self, candidate: &Candidate, failure: Failure, now: Instant) {
+        self.judge(now, |judge| judge.turn_away(candidate, failure));
+        self.waiting.step = true;
+    }
+
+    fn give_up(&mut self, dial: &Dial, now: Instant) {
+        if let Some(peer) = dial.waits_for {
+            return self.turn_away(&dial.candidate, Failure::Unidentified(peer), now);
+        }
+        let failure = DialFailure::Failed(Failure::TimedOut);
+        self.judge(now, |judge| judge.judge(dial, Outcome::Failed(failure)));
+    }
+
+    /// What a dial of another behaviour met is believed; but while more waits to be told than a swarm
+    /// that keeps up leaves, it is only a reason to look.
+    fn note_observed(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
+        if self.waiting.outputs.len() < self.config.limits.queued.get() {
+            self.judge(now, |judge| judge.observe(address, peer));
+        } else {
+            self.hint_all(now, |hearsay| hearsay.hinted_by_claim(address, &peer));
+        }
+    }
+
+    fn hint_all(
+        &mut self,
+        now: Instant,
+        hinted: impl FnOnce(&mut Hearsay<'_, '_>) -> Vec<Candidate>,
+    ) {
+        let hinted = self.with_ledger(now, |ledger, cx| hinted(&mut Hearsay::new(ledger, cx)));
+        for candidate in hinted {
+            self.hint(candidate, now);
+        }
+    }
+
+    fn hint(&mut self, candidate: Candidate, now: Instant) {
+        let takes = |ledger: &mut Ledger, cx: &mut ledger::Context<'_>| {
+            Hearsay::new(ledger, cx).take_hint(&candidate)
+        };
+        if self.with_ledger(now, takes) {
+            self.dialling.hint(candidate, self.ledger.len());
+        }
+    }
+
+    fn note_own_address(&mut self, address: &Candidate, now: Instant) {
+        self.follow_own();
+        self.judge(now, |judge| judge.note_own_address(address));
+    }
+
+    fn follow_own(&mut self) {
+        self.own.follow(&self.order);
+        self.waiting.step = true;
+    }
+
+    /// Whether something that happened to a peer at an address concerns the discovery at all. A
+    /// busy swarm has many connections that do not.
+    fn concerns(&self, peer: &PeerId, address: &Candidate) -> bool {
+        self.ledger.has_entry(peer) || self.order.names(address)
     }
 }

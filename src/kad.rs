@@ -54,7 +54,21 @@ where
         | Event::SharedAddress { peer: Some(peer), address, .. } => {
             forget(kad, discovery, peer, |claimed| Candidate::new(claimed).address() == address);
         }
-        _ => {}
+        // No entry ended.
+        Event::Refused { old: None, .. }
+        | Event::Stranger { old: None, .. }
+        | Event::Unreachable { peer: None, .. }
+        | Event::SharedAddress { peer: None, .. } => {}
+        Event::Gone { .. }
+        | Event::PinMismatch { .. }
+        | Event::Resolved { .. }
+        | Event::Sampled { .. }
+        | Event::LookupFailed { .. }
+        | Event::Rejected { .. }
+        | Event::MoreRejected { .. }
+        | Event::Bounded { .. }
+        | Event::Status { .. }
+        | Event::Isolated(_) => {}
     }
     for peer in gone(event).into_iter().chain(turned_away(event)) {
         if discovery.addresses_of(peer).next().is_none() {

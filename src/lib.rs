@@ -13,12 +13,11 @@ pub use crate::{
     behaviour::Behaviour,
     candidate::{Candidate, Family},
     config::{Config, Identify},
-    discovery::CandidateState,
+    discovery::{CandidateState, VerifiedPeer},
     event::{Event, Failure, Isolation, Proved, Status},
     filter::{Filter, Rejection, TransportKind},
     handler::{Handler, KeepAlive, Speaks},
     limits::Limits,
-    peers::VerifiedPeer,
     record::Dropped,
     resolver::{Answer, LookupError, LookupFuture, Nothing, NothingKind, Proof, Query, Resolver},
     selection::{Selection, SelectionError},
@@ -45,7 +44,6 @@ pub mod kad;
 mod limits;
 mod own_addresses;
 mod pace;
-mod peers;
 mod pool;
 #[cfg(feature = "publish")]
 #[cfg_attr(docsrs, doc(cfg(feature = "publish")))]

@@ -21,9 +21,13 @@ pub(crate) fn back_off(
 
 /// About a duration: a share of it, at most `by`, less or more at random, so that what began together
 /// does not go on together.
-#[cfg(feature = "publish")]
 pub(crate) fn about(around: Duration, by: f64, rng: &mut fastrand::Rng) -> Duration {
     around.mul_f64(1.0 - by + rng.f64() * 2.0 * by)
+}
+
+/// About a duration: three to five quarters of it.
+pub(crate) fn jitter(around: Duration, rng: &mut fastrand::Rng) -> Duration {
+    about(around, 0.25, rng)
 }
 
 #[cfg(test)]
@@ -55,7 +59,6 @@ mod tests {
         assert!(pause >= Duration::MAX / 5, "it does not overflow: {pause:?}");
     }
 
-    #[cfg(feature = "publish")]
     #[test]
     fn about_is_a_share_less_or_more() {
         let mut rng = fastrand::Rng::with_seed(1);

@@ -35,10 +35,20 @@ pub enum Selection {
     All,
 }
 
-/// What `Auto` is for a small cluster: one may die, and one may be seen by us alone, and still two
+impl Selection {
+    /// Whether one peer takes one place in a family, however many of its addresses are named; or one
+    /// for each of them.
+    pub(crate) fn counts_peers(self) -> bool {
+        match self {
+            Self::Auto | Self::Lowest(_) | Self::Fingers => true,
+            Self::All => false,
+        }
+    }
+}
+
+/// How many places `Auto` has in a small cluster: one may die, and one may be seen by us alone, and still two
 /// are left.
-pub(crate) const LOWEST: Selection =
-    Selection::Lowest(NonZeroUsize::new(3).expect("three is not zero"));
+pub(crate) const LOWEST: NonZeroUsize = NonZeroUsize::new(3).expect("three is not zero");
 
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,21 +1,21 @@
 //! Where to look: [`Source`].
 
-use std::{fmt, num::NonZeroU16, str::FromStr};
+use std::{fmt, str::FromStr};
 
-use hickory_proto::rr::{Name, RecordType};
-use libp2p_core::{Multiaddr, multiaddr::Protocol};
-use libp2p_identity::PeerId;
+use libp2p_core::Multiaddr;
 
 pub use self::error::SourceError;
-use self::options::Options;
+use self::{kind::Printed, options::Options};
 pub(crate) use self::{
-    parse::address,
-    tail::{SrvPort, Tail},
+    kind::{Dnsaddr, Families, Host, Kind, Srv},
+    multiaddr::address,
+    tail::Tail,
 };
-use crate::candidate::Candidate;
 
 mod error;
 mod foreign;
+mod kind;
+mod multiaddr;
 mod name;
 mod options;
 mod parse;
@@ -106,81 +106,6 @@ pub struct Source {
     options: Options,
 }
 
-/// The forms of a source, and of the entry of a `dnsaddr` record. All names are in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
-    Host(Host),
-    Dnsaddr(Dnsaddr),
-    Srv(Srv),
-    Static(Candidate),
-}
-
-/// Addresses of one name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Host {
-    pub(crate) name: Name,
-    pub(crate) families: Families,
-    /// In order of preference. Not empty.
-    pub(crate) tails: Vec<Tail<NonZeroU16>>,
-    pub(crate) pin: Option<PeerId>,
-}
-
-/// TXT records of one name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Dnsaddr {
-    /// With the label `_dnsaddr` in front.
-    pub(crate) owner: Name,
-    /// Only entries that end in this id are meant.
-    pub(crate) peer: Option<PeerId>,
-}
-
-/// SRV records of one name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Srv {
-    pub(crate) owner: Name,
-    /// In order of preference. Not empty.
-    pub(crate) tails: Vec<Tail<SrvPort>>,
-    pub(crate) pin: Option<PeerId>,
-}
-
-impl Srv {
-    /// The name of what offers the service: the owner without the labels of service and protocol in
-    /// front (RFC 2782), absolute if the owner is. `None` where nothing is left.
-    pub(crate) fn host(&self) -> Option<Name> {
-        let labels = self.owner.iter().skip_while(|label| label.starts_with(b"_"));
-        // Labels that made a name make a shorter one.
-        let mut host = Name::from_labels(labels).ok().filter(|host| !host.is_root())?;
-        host.set_fqdn(self.owner.is_fqdn());
-        Some(host)
-    }
-}
-
-/// Which address records are looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Families {
-    Both,
-    V4,
-    V6,
-}
-
-impl Families {
-    pub(crate) fn record_types(self) -> &'static [RecordType] {
-        match self {
-            Self::Both => &[RecordType::A, RecordType::AAAA],
-            Self::V4 => &[RecordType::A],
-            Self::V6 => &[RecordType::AAAA],
-        }
-    }
-
-    fn tag(self) -> &'static str {
-        match self {
-            Self::Both => "dns",
-            Self::V4 => "dns4",
-            Self::V6 => "dns6",
-        }
-    }
-}
-
 impl Source {
     /// Says that an answer of this source is a sample, although it claims to be complete.
     ///
@@ -244,7 +169,8 @@ impl FromStr for Source {
     type Err = SourceError;
 
     fn from_str(text: &str) -> Result<Self, SourceError> {
-        parse::source(text)
+        let (kind, options) = parse::source(text)?;
+        Ok(Self { kind, options })
     }
 }
 
@@ -268,67 +194,5 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind.fmt(f)?;
         self.options.fmt(f)
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Host(host) => {
-                write!(f, "/{}/{}", host.families.tag(), host.name.to_ascii())?;
-                write_tails(f, &host.tails, |port| port.get())?;
-                write_peer(f, host.pin)
-            }
-            Self::Dnsaddr(dnsaddr) => {
-                let owner = dnsaddr.owner.to_ascii();
-                write!(f, "/dnsaddr/{}", owner.strip_prefix("_dnsaddr.").unwrap_or(&owner))?;
-                write_peer(f, dnsaddr.peer)
-            }
-            Self::Srv(srv) => {
-                write!(f, "srv:{}", srv.owner.to_ascii())?;
-                if !upper::is_srv_default(&srv.owner, &srv.tails) {
-                    write_tails(f, &srv.tails, |port| port.map_or(0, NonZeroU16::get))?;
-                }
-                write_peer(f, srv.pin)
-            }
-            Self::Static(candidate) => {
-                Printed(candidate.address()).fmt(f)?;
-                write_peer(f, candidate.pinned().copied())
-            }
-        }
-    }
-}
-
-fn write_tails<P: Copy>(
-    f: &mut fmt::Formatter<'_>,
-    tails: &[Tail<P>],
-    port: impl Fn(P) -> u16,
-) -> fmt::Result {
-    for (i, tail) in tails.iter().enumerate() {
-        let separator = if i == 0 { "" } else { "|" };
-        write!(f, "{separator}{}{}", tail.layer.port(port(tail.port)), Printed(&tail.upper))?;
-    }
-    Ok(())
-}
-
-fn write_peer(f: &mut fmt::Formatter<'_>, peer: Option<PeerId>) -> fmt::Result {
-    match peer {
-        Some(peer) => write!(f, "{}", Protocol::P2p(peer)),
-        None => Ok(()),
-    }
-}
-
-/// An address in which `|` is the separator of transports only.
-struct Printed<'a>(&'a Multiaddr);
-
-impl fmt::Display for Printed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|part| match part {
-            // Paths are percent-encoded, but `|` is not among the characters that are.
-            Protocol::Ws(_) | Protocol::Wss(_) | Protocol::HttpPath(_) => {
-                f.write_str(&part.to_string().replace('|', "%7C"))
-            }
-            _ => write!(f, "{part}"),
-        })
     }
 }

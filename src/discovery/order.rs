@@ -1,64 +1,52 @@
-//! All candidates of all sources in order, and what is known of each.
+//! The candidates in order: what all nodes with the same answers see alike.
 
-use std::{collections::HashMap, net::IpAddr, ops::Range, sync::Arc, time::Duration};
-
-use libp2p_identity::PeerId;
-
-use super::Discovery;
-use crate::{
-    candidate::{Candidate, Family},
-    event::Failure,
-    filter::Rejection,
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    ops::Range,
+    sync::{Arc, OnceLock},
 };
 
-/// What is known of a candidate.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub enum CandidateState {
-    /// Not tried yet, or its outcome is not known yet.
-    Unknown,
-    /// A peer is verified there.
-    #[non_exhaustive]
-    Verified {
-        /// The peer.
-        peer: PeerId,
-        /// How long its last handshake took, where we dialled ourselves.
-        rtt: Option<Duration>,
-    },
-    /// It leads to ourselves.
-    Itself,
-    /// It could not be verified the last time.
-    Unreachable(Failure),
-    /// The filter does not let it through.
-    Rejected(Rejection),
-}
+use crate::candidate::{Candidate, Family, Transports};
 
-/// The candidates of all sources, sorted and without duplicates.
+/// The candidates of all sources, sorted and without duplicates. A value: it is replaced, and never
+/// changed.
 #[derive(Debug, Default)]
 pub(super) struct Order {
+    version: u64,
     sorted: Arc<[Candidate]>,
-    preferred: HashMap<Candidate, Candidate>,
-    /// The transports to one host, of each of them, where a source names several.
-    alternatives: HashMap<Candidate, Arc<[Candidate]>>,
+    families: [Range<usize>; Family::ALL.len()],
+    /// Of each candidate whose record names several transports to its host: these, in order of
+    /// preference.
+    transports: HashMap<Candidate, Transports>,
+    /// What each source names.
+    lists: Vec<Arc<[Candidate]>>,
+    /// Where the candidates of each IP address are; made when it is first asked for.
+    hosts: OnceLock<HashMap<IpAddr, Range<usize>>>,
 }
 
 impl Order {
-    /// Of candidates that are sorted and without duplicates, each with what is to be tried before it.
-    /// A preference for one that is not among them, because the filter did not let it through, is
-    /// none; nor is one that contradicts an earlier one, or each would wait for the other to fail.
-    pub(super) fn new(
+    /// Of candidates that are sorted and without duplicates. `transports` says of candidates whose
+    /// record names several transports to its host which ones; each candidate stands there once.
+    pub(super) fn new<'a>(
+        version: u64,
         sorted: Arc<[Candidate]>,
-        preferences: impl Iterator<Item = (Candidate, Candidate)>,
+        transports: impl Iterator<Item = (&'a Candidate, Transports)>,
+        lists: Vec<Arc<[Candidate]>>,
     ) -> Self {
-        let mut preferred = HashMap::new();
-        for (candidate, better) in preferences {
-            let is_known = sorted.binary_search(&better).is_ok();
-            if is_known && !leads_to(&preferred, &better, &candidate) {
-                preferred.entry(candidate).or_insert(better);
-            }
-        }
-        let alternatives = alternatives(&preferred);
-        Self { sorted, preferred, alternatives }
+        let families = Family::ALL.map(|family| range_of(&sorted, family));
+        let within = |(candidate, group): (&'a Candidate, Transports)| {
+            let group = candidates_among(group, &sorted);
+            let is_one = group.len() > 1 && group.contains(candidate);
+            is_one.then(|| (candidate.clone(), group))
+        };
+        let transports = transports.filter_map(within).collect();
+        Self { version, sorted, families, transports, lists, hosts: OnceLock::new() }
+    }
+
+    /// Differs from that of every other order of the node.
+    pub(super) fn version(&self) -> u64 {
+        self.version
     }
 
     /// The candidates that another order does not have.
@@ -69,12 +57,6 @@ impl Order {
             others.peek() != Some(candidate)
         };
         self.iter().filter(is_left).cloned().collect()
-    }
-
-    /// The transports to the candidate's host that its source names, itself among them; none if
-    /// there is but one.
-    pub(super) fn alternatives(&self, candidate: &Candidate) -> &[Candidate] {
-        self.alternatives.get(candidate).map_or(&[], |group| group)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -91,118 +73,94 @@ impl Order {
 
     /// The candidates of one family.
     pub(super) fn family(&self, family: Family) -> &[Candidate] {
-        &self.sorted[range_of(&self.sorted, family)]
+        &self.sorted[self.families[family.index()].clone()]
+    }
+
+    /// What each source names of a family; sources that name nothing of it are left out.
+    pub(super) fn lists_of(&self, family: Family) -> Vec<&[Candidate]> {
+        let part = |list: &'_ Arc<[Candidate]>| range_of(list, family);
+        let parts = self.lists.iter().map(|list| &list[part(list)]);
+        parts.filter(|part| !part.is_empty()).collect()
     }
 
     /// The candidates that lead to the same place, whatever their pins.
     pub(super) fn at_address(&self, wanted: &Candidate) -> impl Iterator<Item = &Candidate> {
+        let within = match wanted.ip() {
+            Some(ip) => self.at_host(ip),
+            None => self.family(Family::Other),
+        };
         let (wanted, lowest) = (wanted.clone(), wanted.without_pin());
         // A candidate without a pin sorts before the same address with one.
-        let start = self.sorted.partition_point(|c| *c < lowest);
-        self.sorted[start..]
+        let start = within.partition_point(|c| *c < lowest);
+        within[start..]
             .iter()
             .take_while(move |c| c.address() == lowest.address())
             .filter(move |c| c.is_same_place(&wanted))
     }
 
-    /// The candidates at an IP address.
-    pub(super) fn at_host(&self, ip: IpAddr) -> &[Candidate] {
-        let start = self.sorted.partition_point(|c| c.is_before_host(ip));
-        let len = self.sorted[start..].partition_point(|c| c.ip() == Some(ip));
-        &self.sorted[start..start + len]
+    /// Whether any candidate leads to an address, or to the host of one.
+    pub(super) fn names(&self, address: &Candidate) -> bool {
+        match address.ip() {
+            Some(ip) => !self.at_host(ip).is_empty(),
+            None => self.at_address(address).next().is_some(),
+        }
     }
 
-    /// The same host's next better transport.
+    /// The candidates at an IP address.
+    pub(super) fn at_host(&self, ip: IpAddr) -> &[Candidate] {
+        if self.sorted.is_empty() {
+            return &[];
+        }
+        let hosts = self.hosts.get_or_init(|| by_host(&self.sorted));
+        hosts.get(&ip).map_or(&[], |range| &self.sorted[range.clone()])
+    }
+
+    /// The transports to the candidate's host that its record names, itself among them, in order of
+    /// preference; none if there is but one.
+    pub(super) fn transports(&self, candidate: &Candidate) -> &[Candidate] {
+        self.transports.get(candidate).map_or(&[], |group| group)
+    }
+
+    /// The candidates that are one of several transports to their host, each with all of these.
+    pub(super) fn groups(&self) -> impl Iterator<Item = (&Candidate, &[Candidate])> {
+        self.transports.iter().map(|(candidate, group)| (candidate, &**group))
+    }
+
+    /// The same host's next better transport, to be tried before the candidate.
     pub(super) fn preferred_to(&self, candidate: &Candidate) -> Option<&Candidate> {
-        self.preferred.get(candidate)
+        let group = self.transports(candidate);
+        let place = group.iter().position(|c| c == candidate)?;
+        group[..place].last()
     }
 }
 
-/// Where those of one family are: the order sorts by family first.
+/// Where the candidates of one family are: the order sorts by family first.
 fn range_of(sorted: &[Candidate], family: Family) -> Range<usize> {
     let start = sorted.partition_point(|c| c.family() < family);
     start..sorted.partition_point(|c| c.family() <= family)
 }
 
-/// How far a chain of preferences is followed.
-const LONGEST_CHAIN: usize = 64;
-
-/// Whether one is preferred to another that is preferred to … the last.
-fn leads_to(
-    preferred: &HashMap<Candidate, Candidate>,
-    first: &Candidate,
-    last: &Candidate,
-) -> bool {
-    let mut better = Some(first);
-    // No chain is longer than a source has transports, unless sources build on one another.
-    for _ in 0..LONGEST_CHAIN {
-        match better {
-            Some(found) if found == last => return true,
-            Some(found) => better = preferred.get(found),
-            None => return false,
+fn by_host(sorted: &[Candidate]) -> HashMap<IpAddr, Range<usize>> {
+    let mut hosts = HashMap::new();
+    let mut start = 0;
+    for host in sorted.chunk_by(|a, b| a.ip() == b.ip()) {
+        let end = start + host.len();
+        if let Some(ip) = host[0].ip() {
+            hosts.insert(ip, start..end);
         }
+        start = end;
     }
-    true
+    hosts
 }
 
-/// Groups candidates that lead to each other by preference.
-fn alternatives(preferred: &HashMap<Candidate, Candidate>) -> HashMap<Candidate, Arc<[Candidate]>> {
-    let mut groups: HashMap<&Candidate, Vec<Candidate>> = HashMap::new();
-    for candidate in preferred.keys() {
-        let mut best = candidate;
-        // A chain is as long as a source has transports; but two sources may contradict each other,
-        // and then it is a circle.
-        for _ in 0..LONGEST_CHAIN {
-            match preferred.get(best) {
-                Some(better) => best = better,
-                None => break,
-            }
-        }
-        groups.entry(best).or_insert_with(|| vec![best.clone()]).push(candidate.clone());
-    }
-    let mut alternatives = HashMap::new();
-    for group in groups.into_values() {
-        let group: Arc<[Candidate]> = group.into();
-        alternatives.extend(group.iter().map(|c| (c.clone(), group.clone())));
-    }
-    alternatives
-}
-
-impl Discovery {
-    /// The candidates at an address that it concerns if a peer lives there. A zone may pin one address
-    /// to thousands: of those that are pinned to others, and have no entry, a few.
-    pub(super) fn concerned(&self, address: &Candidate, peer: &PeerId) -> Vec<Candidate> {
-        let concerned = |c: &&Candidate| {
-            c.pinned().is_none_or(|pinned| pinned == peer) || self.table.get(c).is_some()
-        };
-        let (concerned, others): (Vec<_>, Vec<_>) =
-            self.order.at_address(address).partition(concerned);
-        let others = others.into_iter().take(self.config.limits.probes_per_host.get());
-        concerned.into_iter().chain(others).cloned().collect()
-    }
-
-    /// What each source names of a family, those left out that name nothing of it.
-    pub(super) fn lists_of(&self, family: Family) -> Vec<(Arc<[Candidate]>, Range<usize>)> {
-        let part = |told: Arc<[Candidate]>| {
-            let range = range_of(&told, family);
-            (told, range)
-        };
-        let told = self.sources.values().filter_map(|source| source.told.clone());
-        told.map(part).filter(|(_, range)| !range.is_empty()).collect()
-    }
-
-    pub(super) fn state_of(&self, candidate: &Candidate) -> CandidateState {
-        let track = self.tracks.get(candidate);
-        if self.is_own(candidate) {
-            return CandidateState::Itself;
-        }
-        if let Some(entry) = self.table.get(candidate) {
-            return CandidateState::Verified { peer: entry.peer, rtt: track.and_then(|t| t.rtt) };
-        }
-        // One that was only postponed has not failed.
-        match track.filter(|t| t.failures > 0).and_then(|t| t.failed.as_ref()) {
-            Some(failed) => CandidateState::Unreachable(failed.reason.clone()),
-            None => CandidateState::Unknown,
-        }
+/// The transports that are candidates: the filter or the bound may have left some of them out.
+fn candidates_among(group: Transports, sorted: &[Candidate]) -> Transports {
+    let is_candidate = |c: &Candidate| sorted.binary_search(c).is_ok();
+    match group.iter().all(is_candidate) {
+        true => group,
+        false => group.iter().filter(|c| is_candidate(c)).cloned().collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

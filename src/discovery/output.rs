@@ -1,15 +1,20 @@
 //! What the core says to the shell, and the shell to the core.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 
-use super::{DialId, Expect, LookupId};
+use super::dial::{DialId, Expect};
 use crate::{
     event::{Event, Failure},
+    filter::Rejection,
     resolver::Query,
 };
+
+/// Names one look-up that the core asked for. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LookupId(pub(super) u64);
 
 /// What the core wants done.
 #[derive(Debug)]
@@ -96,6 +101,28 @@ fn short(text: Arc<str>) -> Arc<str> {
         Some(end) if text.len() > DialFailure::LONGEST => format!("{}…", &text[..end]).into(),
         _ => text,
     }
+}
+
+/// What is known of a candidate.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum CandidateState {
+    /// Not tried yet, or its outcome is not known yet.
+    Unknown,
+    /// A peer is verified there.
+    #[non_exhaustive]
+    Verified {
+        /// The peer.
+        peer: PeerId,
+        /// How long its last handshake took, where we dialled ourselves.
+        rtt: Option<Duration>,
+    },
+    /// It leads to ourselves.
+    Itself,
+    /// It could not be verified the last time.
+    Unreachable(Failure),
+    /// The filter does not let it through.
+    Rejected(Rejection),
 }
 
 /// Who opened a connection.

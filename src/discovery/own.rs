@@ -1,79 +1,245 @@
-//! The addresses by which this node is known to be reached, and which candidates they are.
+//! Who we are: the addresses by which this node is reached, and which candidates lead to it.
+
+use std::collections::{BTreeSet, HashSet};
 
 use libp2p_core::Multiaddr;
-use web_time::Instant;
+use libp2p_identity::PeerId;
 
-use super::Discovery;
-use crate::candidate::Candidate;
+use super::order::Order;
+use crate::{
+    candidate::{Candidate, Family},
+    own_addresses::OwnAddresses,
+};
 
-impl Discovery {
-    /// Takes note that we listen on an address.
-    pub fn handle_listen_address(&mut self, address: &Multiaddr, now: Instant) {
-        self.own.listen(Candidate::new(address));
-        self.note_own_address(&Candidate::new(address), now);
+/// Our identity and addresses, and the candidates that are ours.
+#[derive(Debug)]
+pub(super) struct Own {
+    local: PeerId,
+    addresses: OwnAddresses,
+    /// Candidates that led to ourselves when they were last dialled, by an address that nobody said
+    /// to be ours.
+    found: HashSet<Candidate>,
+    version: u64,
+    candidates: Ours,
+}
+
+/// The candidates of an order that are ours, and what that was made from.
+#[derive(Debug, Default)]
+struct Ours {
+    /// The versions of our addresses and of the order.
+    made_from: (u64, u64),
+    /// By their own address or pin.
+    by_address: BTreeSet<Candidate>,
+    /// These, and those that led to us.
+    by_themselves: BTreeSet<Candidate>,
+    /// These, and the other transports to their hosts.
+    all: BTreeSet<Candidate>,
+}
+
+impl Own {
+    /// `configured` are the addresses that the operator says to be ours.
+    pub(super) fn new(local: PeerId, configured: &[Multiaddr]) -> Self {
+        let addresses = OwnAddresses::new(configured);
+        Self { local, addresses, found: HashSet::new(), version: 1, candidates: Ours::default() }
     }
 
-    /// Takes note that we no longer listen on an address.
-    pub fn handle_listen_address_expired(&mut self, address: &Multiaddr) {
-        self.own.listen_expired(&Candidate::new(address));
-        self.note_expired_address();
+    pub(super) fn local(&self) -> &PeerId {
+        &self.local
     }
 
-    /// Takes note that an address was confirmed as an external one of ours.
-    pub fn handle_external_address(&mut self, address: &Multiaddr, now: Instant) {
-        self.own.external(Candidate::new(address));
-        self.note_own_address(&Candidate::new(address), now);
+    /// Differs whenever other addresses are ours.
+    pub(super) fn version(&self) -> u64 {
+        self.version
     }
 
-    /// Takes note that an address is no longer an external one of ours.
-    pub fn handle_external_address_expired(&mut self, address: &Multiaddr) {
-        self.own.external_expired(&Candidate::new(address));
-        self.note_expired_address();
+    pub(super) fn listen(&mut self, address: &Candidate) {
+        self.change(address, |addresses| addresses.listen(address.clone()));
     }
 
-    fn note_expired_address(&mut self) {
-        for walker in self.walkers.values_mut() {
-            walker.start_over();
+    pub(super) fn listen_expired(&mut self, address: &Candidate) {
+        self.change(address, |addresses| addresses.listen_expired(address));
+    }
+
+    pub(super) fn external(&mut self, address: &Candidate) {
+        self.change(address, |addresses| addresses.external(address.clone()));
+    }
+
+    pub(super) fn external_expired(&mut self, address: &Candidate) {
+        self.change(address, |addresses| addresses.external_expired(address));
+    }
+
+    /// The swarm says the same again and again: only what changes costs a look at all candidates.
+    fn change(&mut self, address: &Candidate, change: impl FnOnce(&mut OwnAddresses)) {
+        let before = self.addresses.contains(address);
+        change(&mut self.addresses);
+        self.version += u64::from(self.addresses.contains(address) != before);
+    }
+
+    /// Notes that a candidate led to ourselves.
+    pub(super) fn find(&mut self, candidate: Candidate) {
+        self.version += u64::from(self.found.insert(candidate));
+    }
+
+    /// Notes that a candidate did not lead to ourselves, or that it is no candidate any more.
+    pub(super) fn lose(&mut self, candidate: &Candidate) {
+        self.version += u64::from(self.found.remove(candidate));
+    }
+
+    /// Finds the candidates that are ours, if our addresses or the order have changed. To be called
+    /// before any of the questions below is asked.
+    pub(super) fn follow(&mut self, order: &Order) {
+        let made_from = (self.version, order.version());
+        if self.candidates.made_from == made_from {
+            return;
         }
-        self.note_own_changed();
-        self.stale_order |= self.told_bounded;
-        self.dirty = true;
-    }
-
-    /// The candidates changed, or which of them are ours.
-    pub(super) fn note_own_changed(&mut self) {
-        self.stale_listed = true;
-        for walker in self.walkers.values_mut() {
-            walker.own_place = None;
-            walker.replan();
+        let ours = order.iter().filter(|c| self.is_own_address(c));
+        let by_address: BTreeSet<_> = ours.cloned().collect();
+        let mut by_themselves = by_address.clone();
+        by_themselves.extend(self.found.iter().filter(|c| order.contains(c)).cloned());
+        let mut all = by_themselves.clone();
+        if !by_themselves.is_empty() {
+            let leads_here = |group: &[Candidate]| group.iter().any(|c| by_themselves.contains(c));
+            let others = order.groups().filter(|(_, group)| leads_here(group));
+            all.extend(others.map(|(candidate, _)| candidate.clone()));
         }
+        self.candidates = Ours { made_from, by_address, by_themselves, all };
     }
 
-    fn note_own_address(&mut self, address: &Candidate, now: Instant) {
-        let held = self.order.at_address(address).filter(|c| self.table.get(c).is_some());
-        for candidate in held.cloned().collect::<Vec<_>>() {
-            self.find_itself(&candidate, now);
-        }
-        self.note_own_changed();
-        // Our own place may decide who is held.
-        self.stale_order |= self.told_bounded;
-        self.dirty = true;
-    }
-
-    /// Whether an address is known to be ours, by what the swarm or the operator said.
+    /// Whether an address is known to be ours, by what the swarm or the operator said; whether it is
+    /// a candidate or not.
     pub(super) fn is_own_address(&self, candidate: &Candidate) -> bool {
-        self.own.contains(candidate) || candidate.pinned() == Some(&self.local)
+        candidate.pinned() == Some(&self.local) || self.addresses.contains(candidate)
+    }
+
+    /// The same, or that it led to ourselves.
+    pub(super) fn leads_here(&self, candidate: &Candidate) -> bool {
+        self.is_own_address(candidate) || self.was_found(candidate)
+    }
+
+    /// Whether a candidate led to ourselves when it was last dialled.
+    pub(super) fn was_found(&self, candidate: &Candidate) -> bool {
+        !self.found.is_empty() && self.found.contains(candidate)
     }
 
     /// Whether a candidate leads to ourselves, as far as we know: by itself, or because another
     /// transport to the same host does.
     pub(super) fn is_own(&self, candidate: &Candidate) -> bool {
-        self.is_found_own(candidate)
-            || self.order.alternatives(candidate).iter().any(|c| self.is_found_own(c))
+        self.candidates.all.contains(candidate)
     }
 
-    pub(super) fn is_found_own(&self, candidate: &Candidate) -> bool {
-        self.is_own_address(candidate)
-            || self.tracks.get(candidate).is_some_and(|t| t.itself.is_some())
+    /// Whether a candidate is ours by more than that it led to us when it was last dialled: by its
+    /// address, or because another transport to its host leads to us.
+    pub(super) fn is_own_undialled(&self, candidate: &Candidate, order: &Order) -> bool {
+        let Ours { by_address, by_themselves, all, .. } = &self.candidates;
+        let leads_here = |c: &Candidate| c != candidate && by_themselves.contains(c);
+        all.contains(candidate)
+            && (by_address.contains(candidate)
+                || order.transports(candidate).iter().any(leads_here))
+    }
+
+    /// How many candidates are ours.
+    pub(super) fn len(&self) -> usize {
+        self.candidates.all.len()
+    }
+
+    /// The first of our candidates in a family.
+    pub(super) fn first_in(&self, family: Family) -> Option<&Candidate> {
+        self.candidates.all.iter().find(|c| c.family() == family)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::candidate::Transports;
+
+    fn c(address: &str) -> Candidate {
+        Candidate::new(&address.parse().expect("an address"))
+    }
+
+    fn order(version: u64, all: &[&Candidate], group: &[&Candidate]) -> Order {
+        let mut sorted: Vec<Candidate> = all.iter().map(|c| (*c).clone()).collect();
+        sorted.sort();
+        let group: Transports = group.iter().map(|c| (*c).clone()).collect();
+        let groups = group.iter().map(|c| (c, group.clone()));
+        Order::new(version, sorted.into(), groups, Vec::<Arc<[Candidate]>>::new())
+    }
+
+    const TCP: &str = "/ip4/10.0.0.1/tcp/1";
+    const QUIC: &str = "/ip4/10.0.0.1/udp/1/quic-v1";
+    const OTHER: &str = "/ip4/10.0.0.2/tcp/1";
+
+    fn own() -> Own {
+        Own::new(PeerId::random(), &[])
+    }
+
+    #[test]
+    fn a_listen_address_is_ours_until_it_expires() {
+        let (tcp, other) = (c(TCP), c(OTHER));
+        let order = order(1, &[&tcp, &other], &[]);
+        let mut own = own();
+        own.listen(&tcp);
+        own.follow(&order);
+        assert!(own.is_own(&tcp) && !own.is_own(&other));
+        assert_eq!((own.len(), own.first_in(Family::V4)), (1, Some(&tcp)));
+        own.listen_expired(&tcp);
+        own.follow(&order);
+        assert_eq!((own.len(), own.first_in(Family::V4)), (0, None));
+    }
+
+    #[test]
+    fn what_led_to_us_is_ours_with_its_other_transports_until_it_leads_elsewhere() {
+        let (tcp, quic, other) = (c(TCP), c(QUIC), c(OTHER));
+        let order = order(1, &[&tcp, &quic, &other], &[&quic, &tcp]);
+        let mut own = own();
+        own.find(tcp.clone());
+        own.follow(&order);
+        assert!(own.is_own(&tcp) && own.is_own(&quic) && !own.is_own(&other));
+        assert!(own.is_own_undialled(&quic, &order) && !own.is_own_undialled(&tcp, &order));
+        assert!(!own.is_own_address(&tcp) && own.leads_here(&tcp));
+        own.lose(&tcp);
+        own.follow(&order);
+        assert_eq!(own.len(), 0);
+    }
+
+    #[test]
+    fn a_candidate_that_is_pinned_to_us_is_ours() {
+        let mut own = own();
+        let pinned = c(&format!("{OTHER}/p2p/{}", own.local()));
+        own.follow(&order(1, &[&pinned], &[]));
+        assert!(own.is_own(&pinned));
+    }
+
+    #[test]
+    fn another_order_is_followed() {
+        let (tcp, other) = (c(TCP), c(OTHER));
+        let mut own = own();
+        own.listen(&tcp);
+        own.follow(&order(1, &[&other], &[]));
+        assert_eq!(own.len(), 0);
+        own.follow(&order(2, &[&tcp, &other], &[]));
+        assert_eq!(own.len(), 1);
+    }
+
+    #[test]
+    fn the_version_tells_what_changed_and_nothing_else() {
+        let (tcp, mut own) = (c(TCP), own());
+        let before = own.version();
+        own.lose(&tcp);
+        assert_eq!(own.version(), before);
+        own.find(tcp.clone());
+        let found = own.version();
+        assert_ne!(found, before);
+        own.find(tcp.clone());
+        assert_eq!(own.version(), found);
+        own.external(&tcp);
+        let confirmed = own.version();
+        assert_ne!(confirmed, found);
+        own.external(&tcp);
+        own.listen(&tcp);
+        own.external_expired(&tcp);
+        assert_eq!(own.version(), confirmed, "it is ours all the while");
     }
 }

@@ -1,74 +1,133 @@
 //! Where the node stands: computed from what is known, never stored as a wish.
 
+use std::time::Duration;
+
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
-use super::{CandidateState, Discovery, sources::SourceState};
+use super::{
+    effect::{Effect, Effects},
+    ledger::{Ledger, VerifiedPeer},
+    order::Order,
+    output::CandidateState,
+    own::Own,
+    view::{View, state_of},
+};
 use crate::{
-    candidate::Candidate,
-    event::{Event, Failure, Isolation, Status},
-    peers::VerifiedPeer,
+    config::Config,
+    event::{Event, Isolation, Status},
 };
 
 /// How many reasons [`Event::Isolated`] holds: enough to see what is wrong, where DNS may name
 /// thousands.
 const REASONS: usize = 64;
+/// While nobody is verified, the candidates are tried again at this pace, as far as the slots for
+/// probes allow: the others come back together after an outage, and back-off must not hold us apart
+/// from them.
+const LONELY_RETRY: Duration = Duration::from_secs(30);
 
-impl Discovery {
-    /// Since when the node is isolated, and why, with all reasons; `None` unless it is. Looks at
-    /// every candidate.
-    pub fn isolation(&self) -> Option<Isolation> {
-        self.isolation_with(usize::MAX)
+/// What the sources have said, as far as the status follows from it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said {
+    /// Whether any source was ever answered.
+    pub(super) is_answered: bool,
+    /// Whether there are sources, and each has said all.
+    pub(super) is_settled: bool,
+}
+
+/// The status, as last told.
+#[derive(Debug)]
+pub(super) struct Readiness {
+    status: Status,
+    /// Whether DNS lists us.
+    listed: Option<bool>,
+    nobody_verified_since: Option<Instant>,
+    /// When the status changes if nothing happens.
+    wake: Option<Instant>,
+}
+
+impl Readiness {
+    pub(super) fn new() -> Self {
+        Self { status: Status::Starting, listed: None, nobody_verified_since: None, wake: None }
     }
 
-    fn isolation_with(&self, most: usize) -> Option<Isolation> {
-        let since = self.deserted.filter(|_| self.status == Status::Isolated)?;
-        let others = self.order.iter().filter(|c| !self.is_own(c)).count();
-        let mut reasons: Vec<_> = self.failed_candidates().collect();
+    pub(super) fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Whether the last answers name one of our own addresses; `None` before the first answer.
+    pub(super) fn is_listed(&self) -> Option<bool> {
+        self.listed
+    }
+
+    /// The longest back-off of a candidate, of which there are so many.
+    pub(super) fn longest_pause(&self, candidates: usize, config: &Config) -> Duration {
+        match self.nobody_verified_since {
+            Some(_) => lonely_pause(candidates, config),
+            None => config.retry_cap,
+        }
+    }
+
+    /// The next instant at which the status may change by itself.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.wake
+    }
+
+    /// Computes the status anew, and tells it if it has changed.
+    pub(super) fn update(&mut self, view: &View<'_>, said: Said, effects: &mut Effects) {
+        let is_live = has_live_peer(view);
+        let seen_until = if is_live { None } else { seen_until(view) };
+        self.wake = seen_until;
+        let joined = is_live || seen_until.is_some();
+        let others = view.has_others();
+        self.note_verified(joined || !others, view, effects);
+        if self.nobody_verified_since.is_some() || self.status == Status::Starting {
+            effects.push(Effect::LookSooner);
+        }
+        let status = match (joined, others) {
+            (true, _) => Status::Joined,
+            (false, true) => self.isolated_or_not_yet(view),
+            (false, false) if said.is_settled => Status::Alone,
+            (false, false) => Status::Starting,
+        };
+        let listed = said.is_answered.then(|| view.own.len() > 0);
+        if (status, listed) == (self.status, self.listed) {
+            return;
+        }
+        tracing::debug!(%status, ?listed, "status");
+        let changed = status != self.status;
+        (self.status, self.listed) = (status, listed);
+        effects.tell(Event::Status { status, listed });
+        if changed {
+            self.tell_isolation(view, effects);
+        }
+    }
+
+    /// Since when the node is isolated, and why, with so many reasons at the most; `None` unless it
+    /// is. Looks at every candidate.
+    pub(super) fn isolation(
+        &self,
+        order: &Order,
+        own: &Own,
+        ledger: &Ledger,
+        most: usize,
+    ) -> Option<Isolation> {
+        let since = self.nobody_verified_since.filter(|_| self.status == Status::Isolated)?;
+        let others = order.len() - own.len();
+        let failed = order.iter().filter_map(|c| match state_of(c, own, ledger) {
+            CandidateState::Unreachable(reason) => Some((c.clone(), reason)),
+            _ => None,
+        });
+        let mut reasons: Vec<_> = failed.collect();
         let failed = reasons.len();
         reasons.truncate(most);
         Some(Isolation { since, reasons: reasons.into(), failed, others })
     }
 
-    fn failed_candidates(&self) -> impl Iterator<Item = (Candidate, Failure)> {
-        self.order.iter().filter_map(|candidate| match self.state_of(candidate) {
-            CandidateState::Unreachable(reason) => Some((candidate.clone(), reason)),
-            _ => None,
-        })
-    }
-
-    pub(super) fn update_status(&mut self, now: Instant) {
-        let live = self.has_live_peer(now);
-        let joined_until = if live { None } else { self.joined_until(now) };
-        let joined = live || joined_until.is_some_and(|until| until > now);
-        let others = self.order.iter().any(|c| !self.is_own(c));
-        self.note_deserted(others && !joined, now);
-        if self.deserted.is_some() || self.status == Status::Starting {
-            self.hasten();
-        }
-        let status = self.status_from(joined, others, now);
-        if std::mem::take(&mut self.stale_listed) {
-            self.listed_now = self.compute_listed();
-        }
-        if joined {
-            self.wake_at(joined_until);
-        }
-        let listed = self.listed_now;
-        if status != self.status || listed != self.listed {
-            tracing::debug!(%status, ?listed, "status");
-            let changed = status != self.status;
-            self.status = status;
-            self.listed = listed;
-            self.tell(Event::Status { status, listed });
-            if changed {
-                self.tell_isolation();
-            }
-        }
-    }
-
     /// Says why, if the node is isolated. Once: the reasons may change at every retry.
-    fn tell_isolation(&mut self) {
-        let Some(isolation) = self.isolation_with(REASONS) else { return };
+    fn tell_isolation(&self, view: &View<'_>, effects: &mut Effects) {
+        let View { order, own, ledger, .. } = *view;
+        let Some(isolation) = self.isolation(order, own, ledger, REASONS) else { return };
         let (failed, others) = (isolation.failed, isolation.others);
         match isolation.reasons.first() {
             Some((candidate, reason)) => {
@@ -76,76 +135,64 @@ impl Discovery {
             }
             None => tracing::warn!(failed, others, "isolated"),
         }
-        self.tell(Event::Isolated(isolation));
+        effects.tell(Event::Isolated(isolation));
     }
 
-    /// Others are named and none of them is known to live: from then on, they are tried again more
-    /// often.
-    fn note_deserted(&mut self, deserted: bool, now: Instant) {
-        if !deserted {
-            self.deserted = None;
-        } else if self.deserted.is_none() {
-            self.deserted = Some(now);
-            let at = now + self.deserted_retry();
-            self.tracks.retry_all_by(at);
-            self.dirty = true;
+    /// Notes whether others are named of whom none is known to live. From then on, they are tried
+    /// again more often.
+    fn note_verified(&mut self, is_well: bool, view: &View<'_>, effects: &mut Effects) {
+        if is_well {
+            self.nobody_verified_since = None;
+        } else if self.nobody_verified_since.is_none() {
+            self.nobody_verified_since = Some(view.now);
+            let pause = lonely_pause(view.order.len(), view.config);
+            effects.push(Effect::RetryAllBy(view.now + pause));
         }
-    }
-
-    fn status_from(&mut self, joined: bool, others: bool, now: Instant) -> Status {
-        if joined {
-            return Status::Joined;
-        }
-        if others {
-            return self.isolated_or_starting(now);
-        }
-        let settled = self.sources.values().all(SourceState::is_settled);
-        if settled && !self.sources.is_empty() { Status::Alone } else { Status::Starting }
     }
 
     /// Others are named and none is verified: isolated, once those that were tried first have had
     /// the time that a probe has. Until then, what was true stays: a node that was alone and ready
     /// is not unready because a second one is named that does not listen yet.
-    fn isolated_or_starting(&mut self, now: Instant) -> Status {
-        let Some(since) = self.deserted else {
-            return self.status;
-        };
-        let patience = since + self.config.probe_timeout;
+    fn isolated_or_not_yet(&mut self, view: &View<'_>) -> Status {
+        let Some(since) = self.nobody_verified_since else { return self.status };
+        let patience = since + view.config.probe_timeout;
         match self.status {
             Status::Joined | Status::Isolated => return Status::Isolated,
-            Status::Starting if self.all_failed() => return Status::Isolated,
-            _ if patience <= now => return Status::Isolated,
+            Status::Starting if all_failed(view) => return Status::Isolated,
+            _ if patience <= view.now => return Status::Isolated,
             Status::Starting | Status::Alone => {}
         }
-        self.wake_at(Some(patience));
+        self.wake = Some(patience);
         self.status
     }
-
-    fn all_failed(&self) -> bool {
-        self.order
-            .iter()
-            .filter(|c| !self.is_own(c))
-            .all(|c| self.tracks.get(c).is_some_and(|t| t.failed.is_some()))
-    }
-
-    /// Until when what is known lets us count as joined, with nobody connected.
-    fn joined_until(&self, now: Instant) -> Option<Instant> {
-        let last = |e: &VerifiedPeer| e.last_connected.max(Some(e.last_verified));
-        let counts = |e: &&VerifiedPeer| !self.is_disqualified(&e.peer, now);
-        let latest = self.table.iter().filter(counts).filter_map(last).max()?;
-        Some(latest + self.reverify_interval() * 2)
-    }
-
-    fn has_live_peer(&self, now: Instant) -> bool {
-        let live =
-            |peer: &PeerId| self.table.count_of(peer) > 0 && !self.is_disqualified(peer, now);
-        self.connections.peers().any(live)
-    }
-
-    fn compute_listed(&self) -> Option<bool> {
-        if !self.sources.values().any(|s| s.told.is_some()) {
-            return None;
-        }
-        Some(self.order.iter().any(|c| self.is_own(c)))
-    }
 }
+
+/// Whether a verified other is connected.
+fn has_live_peer(view: &View<'_>) -> bool {
+    let is_live = |peer: &PeerId| view.ledger.has_entry(peer) && !view.is_disqualified(peer);
+    view.ledger.connected().any(is_live)
+}
+
+/// Until when it lets us count as joined that others were seen, with none of them connected: two
+/// re-verification intervals.
+fn seen_until(view: &View<'_>) -> Option<Instant> {
+    let counts = |entry: &&VerifiedPeer| !view.is_disqualified(&entry.peer);
+    let seen = view.ledger.entries().filter(counts).map(VerifiedPeer::last_seen).max()?;
+    Some(seen + view.interval * 2).filter(|until| *until > view.now)
+}
+
+/// The longest pause before a candidate is tried again while nobody is verified: as many as there are
+/// share the slots for probes, each of which a silent one holds until its deadline.
+fn lonely_pause(candidates: usize, config: &Config) -> Duration {
+    let at_once = config.limits.concurrent_probes.get() * 3;
+    let rounds = u32::try_from(candidates.div_ceil(at_once.max(1)).max(1)).unwrap_or(u32::MAX);
+    LONELY_RETRY.saturating_mul(rounds).min(config.retry_cap)
+}
+
+fn all_failed(view: &View<'_>) -> bool {
+    let mut others = view.order.iter().filter(|c| !view.own.is_own(c));
+    others.all(|c| view.ledger.failed(c).is_some())
+}
+
+#[cfg(test)]
+mod tests;

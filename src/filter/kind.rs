@@ -4,9 +4,6 @@ use std::fmt;
 
 use libp2p_core::{Multiaddr, multiaddr::Protocol};
 
-use super::Rejection;
-use crate::candidate::Candidate;
-
 /// What an address is dialled with.
 ///
 /// A relayed address takes two: [`Relayed`](Self::Relayed) and what the relay is dialled with.
@@ -98,31 +95,4 @@ impl fmt::Display for TransportKind {
             Self::Other => "(none of the known ones)",
         })
     }
-}
-
-/// Refuses what no transport could dial as it is meant.
-pub(super) fn well_formed(candidate: &Candidate) -> Result<(), Rejection> {
-    let mut parts = candidate.address().iter().peekable();
-    let mut relay = None;
-    while let Some(part) = parts.next() {
-        match part {
-            Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_) | Protocol::Dnsaddr(_) => {
-                return Err(Rejection::Name);
-            }
-            Protocol::Tcp(0) | Protocol::Udp(0) | Protocol::Memory(0) => {
-                return Err(Rejection::PortZero);
-            }
-            Protocol::P2p(_) if parts.peek() != Some(&Protocol::P2pCircuit) => {
-                return Err(Rejection::TwoPeers);
-            }
-            Protocol::P2pCircuit
-                if candidate.pinned().is_none() || !matches!(relay, Some(Protocol::P2p(_))) =>
-            {
-                return Err(Rejection::IncompleteRelay);
-            }
-            _ => {}
-        }
-        relay = Some(part);
-    }
-    Ok(())
 }

@@ -46,12 +46,12 @@ impl LookupError {
 
     /// "The name does not exist", with the negative TTL, where the server gave one.
     pub fn nx_domain(negative_ttl: Option<Duration>) -> Self {
-        Self::Nothing(Nothing { kind: NothingKind::NxDomain, negative_ttl, proof: None })
+        Self::Nothing(Nothing::new(NothingKind::NxDomain, negative_ttl))
     }
 
     /// "The name has no records of this type", with the negative TTL, where the server gave one.
     pub fn no_data(negative_ttl: Option<Duration>) -> Self {
-        Self::Nothing(Nothing { kind: NothingKind::NoData, negative_ttl, proof: None })
+        Self::Nothing(Nothing::new(NothingKind::NoData, negative_ttl))
     }
 }
 

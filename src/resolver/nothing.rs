@@ -20,6 +20,11 @@ pub struct Nothing {
 }
 
 impl Nothing {
+    /// Nothing of a kind, without a DNSSEC proof; with the negative TTL, where the server gave one.
+    pub fn new(kind: NothingKind, negative_ttl: Option<Duration>) -> Self {
+        Self { kind, negative_ttl, proof: None }
+    }
+
     /// Nothing of two kinds, or under two names. That a name does not exist is said of all its types;
     /// where one of them is merely without data, something does exist. What is forgotten first tells
     /// when to ask again.

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use libp2p_core::multiaddr::Protocol;
 
-use super::{SourceError, name};
+use super::{SourceError, multiaddr::address, name};
 
 /// Why a text that starts with neither `/` nor `srv:` is not a source.
 pub(super) fn foreign(text: &str) -> SourceError {
@@ -16,7 +16,7 @@ pub(super) fn foreign(text: &str) -> SourceError {
         let suggestion = format!("{}/tcp/4001", Protocol::from(ip));
         return SourceError::BareHost { given, suggestion };
     }
-    if text.contains('/') && format!("/{text}").parse::<super::Source>().is_ok() {
+    if text.contains('/') && address(&format!("/{text}")).is_ok() {
         let reason = format!("a multiaddr starts with `/`: write `/{text}`");
         return SourceError::Component { at: 0, component: given, reason };
     }

@@ -1,25 +1,22 @@
 //! Reads a written source.
 
-use std::{iter, num::NonZeroU16};
-
-use libp2p_core::{Multiaddr, multiaddr::Protocol};
-use libp2p_identity::PeerId;
+use std::iter;
 
 use super::{
-    Dnsaddr, Families, Host, Kind, Source, SourceError, Srv,
+    SourceError,
     foreign::foreign,
+    kind::{Kind, Srv},
+    multiaddr::address,
     name,
     options::Options,
-    parts::{Component, Parts},
-    tail::Tail,
-    upper::Upper,
+    parts::Parts,
+    upper::tails,
 };
-use crate::candidate::Candidate;
 
 const SRV: &str = "srv:";
 
-/// Reads any form.
-pub(super) fn source(text: &str) -> Result<Source, SourceError> {
+/// Reads any form, and the options behind it.
+pub(super) fn source(text: &str) -> Result<(Kind, Options), SourceError> {
     if let Some(at) = text.find(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(SourceError::Whitespace { at });
     }
@@ -41,55 +38,7 @@ pub(super) fn source(text: &str) -> Result<Source, SourceError> {
     } else {
         return Err(foreign(body));
     };
-    Ok(Source { kind, options })
-}
-
-/// Reads the forms that start with `/`, which are also those of a `dnsaddr` record's entry.
-pub(crate) fn address(text: &str) -> Result<Kind, SourceError> {
-    let (mut first, more) = Parts::alternatives(text, 0);
-    let Some(head) = first.component()? else {
-        return Err(SourceError::Empty);
-    };
-    match &head.protocol {
-        Protocol::Dns(name) => host(Families::Both, name, &head, first, more),
-        Protocol::Dns4(name) => host(Families::V4, name, &head, first, more),
-        Protocol::Dns6(name) => host(Families::V6, name, &head, first, more),
-        Protocol::Dnsaddr(name) => dnsaddr(name, &head, first, more),
-        _ => fixed(head, first, more),
-    }
-}
-
-fn host<'a>(
-    families: Families,
-    name: &str,
-    head: &Component<'_>,
-    first: Parts<'a>,
-    more: impl Iterator<Item = Parts<'a>>,
-) -> Result<Kind, SourceError> {
-    let name = name::name(name, head.end() - name.len())?;
-    let (tails, pin) = tails(iter::once(first).chain(more), |upper| upper.with_port(head))?;
-    Ok(Kind::Host(Host { name, families, tails, pin }))
-}
-
-fn dnsaddr<'a>(
-    name: &str,
-    head: &Component<'_>,
-    first: Parts<'a>,
-    mut more: impl Iterator<Item = Parts<'a>>,
-) -> Result<Kind, SourceError> {
-    const ONLY_PEER: &str = "after `/dnsaddr/NAME` only `/p2p/ID` can follow, because the records \
-                             say the transport";
-    let at = head.end() - name.len();
-    let name = name::name(name, at)?;
-    let owner = name::dnsaddr_owner(&name, at)?;
-    let upper = Upper::read(first)?;
-    if upper.layer.is_some() || !upper.upper.is_empty() {
-        return Err(first.reject(ONLY_PEER));
-    }
-    if let Some(other) = more.next() {
-        return Err(other.reject(ONLY_PEER));
-    }
-    Ok(Kind::Dnsaddr(Dnsaddr { owner, peer: upper.peer }))
+    Ok((kind, options))
 }
 
 fn srv(text: &str) -> Result<Kind, SourceError> {
@@ -98,86 +47,4 @@ fn srv(text: &str) -> Result<Kind, SourceError> {
     let (first, more) = Parts::alternatives(text, end);
     let (tails, pin) = tails(iter::once(first).chain(more), |upper| upper.with_srv_port(&owner))?;
     Ok(Kind::Srv(Srv { owner, tails, pin }))
-}
-
-/// Reads the transports of one host, and the peer id that pins them all.
-fn tails<'a, P: PartialEq>(
-    written: impl Iterator<Item = Parts<'a>>,
-    tail: impl Fn(&Upper<'a>) -> Result<Tail<P>, SourceError>,
-) -> Result<(Vec<Tail<P>>, Option<PeerId>), SourceError> {
-    let mut tails = Vec::new();
-    let mut pin = None;
-    let mut relayed = None;
-    for parts in written {
-        let upper = Upper::read(parts)?;
-        upper.pin_all(&mut pin)?;
-        let tail = tail(&upper)?;
-        relayed = relayed.or(upper.circuit);
-        if !tails.contains(&tail) {
-            tails.push(tail);
-        }
-    }
-    relay_has_peer(relayed, pin)?;
-    Ok((tails, pin))
-}
-
-/// A relay must be told whom to reach.
-fn relay_has_peer(circuit: Option<Component<'_>>, peer: Option<PeerId>) -> Result<(), SourceError> {
-    match circuit {
-        Some(circuit) if peer.is_none() => {
-            Err(circuit.reject("the peer's id is missing: `/p2p-circuit/p2p/ID`"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Reads an address without a name.
-fn fixed<'a>(
-    head: Component<'_>,
-    mut first: Parts<'a>,
-    mut more: impl Iterator<Item = Parts<'a>>,
-) -> Result<Kind, SourceError> {
-    if let Some(other) = more.next() {
-        return Err(other.reject("an address without a name is one candidate: write a source each"));
-    }
-    let mut address = Multiaddr::from(head.protocol.clone());
-    let mut last = head.clone();
-    if let Protocol::Ip6zone(_) = head.protocol {
-        last = zoned(&head, &mut first)?;
-        address.push(last.protocol.clone());
-    }
-    let upper = Upper::read(first)?;
-    relay_has_peer(upper.circuit.clone(), upper.peer)?;
-    let on_top = match last.protocol {
-        Protocol::Ip4(_) | Protocol::Ip6(_) => upper.with_port(&last)?.unnamed(upper.peer),
-        Protocol::Memory(0) => return Err(last.bad_port()),
-        Protocol::Memory(_)
-        | Protocol::Unix(_)
-        | Protocol::Onion(..)
-        | Protocol::Onion3(_)
-        | Protocol::Garlic32(_)
-        | Protocol::Garlic64(_) => match upper.layer {
-            None => upper.upper.iter().chain(upper.peer.map(Protocol::P2p)).collect(),
-            Some(_) => return Err(first.reject("no transport goes on top of this address")),
-        },
-        _ => return Err(head.reject("an address starts with `/dns`, `/ip4`, `/ip6` or the like")),
-    };
-    Ok(Kind::Static(Candidate::new(&address.iter().chain(on_top.iter()).collect())))
-}
-
-/// Reads the address that a zone belongs to.
-fn zoned<'a>(zone: &Component<'_>, parts: &mut Parts<'a>) -> Result<Component<'a>, SourceError> {
-    match parts.component()? {
-        Some(ip @ Component { protocol: Protocol::Ip6(_), .. }) => Ok(ip),
-        _ => Err(zone.reject("a zone belongs to an address: `/ip6zone/eth0/ip6/fe80::1`")),
-    }
-}
-
-impl Tail<NonZeroU16> {
-    fn unnamed(&self, peer: Option<PeerId>) -> Multiaddr {
-        iter::once(self.layer.port(self.port.get()))
-            .chain(self.upper.iter())
-            .chain(peer.map(Protocol::P2p))
-            .collect()
-    }
 }

@@ -1,4 +1,4 @@
-use libp2p_core::Multiaddr;
+use libp2p_core::{Multiaddr, multiaddr::Protocol};
 use proptest::prelude::*;
 
 use super::*;

@@ -159,6 +159,40 @@ impl<'a> Upper<'a> {
     }
 }
 
+/// Reads the transports of one host, and the peer id that pins them all.
+pub(super) fn tails<'a, P: PartialEq>(
+    written: impl Iterator<Item = Parts<'a>>,
+    tail: impl Fn(&Upper<'a>) -> Result<Tail<P>, SourceError>,
+) -> Result<(Vec<Tail<P>>, Option<PeerId>), SourceError> {
+    let mut tails = Vec::new();
+    let mut pin = None;
+    let mut relayed = None;
+    for parts in written {
+        let upper = Upper::read(parts)?;
+        upper.pin_all(&mut pin)?;
+        let tail = tail(&upper)?;
+        relayed = relayed.or(upper.circuit);
+        if !tails.contains(&tail) {
+            tails.push(tail);
+        }
+    }
+    relay_has_peer(relayed, pin)?;
+    Ok((tails, pin))
+}
+
+/// A relay must be told whom to reach.
+pub(super) fn relay_has_peer(
+    circuit: Option<Component<'_>>,
+    peer: Option<PeerId>,
+) -> Result<(), SourceError> {
+    match circuit {
+        Some(circuit) if peer.is_none() => {
+            Err(circuit.reject("the peer's id is missing: `/p2p-circuit/p2p/ID`"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The transport that an SRV record's owner name implies.
 pub(super) fn srv_default(owner: &Name) -> Option<Tail<SrvPort>> {
     owner.iter().find_map(|label| match label {

@@ -259,7 +259,7 @@ fn an_entry_that_was_disproved_ends_whatever_becomes_of_who_answered() {
     assert!(is_unknown(&world, &silent));
 }
 
-/// Fails if who has said what it speaks is waited for nevertheless (`connect_acquaintances`).
+/// Fails if who has said what it speaks is waited for nevertheless (`Introductions::next`).
 #[test]
 fn one_that_connects_and_says_so_while_it_is_to_be_connected_is_entered() {
     let per_minute = std::num::NonZeroUsize::new(1).expect("not zero");

@@ -566,7 +566,7 @@ fn a_resolver_that_never_answers_is_given_up_and_asked_again() {
 
 /// Nobody says so when a peer dies whose connection had closed before. That DNS leaves it out is a
 /// reason to look at once, and not when its next verification is due. Fails without that look
-/// (`apply_resolution`).
+/// (`recheck_omitted`).
 #[test]
 fn a_selected_peer_that_dns_leaves_out_is_looked_at_at_once() {
     let mut config = lowest(3);

@@ -11,7 +11,7 @@ use libp2p_dns_discovery::{
 use crate::support::{Host, World, at, ip, lowest, nth, secs};
 
 /// To end a dial to a real peer would end those of others with it: it is only waited for no longer.
-/// Fails without the condition in `give_up`.
+/// Fails without the condition in `Dialling::give_up`.
 #[test]
 fn a_dial_to_a_known_peer_that_takes_too_long_is_not_aborted() {
     let (mut world, peers) = World::with_peers(lowest(1), 1);
@@ -22,8 +22,8 @@ fn a_dial_to_a_known_peer_that_takes_too_long_is_not_aborted() {
     assert_eq!(world.aborted, 0);
 }
 
-/// Fails without `abort` in `depart`, without the end of the dial there, and without the condition
-/// that it is a probe.
+/// Fails without `Output::Abort` in `Dialling::depart`, without the end of the dial there, and
+/// without the condition that it is a probe.
 #[test]
 fn a_candidate_that_departs_takes_its_probe_with_it() {
     let (mut world, _) = World::with_peers(lowest(3), 3);
@@ -62,8 +62,8 @@ fn a_candidate_that_comes_back_is_tried_at_once() {
     world.until(secs(37), "taken up with the next answer", |w| w.selected() == peers[..1]);
 }
 
-/// Fails without the renewal of walkers in `note_failed_refresh`: what had no route is then tried
-/// again only when the longest interval between two refreshes has passed.
+/// Fails if `Names::finish` pushes `Effect::Refreshed` after answers only: what had no route is then
+/// tried again only when the longest interval between two refreshes has passed.
 #[test]
 fn a_route_that_comes_back_while_dns_is_down_is_found() {
     let (mut world, peers) = World::with_peers(lowest(1), 1);
@@ -75,8 +75,8 @@ fn a_route_that_comes_back_while_dns_is_down_is_found() {
     world.until(secs(100), "a route", |w| w.selected() == peers);
 }
 
-/// Neither to verify it, nor to meet it. Fails without `is_disqualified` in `check_entry`, and in
-/// `is_repair`.
+/// Neither to verify it, nor to meet it. Fails without `is_disqualified` in `checks::next`, and
+/// in `is_worth_meeting`.
 #[test]
 fn a_disqualified_peer_is_not_dialled() {
     let (mut world, peers) = World::with_peers(lowest(1), 3);
@@ -102,7 +102,7 @@ fn a_disqualified_peer_is_not_dialled_by_its_pinned_address_for_a_place() {
     world.until(secs(20), "selected", |w| w.selected() == [pinned]);
 }
 
-/// Fails without the condition in `check_entry` that no dial is under way.
+/// Fails without the condition in `checks::next` that no dial is under way.
 #[test]
 fn an_entry_is_verified_by_one_dial_at_a_time() {
     let (mut world, peers) = World::with_peers(lowest(1), 2);
@@ -133,8 +133,8 @@ fn a_peer_that_closes_every_connection_is_not_dialled_without_end() {
     assert!((5..=20).contains(&dials), "{dials} dials in ten minutes");
 }
 
-/// Nobody but the one outside is met. Fails without the condition of `is_repair` that a candidate is
-/// not selected, and without the one that it is not ours.
+/// Nobody but the one outside is met. Fails without the condition of `is_worth_meeting` that a
+/// candidate is not selected, and without the one that it is not ours.
 #[test]
 fn the_island_repair_meets_those_outside_and_nobody_else() {
     let (mut world, peers) = World::with_peers(lowest(3), 5);
@@ -146,7 +146,7 @@ fn the_island_repair_meets_those_outside_and_nobody_else() {
     assert_eq!(world.dials_to(ip(1)), 0);
 }
 
-/// Fails without the meeting that follows a probe in `judge_failure`.
+/// Fails without the meeting that follows a probe in `Judge::judge` (`Effect::Meet`).
 #[test]
 fn the_island_repair_connects_to_whom_it_finds_at_once() {
     let mut world = World::new(lowest(1));
@@ -162,7 +162,7 @@ fn the_island_repair_connects_to_whom_it_finds_at_once() {
     assert!(met.count() >= 10, "one a minute");
 }
 
-/// Fails without `host_has_room` in `is_repair`.
+/// Fails without `has_room` in `is_worth_meeting`.
 #[test]
 fn the_island_repair_does_not_go_beyond_the_probes_of_a_host() {
     let mut world = World::new(lowest(1));
@@ -195,7 +195,7 @@ fn two_failed_verifications_withdraw_an_entry_and_one_does_not() {
     assert_eq!((world.selected(), unreachable(&world)), (peers[1..].to_vec(), 1));
 }
 
-/// Fails without the condition in `abort_needless` that a dial is a probe.
+/// Fails without the condition in `Search::needless` that a dial is a probe.
 #[test]
 fn a_dial_to_a_pinned_peer_that_is_no_longer_needed_is_not_aborted() {
     let (mut world, peers) = World::with_peers(lowest(1), 1);
@@ -207,7 +207,7 @@ fn a_dial_to_a_pinned_peer_that_is_no_longer_needed_is_not_aborted() {
     assert_eq!((world.dials_to(ip(9)), world.aborted), (1, 0));
 }
 
-/// Fails without `is_own_address` in `may_take_place`.
+/// Fails without `is_own_undialled` in `may_take_place`.
 #[test]
 fn an_address_that_failed_and_then_became_ours_is_not_tried_again() {
     let (mut world, _) = World::with_peers(lowest(1), 2);
@@ -219,7 +219,8 @@ fn an_address_that_failed_and_then_became_ours_is_not_tried_again() {
     assert_eq!(world.dials_to(ip(1)), dials);
 }
 
-/// A dial to a peer that is connected would be refused. Fails without the condition in `expectation`.
+/// A dial to a peer that is connected would be refused. Fails without the condition in
+/// `Scene::expectation`.
 #[test]
 fn the_address_of_a_pinned_peer_that_is_connected_is_probed() {
     let mut world = World::new(lowest(1));

@@ -247,7 +247,7 @@ fn the_end_of_a_peer_that_outlived_its_entries_is_told() {
     assert_eq!(gone(&world), 1);
 }
 
-/// Fails without `lingering` being cleared in `enter`.
+/// Fails without `connected_without_entry` being cleared in `enter`.
 #[test]
 fn a_peer_that_is_verified_elsewhere_before_it_disconnects_is_not_told_gone() {
     let (mut world, peers, id) = outlived();
@@ -260,7 +260,7 @@ fn a_peer_that_is_verified_elsewhere_before_it_disconnects_is_not_told_gone() {
     assert_eq!(world.count(|e| matches!(e, Event::Gone { .. })), 0);
 }
 
-/// Fails without `note_own_changed` in `enter`.
+/// Fails without `not_ours` in `enter`.
 #[test]
 fn an_address_that_passes_from_us_to_another_lists_us_no_more() {
     let (mut world, _) = World::with_peers(lowest(1), 1);
@@ -747,7 +747,7 @@ fn a_node_behind_a_balancer_does_not_flap() {
 }
 
 /// Two peers that swap their addresses a few times, as containers with volumes do when they restart,
-/// look like a balancer. While they are all that there is, they are looked at again and again; three
+/// look like a balancer. While they are all that there is, they are looked at again and again; four
 /// times in a row the same is enough. Fails if a shared address is always left alone for the longest
 /// back-off.
 #[test]
@@ -766,7 +766,7 @@ fn peers_that_swapped_their_addresses_are_found_again_soon() {
 }
 
 /// A balancer that takes its backends in turn shows a lone node another one each time, and the first
-/// of them again when it is long forgotten. Fails if only identities that return count (`fresh`).
+/// of them again when it is long forgotten. Fails if only identities that return count.
 #[test]
 fn a_balancer_that_takes_many_in_turn_is_told_once() {
     for behind in [5, 6, 12, 100, 1_000] {

@@ -34,7 +34,7 @@ fn name_v6(world: &mut World) -> IpAddr {
 
 /// A silent one holds one of twelve slots for ten seconds when it is tried again, so that all of `n`
 /// have had their turn after `n / 1.2` seconds; half of the turns go to whoever has waited longest.
-/// Fails if it is always the lowest that is tried again (`first_retry`).
+/// Fails if it is always the lowest that is tried again (`first_to_retry`).
 #[test]
 fn the_last_of_many_that_failed_is_tried_again() {
     for (n, config) in
@@ -49,7 +49,7 @@ fn the_last_of_many_that_failed_is_tried_again() {
     }
 }
 
-/// Fails if families are always walked in the same order (`walk_families`).
+/// Fails if families are always searched in the same order (`Dialling::begin`).
 #[test]
 fn no_family_holds_up_another() {
     for (n, host) in [(20, Host::Silent), (300, Host::Silent), (2_000, Host::Refuses)] {
@@ -66,7 +66,7 @@ fn no_family_holds_up_another() {
     }
 }
 
-/// Fails if hints have to wait until the walk leaves a slot (`advance`).
+/// Fails if hints have to wait until the search leaves a slot (`Dialling::begin`).
 #[test]
 fn whoever_connects_to_an_isolated_node_is_looked_at_at_once() {
     for n in [100, 1_000, 3_000] {
@@ -81,8 +81,8 @@ fn whoever_connects_to_an_isolated_node_is_looked_at_at_once() {
     }
 }
 
-/// Fails if it is always the lowest that is tried again (`first_retry`): with 600 silent ones, one
-/// that comes back among the last of them is never taken up.
+/// Fails if it is always the lowest that is tried again (`first_to_retry`): with 600 silent ones,
+/// one that comes back among the last of them is never taken up.
 #[test]
 fn a_lower_one_that_comes_back_is_taken_up_however_many_are_silent() {
     for n in [100, 300, 600] {

@@ -20,8 +20,8 @@ fn joined(world: &World) -> bool {
     world.core.status() == Status::Joined
 }
 
-/// Fails if a hint is dropped without room, and without the wake-up in `follow_hints`: the next one
-/// is that of a refresh.
+/// Fails if a hint is dropped without room, and without the wake-up after `Room::Until` in
+/// `Dialling::poll`: the next one is that of a refresh.
 #[test]
 fn a_hint_waits_for_the_budget_and_no_longer() {
     // A token comes every six seconds; the two at the start are for the probe and the connection.
@@ -35,8 +35,8 @@ fn a_hint_waits_for_the_budget_and_no_longer() {
     world.until(secs(7), "looked at", |w| w.core.addresses_of(&peers[4]).count() == 1);
 }
 
-/// Fails without the bound `HINTED`; and without `retry_by` in `hint`: then nobody looks before the
-/// back-off has passed.
+/// Fails without the bound in `Hints::add`; and without `retry_by` in `take_hint`: then nobody looks
+/// before the back-off has passed.
 #[test]
 fn hints_fill_a_table_up_to_a_bound_and_tell_of_those_who_take_a_place_beyond_it() {
     let config = alone_with_the_lowest().map_limits(|l| l.with_probes_per_minute(nz(60_000)));
@@ -62,7 +62,7 @@ fn hints_fill_a_table_up_to_a_bound_and_tell_of_those_who_take_a_place_beyond_it
     world.until(secs(1), "taken up", |w| w.selected() == peers[..1]);
 }
 
-/// Fails without the condition in `hint` that a candidate is not ours.
+/// Fails without the conditions in `take_hint` and `is_worth_a_look` that a candidate is not ours.
 #[test]
 fn who_connects_from_our_own_host_is_no_reason_to_dial_ourselves() {
     let (mut world, peers) = World::with_peers(alone_with_the_lowest(), 3);
@@ -73,7 +73,7 @@ fn who_connects_from_our_own_host_is_no_reason_to_dial_ourselves() {
     assert_eq!(world.dials_to(ip(3)), 0);
 }
 
-/// Fails without the condition in `hint_host` that the peer is not verified at that host.
+/// Fails without the condition in `hinted_by_host` that the peer is not verified at that host.
 #[test]
 fn a_peer_that_connects_from_where_it_is_known_to_live_costs_no_probe() {
     let (mut world, peers) = World::with_peers(alone_with_the_lowest(), 1);
@@ -86,7 +86,7 @@ fn a_peer_that_connects_from_where_it_is_known_to_live_costs_no_probe() {
     assert_eq!(world.dials.len(), dials);
 }
 
-/// Fails without the condition in `hint_address` that another one is verified there.
+/// Fails without the condition in `hinted_by_claim` that another one is verified there.
 #[test]
 fn a_claim_that_is_known_to_be_true_costs_no_check() {
     let (mut world, peers) = World::with_peers(alone_with_the_lowest(), 1);
@@ -103,7 +103,7 @@ fn a_claim_that_is_known_to_be_true_costs_no_check() {
     assert!(dials <= 10, "{dials} dials in an hour");
 }
 
-/// Fails without `host_has_room` in `follow_hints`.
+/// Fails without `has_room` in `is_worth_a_look`.
 #[test]
 fn hints_do_not_go_beyond_the_probes_of_a_host() {
     let mut world = World::new(alone_with_the_lowest());
@@ -120,7 +120,7 @@ fn hints_do_not_go_beyond_the_probes_of_a_host() {
 }
 
 /// What is behind a relay is asked for by its id, whoever asks: a throw-away id would reach nobody.
-/// Fails without `is_relayed` in `expect_again`, and in `expectation`.
+/// Fails without `is_relayed` in `expectation`, that of checks and that of probes.
 #[test]
 fn nobody_behind_a_relay_is_probed() {
     for connected_before in [false, true] {

@@ -155,7 +155,7 @@ fn per_hour(least: Duration) -> usize {
 }
 
 /// A live connection is verification, and its close is told: nothing is due before. Fails without
-/// the call of `rest` in `check_entry`.
+/// the call of `rest` in `still_connected`.
 #[test]
 fn peers_that_stay_connected_cost_no_wake_up() {
     for (n, selection) in [
@@ -178,7 +178,7 @@ fn peers_that_stay_connected_cost_no_wake_up() {
 }
 
 /// Where others are named that are not selected, one of them is met a minute, as long as there is
-/// one to meet. Fails without `met` in `repair`.
+/// one to meet. Fails without `is_met` in `has_outside`.
 #[test]
 fn a_node_that_is_connected_to_everybody_wakes_to_meet_nobody() {
     let (mut world, peers) =
@@ -196,7 +196,7 @@ fn a_node_that_is_connected_to_everybody_wakes_to_meet_nobody() {
 }
 
 /// Whose connections close when idle is verified at the interval, and costs a wake-up each time.
-/// Fails if the close of a connection has it verified sooner (`check_after_close`).
+/// Fails if the close of a connection has it verified sooner (`last_closed`).
 #[test]
 fn peers_whose_connections_close_cost_a_wake_up_for_each_check() {
     for n in [1, 3, 10] {
@@ -213,7 +213,7 @@ fn peers_whose_connections_close_cost_a_wake_up_for_each_check() {
 }
 
 /// An entry that rests is looked at again when the connection to its address closes, though its
-/// peer stays connected by another one. Fails without `note_closed` planning the next check.
+/// peer stays connected by another one. Fails without `one_closed` planning the next check.
 #[test]
 fn an_entry_whose_peer_stays_connected_elsewhere_is_verified_again() {
     let config = Config::new().with_selection(Selection::Lowest(nz(1)));
@@ -231,7 +231,8 @@ fn an_entry_whose_peer_stays_connected_elsewhere_is_verified_again() {
 }
 
 /// What contradicts a connection is looked into when the connection would have noticed, even if it
-/// was not looked at for long. Fails without `contradicted` in `check_entry`.
+/// was not looked at for long. Fails without `is_contradicted` in
+/// `checks::next`.
 #[test]
 fn an_entry_that_rests_is_looked_at_when_another_identity_answers() {
     let config = Config::new().with_selection(Selection::Lowest(nz(1)));
@@ -271,8 +272,8 @@ fn watched(world: &mut World, duration: Duration, seed: u64) {
     assert!(world.wakes - wakes < most, "seed {seed}: {} wakes", world.wakes - wakes);
 }
 
-/// Fails without any one of the calls of `wake_at` for dials and sources in `advance`, and of those
-/// in `check_entries`, `repair`, `walk_families` and `first_retry`.
+/// Fails without any one of the instants that `Names::next_timeout` and `Dialling::next_timeout`
+/// name, and of those until which checks, `Repair::next` and `Search::next` want nothing.
 #[test]
 fn whatever_happened_there_is_a_next_wake_up_and_it_is_near() {
     for seed in 0..400 {
@@ -282,7 +283,7 @@ fn whatever_happened_there_is_a_next_wake_up_and_it_is_near() {
 }
 
 /// With nothing but time, and answers to what is asked, the lowest candidate that can be reached is
-/// verified. Fails without retries (`first_retry`).
+/// verified. Fails without retries (`first_to_retry`).
 #[test]
 fn whatever_happened_one_that_can_be_reached_is_verified_in_the_end() {
     for seed in 0..400 {

@@ -52,7 +52,7 @@ fn warnings(run: impl FnOnce()) -> String {
     String::from_utf8(bytes).expect("UTF-8")
 }
 
-/// Fails without the call of `tell_isolation` in `update_status`, and without the condition
+/// Fails without the call of `tell_isolation` in `Readiness::update`, and without the condition
 /// `changed` there: it is repeated when DNS begins to list us.
 #[test]
 fn an_isolated_node_says_since_when_and_why_and_once() {
@@ -87,7 +87,7 @@ fn an_isolated_node_says_since_when_and_why_and_once() {
     assert!(matches!(now.reasons[1].1, Failure::Transport(_)), "as it is now");
 }
 
-/// Fails without `note_deserted` forgetting since when, once somebody is verified.
+/// Fails without `note_verified` forgetting since when, once somebody is verified.
 #[test]
 fn isolation_clears_itself_and_the_next_one_has_its_own_beginning() {
     let (mut world, peers) = World::with_peers(lowest(1), 1);
@@ -131,7 +131,7 @@ fn an_event_holds_the_first_reasons_and_the_accessor_all() {
 }
 
 /// Those who were not tried to the end have no reason, or an event would blame thousands. Fails if
-/// they are given one (`failed_candidates`).
+/// they are given one (`Readiness::isolation`).
 #[test]
 fn those_not_tried_yet_are_counted_and_blamed_for_nothing() {
     let mut world = World::new(lowest(3));
@@ -165,8 +165,8 @@ fn isolation_is_logged_once() {
 }
 
 /// The first node of a deployment: its entry appears only after it is ready. Fails without
-/// `first_of_all` in `note_failed_refresh`: there are warnings then; and without `believed` there:
-/// every doubling of the failures is told then.
+/// `first_of_all` in `take_failure`: there are warnings then; and without `believed` there: every
+/// doubling of the failures is told then.
 #[test]
 fn the_first_node_is_ready_before_dns_names_it_and_makes_no_noise_for_days() {
     let log = warnings(|| {
@@ -199,7 +199,7 @@ fn the_first_node_is_ready_before_dns_names_it_and_makes_no_noise_for_days() {
 }
 
 /// What is not there is worth a warning where there was something: then it is a failure. Fails
-/// without the condition in `note_failed_refresh` that nothing was told of the source.
+/// without the condition in `take_failure` that nothing was announced of the source.
 #[test]
 fn a_name_that_ceases_to_exist_is_told_and_logged() {
     let log = warnings(|| {
@@ -241,7 +241,7 @@ fn without_an_answer_nobody_is_ready_however_long_it_takes() {
 }
 
 /// A peer that the application passes over makes nobody joined, connected or not, however often it
-/// is verified meanwhile; but it has not failed. Fails without `is_disqualified` in `joined_until`.
+/// is verified meanwhile; but it has not failed. Fails without `is_disqualified` in `is_joined`.
 #[test]
 fn who_has_only_a_peer_that_is_passed_over_is_isolated_all_the_while() {
     for idle in [None, Some(secs(10))] {

@@ -7,8 +7,8 @@ use crate::{agrees, all_agree, lowest, network::Host, secs, with_seeds, world::W
 /// one identity answers there some times in a row is believed ever more rarely: in the second and
 /// third hour, a node changes its mind a few times, and hardly ever does anybody select by it.
 ///
-/// Fails if alternation is not recognised (`Track::see`): there never is agreement. It holds
-/// without `contradict`.
+/// Fails if alternation is not recognised (`Answers::note`): there never is agreement. It holds
+/// without `Judge::contradict`.
 #[test]
 fn a_load_balancer_is_nobodys_address() {
     with_seeds(3, |seed| {
@@ -17,7 +17,7 @@ fn a_load_balancer_is_nobodys_address() {
         for _ in 0..40 {
             world.add_node();
         }
-        // It takes two who return, of one who is met each minute.
+        // It takes five answers, each from another, of one who is met each minute.
         world.until(secs(900), "agreement", all_agree);
         world.run(secs(3_600));
         let early: Vec<_> = world.nodes.iter().map(|node| node.told).collect();
@@ -46,7 +46,7 @@ fn a_load_balancer_is_nobodys_address() {
 /// answer there take places, and the others take them out by `disqualify` if they want.
 ///
 /// Fails if `identify` keeps the old entry, without verifications, without those of entries that
-/// are not selected (not forgotten), and without `check_after_close` (a place for 150 s).
+/// are not selected (not forgotten), and without an early one in `last_closed` (a place for 150 s).
 #[test]
 fn a_stranger_replaces_who_lived_there() {
     with_seeds(4, |seed| {

@@ -16,10 +16,9 @@ use crate::{
 /// crash again and again, members that leave the name and come back, servers that lag behind by up
 /// to a minute, and resolvers that four share.
 ///
-/// Fails without retries of those that failed (`Tracks::waiting`), without a walk that starts over
-/// when the candidates change (`Walker::start_over`), and, for seed 1, if `identify` keeps the old
-/// entry of an address. It holds without departures, hints and withdrawals: the dead of a name do
-/// no harm.
+/// Fails without retries of those that failed (`first_to_retry`), if candidates that come later are
+/// not among the untried (`follow_order`), and, for seed 1, if `identify` keeps the old entry of an
+/// address. It holds without departures, hints and withdrawals: the dead of a name do no harm.
 #[test]
 fn whatever_happened_before_all_agree_on_the_lowest() {
     with_seeds(6, |seed| {
@@ -66,8 +65,8 @@ fn happens(world: &mut World, node: usize, rng: &mut fastrand::Rng) {
 /// one has been named for two refreshes, all are joined, and the selections make one component,
 /// whatever the selection is.
 ///
-/// Fails without `Walker::start_over`: the lower ones that come later are never tried. It holds
-/// without `Tracks::waiting`, and if one answer's omission is enough to leave.
+/// Fails if candidates that come later are not among the untried (`follow_order`): the lower ones
+/// are never tried. It holds without `first_to_retry`, and if one answer's omission is enough to leave.
 #[test]
 fn a_rollout_is_one_component_within_two_refreshes() {
     for selection in ["auto", "fingers", "lowest:1", "lowest:3"] {

@@ -152,7 +152,7 @@ fn partial_views_are_one_component_in_the_end() {
 /// hour.
 ///
 /// Fails if a source is looked up only once (`plan_next`): still two after 72 s. It holds without
-/// `repair`, without `hasten` and without `Walker::start_over`, each alone.
+/// `repair` and without `hasten`, each alone.
 #[test]
 fn halves_that_were_apart_for_an_hour_are_one_again() {
     for selection in ["lowest:3", "lowest:1", "fingers"] {

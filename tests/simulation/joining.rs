@@ -31,7 +31,7 @@ fn bound(k: usize, host: Host) -> Duration {
 /// lowest are dead or silent, up to all but two, within the time in which one is found: what is
 /// found first is what all find, or leads to it within a refresh.
 ///
-/// Fails without `give_up_slowest` (28 silent ones take more than 7 s). It holds without the
+/// Fails without `make_room` (28 silent ones take more than 7 s). It holds without the
 /// random ones.
 #[test]
 fn the_lowest_may_all_be_dead_or_silent() {
@@ -52,8 +52,7 @@ fn the_lowest_may_all_be_dead_or_silent() {
 /// While nobody is verified, every second slot goes to a random candidate: half of a large name may
 /// be silent, the lower half, and it costs five seconds, and not the walk past all of them.
 ///
-/// Fails without the random ones (`random_to_try`), and without `give_up_slowest`, at 100 nodes
-/// already.
+/// Fails without the random ones (`Search::random`), and without `make_room`, at 100 nodes already.
 #[test]
 fn the_lower_half_may_be_silent() {
     for n in [100, 200, 400, 800] {

@@ -17,7 +17,7 @@ const TWO_INTERVALS: Duration = Duration::from_secs(2 * 75);
 ///
 /// Fails if `identify` keeps the old entry of an address (a place for 152 s), without verifications
 /// of entries that are not selected, and without an early one when a connection ends
-/// (`check_after_close`; an entry for 152 s in both).
+/// (`last_closed`; an entry for 152 s in both).
 #[test]
 fn a_rolling_restart_leaves_no_stale_identity() {
     for n in [50, 120] {
@@ -50,9 +50,10 @@ fn a_rolling_restart_leaves_no_stale_identity() {
 /// nor more than 20 times on average. When it is over, all agree within a back-off cap and an
 /// interval.
 ///
-/// Fails without `check_after_close` (two components), if `identify` keeps the old entry, and
-/// without `Tracks::waiting` (no agreement in the end). It holds without withdrawals, and without
-/// back-off: one that refuses is seldom tried, because it is verified again as soon as it is back.
+/// Fails without the early verification in `last_closed` (two components), if `identify` keeps the
+/// old entry, and without `first_to_retry` (no agreement in the end). It holds without withdrawals,
+/// and without back-off: one that refuses is seldom tried, because it is verified again as soon as it
+/// is back.
 #[test]
 fn crash_loops_do_not_disturb_the_others() {
     const CRASHING: [usize; 6] = [0, 1, 17, 29, 41, 58];

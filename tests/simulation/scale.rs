@@ -157,7 +157,7 @@ fn fingers_do_not_churn() {
 
 /// With 30 in a hundred silent, the others are one component, and each has the nearest who lives
 /// for its successor. Fails if only the targets of the fingers are tried, and not who follows them (the
-/// ranges in `plan_fingers`).
+/// ranges in `Fingers::plan`).
 #[test]
 fn fingers_walk_past_the_dead() {
     with_seeds(4, |seed| {
@@ -184,7 +184,7 @@ fn fingers_walk_past_the_dead() {
 
 /// What an idle, healthy cluster costs. `Lowest` has everybody at the lowest; the interval that grows
 /// with the cluster keeps that to 20 verifications a second, and is what `Auto` leaves it for. Fails
-/// without the interval by size in `reverify_interval`.
+/// without the interval by size in `Selecting::interval`.
 #[test]
 fn an_idle_cluster_is_quiet() {
     let lowest = Selection::Lowest(NonZeroUsize::new(3).expect("not zero"));
@@ -242,10 +242,10 @@ fn apart(world: &mut World, during: u64) -> (u64, u64) {
 /// at random, and leave all at once, so that nodes are looking for others until they have walked past
 /// the dead.
 ///
-/// Fails if selected peers that DNS leaves out are not verified at once (`apply_resolution`): apart for
+/// Fails if selected peers that DNS leaves out are not verified at once (`recheck_omitted`): apart for
 /// 38 s when 40 shrink to 10. With clusters a quarter as large, it fails without withdrawals and with
-/// `Lowest(1)`, too, and holds without `Plan::beyond`, without retries, without `Walker::start_over`
-/// and without `repair`, each alone.
+/// `Lowest(1)`, too, and holds without `Plan::beyond`, without retries and without `repair`, each
+/// alone.
 #[test]
 fn auto_is_one_component_while_clusters_grow_and_shrink() {
     with_seeds(1, |seed| {

@@ -45,7 +45,8 @@ fn candidates() {
     assert_eq!(bounded(&world), [(8, 1), (8, 0)]);
 }
 
-/// The same over two sources, each of which is within the bound. Fails without `order_cut`.
+/// The same over two sources, each of which is within the bound. Fails without what
+/// `Names::candidates` counts in `cut`.
 #[test]
 fn candidates_of_all_sources() {
     let mut world = World::new(lowest(3).map_limits(|l| l.with_candidates(nz(8))));

@@ -42,7 +42,7 @@ impl Node {
             assert_eq!(held, self.setup.candidates, "{at} is left out");
             return;
         }
-        // Does not hold yet: `a_host_in_two_families_is_asked_in_both`.
+        // Does not hold yet: of a host in two families, one is never asked.
         if self.is_in_two_families(&at) {
             return;
         }

@@ -1,0 +1,198 @@
+//! What the errors of the swarm mean to the core.
+
+use std::{error::Error, io};
+
+use libp2p_core::{Multiaddr, transport::TransportError};
+use libp2p_swarm::{ConnectionError, DialError};
+
+use crate::{discovery::DialFailure, event::Failure};
+
+/// What the core is to know of a failed dial.
+pub(super) fn outcome(error: &DialError) -> DialFailure {
+    match error {
+        // The expected id of a dial is compared before the local one, so that most aliases of
+        // ourselves end in the latter.
+        DialError::WrongPeerId { obtained, address: _ } => DialFailure::Identity(*obtained),
+        DialError::LocalPeerId { address: _ } => DialFailure::OwnAddress,
+        // Each of our dials carries an address: the swarm took it away because we listen on it.
+        DialError::NoAddresses => DialFailure::OwnAddress,
+        DialError::DialPeerConditionFalse(_) => DialFailure::Busy,
+        DialError::Aborted => DialFailure::Failed(Failure::Aborted),
+        DialError::Denied { cause } => DialFailure::Denied(chain(cause).into()),
+        DialError::Transport(errors) => DialFailure::Failed(transport_failure(errors)),
+    }
+}
+
+fn transport_failure(errors: &[(Multiaddr, TransportError<io::Error>)]) -> Failure {
+    match errors.first() {
+        None => Failure::Transport("no address was dialled".into()),
+        Some((_, TransportError::MultiaddrNotSupported(_))) => Failure::Unsupported,
+        Some((_, TransportError::Other(error))) => io_failure(error),
+    }
+}
+
+fn io_failure(error: &io::Error) -> Failure {
+    let text = chain(error).into();
+    match io_kind(error) {
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::AddrNotAvailable => {
+            Failure::NoRoute(text)
+        }
+        io::ErrorKind::TimedOut => Failure::TimedOut,
+        _ => Failure::Transport(text),
+    }
+}
+
+/// The kind of the innermost I/O error: transports wrap it several times.
+fn io_kind(error: &io::Error) -> io::ErrorKind {
+    let mut kind = error.kind();
+    let mut source: Option<&(dyn Error + 'static)> =
+        error.get_ref().map(|inner| inner as &(dyn Error + 'static));
+    while let Some(inner) = source {
+        if let Some(io) = inner.downcast_ref::<io::Error>() {
+            kind = io.kind();
+            source = io.get_ref().map(|inner| inner as &(dyn Error + 'static));
+        } else {
+            source = inner.source();
+        }
+    }
+    kind
+}
+
+/// The message of an error and of its causes, without what is said twice.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let message = inner.to_string();
+        if !text.contains(&message) {
+            text = format!("{text}: {message}");
+        }
+        source = inner.source();
+    }
+    text
+}
+
+/// Whether a connection broke, as far as its error tells. A remote that closes an idle connection
+/// ends it in an orderly way; so does the kernel of one that was killed, which the next
+/// verification finds out.
+pub(super) fn is_loss(cause: &ConnectionError) -> bool {
+    match cause {
+        ConnectionError::KeepAliveTimeout => false,
+        ConnectionError::IO(error) => matches!(
+            io_kind(error),
+            io::ErrorKind::BrokenPipe
+                | io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::TimedOut
+                | io::ErrorKind::UnexpectedEof
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use libp2p_identity::PeerId;
+    use libp2p_swarm::{ConnectionDenied, dial_opts::PeerCondition};
+
+    use super::*;
+
+    /// What a transport says of what it has met.
+    #[derive(Debug, thiserror::Error)]
+    #[error("handshake failed")]
+    struct Handshake(#[source] io::Error);
+
+    fn address() -> Multiaddr {
+        "/ip4/10.0.0.7/tcp/4001".parse().unwrap()
+    }
+
+    fn wrapped(kind: ErrorKind) -> io::Error {
+        io::Error::other(Handshake(io::Error::other(io::Error::new(kind, "no luck"))))
+    }
+
+    /// Why a dial failed whose addresses met these errors.
+    fn failure(errors: impl IntoIterator<Item = TransportError<io::Error>>) -> Failure {
+        let errors = errors.into_iter().map(|error| (address(), error)).collect();
+        match outcome(&DialError::Transport(errors)) {
+            DialFailure::Failed(failure) => failure,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_identity_that_answers_is_told() {
+        let peer = PeerId::random();
+        let error = DialError::WrongPeerId { obtained: peer, address: address() };
+        assert!(matches!(outcome(&error), DialFailure::Identity(obtained) if obtained == peer));
+    }
+
+    #[test]
+    fn an_address_of_ours_is_told() {
+        for error in [DialError::LocalPeerId { address: address() }, DialError::NoAddresses] {
+            assert!(matches!(outcome(&error), DialFailure::OwnAddress), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_dial_that_was_not_begun_says_nothing_of_the_address() {
+        for condition in [PeerCondition::Disconnected, PeerCondition::NotDialing] {
+            let error = DialError::DialPeerConditionFalse(condition);
+            assert!(matches!(outcome(&error), DialFailure::Busy), "{error}");
+        }
+        let cause = ConnectionDenied::new("too many");
+        let DialFailure::Denied(why) = outcome(&DialError::Denied { cause }) else { panic!() };
+        assert_eq!(&*why, "connection denied: too many");
+    }
+
+    #[test]
+    fn an_aborted_dial_has_failed() {
+        let outcome = outcome(&DialError::Aborted);
+        assert!(matches!(outcome, DialFailure::Failed(Failure::Aborted)), "{outcome:?}");
+    }
+
+    #[test]
+    fn the_first_address_says_why_a_transport_failed() {
+        assert_eq!(failure([]), Failure::Transport("no address was dialled".into()));
+        let unsupported = || TransportError::MultiaddrNotSupported(address());
+        let refused = || TransportError::Other(ErrorKind::ConnectionRefused.into());
+        assert_eq!(failure([unsupported(), refused()]), Failure::Unsupported);
+        let text = io::Error::from(ErrorKind::ConnectionRefused).to_string();
+        assert_eq!(failure([refused(), unsupported()]), Failure::Transport(text.into()));
+    }
+
+    #[test]
+    fn the_innermost_error_says_what_happened() {
+        let told = "handshake failed: no luck";
+        for (kind, expected) in [
+            (ErrorKind::NetworkUnreachable, Failure::NoRoute(told.into())),
+            (ErrorKind::AddrNotAvailable, Failure::NoRoute(told.into())),
+            (ErrorKind::TimedOut, Failure::TimedOut),
+            (ErrorKind::HostUnreachable, Failure::Transport(told.into())),
+            (ErrorKind::ConnectionRefused, Failure::Transport(told.into())),
+        ] {
+            assert_eq!(io_kind(&wrapped(kind)), kind);
+            assert_eq!(failure([TransportError::Other(wrapped(kind))]), expected);
+        }
+        // What is in it is no I/O error.
+        assert_eq!(io_kind(&io::Error::new(ErrorKind::TimedOut, "no luck")), ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn only_what_broke_is_a_loss() {
+        for kind in [
+            ErrorKind::BrokenPipe,
+            ErrorKind::ConnectionAborted,
+            ErrorKind::ConnectionReset,
+            ErrorKind::TimedOut,
+            ErrorKind::UnexpectedEof,
+        ] {
+            assert!(is_loss(&ConnectionError::IO(kind.into())), "{kind}");
+            assert!(is_loss(&ConnectionError::IO(wrapped(kind))), "{kind}");
+        }
+        for kind in [ErrorKind::Other, ErrorKind::InvalidData, ErrorKind::ConnectionRefused] {
+            assert!(!is_loss(&ConnectionError::IO(wrapped(kind))), "{kind}");
+        }
+        assert!(!is_loss(&ConnectionError::KeepAliveTimeout));
+    }
+}

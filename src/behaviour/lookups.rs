@@ -1,0 +1,57 @@
+//! The look-ups under way: [`Lookups`].
+
+use std::{
+    collections::HashMap,
+    task::{Context, Poll},
+};
+
+use futures::{
+    FutureExt, StreamExt,
+    future::{AbortHandle, Abortable, BoxFuture},
+    stream::FuturesUnordered,
+};
+
+use crate::{
+    discovery::LookupId,
+    resolver::{Answer, LookupError, LookupFuture},
+};
+
+type LookupResult = (LookupId, Result<Answer, LookupError>);
+
+/// The look-ups under way, each with what aborts it.
+#[derive(Default)]
+pub(super) struct Lookups {
+    /// They end in `None` if they were aborted.
+    running: FuturesUnordered<BoxFuture<'static, Option<LookupResult>>>,
+    aborts: HashMap<LookupId, AbortHandle>,
+}
+
+impl Lookups {
+    pub(super) fn start(&mut self, id: LookupId, lookup: LookupFuture) {
+        let (handle, registration) = AbortHandle::new_pair();
+        self.aborts.insert(id, handle);
+        let lookup = Abortable::new(lookup, registration);
+        self.running.push(lookup.map(move |r| r.ok().map(|result| (id, result))).boxed());
+    }
+
+    /// Aborts a look-up. One that has ended is a no-op.
+    pub(super) fn cancel(&mut self, id: LookupId) {
+        if let Some(abort) = self.aborts.remove(&id) {
+            abort.abort();
+        }
+    }
+
+    /// The next result that has come.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Option<LookupResult> {
+        loop {
+            match self.running.poll_next_unpin(cx) {
+                Poll::Ready(Some(Some((id, result)))) => {
+                    self.aborts.remove(&id);
+                    return Some((id, result));
+                }
+                Poll::Ready(Some(None)) => {}
+                Poll::Ready(None) | Poll::Pending => return None,
+            }
+        }
+    }
+}

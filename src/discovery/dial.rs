@@ -1,0 +1,49 @@
+//! A dial: whom it expects, what it is for, and how it may end.
+
+use libp2p_identity::PeerId;
+use web_time::Instant;
+
+use crate::candidate::Candidate;
+
+/// Names one dial that the core asked for. Never used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DialId(pub(super) u64);
+
+/// Whom a dial expects at its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Expect {
+    /// Nobody in particular, and no connection: a probe. The dial carries a fresh, random peer id,
+    /// so that it ends in `WrongPeerId` with the identity that lives there.
+    Probe,
+    /// This peer. Success is a connection, and proves that it still lives there.
+    Peer(PeerId),
+    /// Whoever lives there. Success is a connection.
+    Anyone,
+}
+
+/// What a dial is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To fill a place. Aborted when the places are filled by others.
+    Place,
+    /// To verify an entry of the table again, or to connect to it.
+    Check,
+    /// To meet a peer outside the selection, so that islands grow together.
+    Repair,
+    /// To find out whether a connected peer lives where it seems to.
+    Hint,
+}
+
+/// A dial under way.
+#[derive(Debug, Clone)]
+pub(super) struct Dial {
+    pub(super) candidate: Candidate,
+    pub(super) expect: Expect,
+    pub(super) purpose: Purpose,
+    pub(super) started: Instant,
+    pub(super) deadline: Instant,
+    /// The peer that answered, and is waited for to say what it speaks. Nothing is being dialled any
+    /// more.
+    pub(super) waits_for: Option<PeerId>,
+}

@@ -1,0 +1,354 @@
+//! What to dial next: one budget, and one loop that asks the askers in one order.
+
+use std::collections::VecDeque;
+
+use libp2p_identity::PeerId;
+use web_time::Instant;
+
+use self::{
+    dials::{Dials, Room},
+    hints::Hints,
+    host_probes::HostProbes,
+    introductions::Introductions,
+    repair::Repair,
+    route::Route,
+    scene::{Ask, Scene, Wish},
+    search::Search,
+};
+use super::{
+    dial::{Dial, DialId, Expect, Purpose},
+    effect::{Effect, Effects},
+    output::Output,
+    plan::{Plans, Selected},
+    view::View,
+};
+use crate::{
+    candidate::{Candidate, Family},
+    config::{Config, Limits},
+};
+
+mod checks;
+mod dials;
+mod hints;
+mod host_probes;
+mod introductions;
+mod repair;
+mod route;
+mod scene;
+mod search;
+#[cfg(test)]
+mod testing;
+
+/// One in how many of the probes that are given up for others is waited for until its deadline. Where
+/// everybody is slow, nobody would be met before everybody had been given up once.
+const SPARED: usize = 4;
+
+/// The dials under way, and who asks for more.
+#[derive(Debug)]
+pub(super) struct Dialling {
+    dials: Dials,
+    hosts: HostProbes,
+    introductions: Introductions,
+    repair: Repair,
+    hints: Hints,
+    searches: [Search; Family::ALL.len()],
+    /// Who is still to be asked in this pass.
+    askers: VecDeque<Asker>,
+    /// When the askers are to be asked again, as far as the last pass has told.
+    wake: Option<Instant>,
+    most_hinted: usize,
+}
+
+/// Who asks for dials.
+#[derive(Debug, Clone, Copy)]
+enum Asker {
+    Checks,
+    Introductions,
+    Repair,
+    Hints,
+    Search(Family),
+}
+
+/// What the askers are asked by: what is known, and what is planned.
+#[derive(Clone, Copy)]
+pub(super) struct Situation<'a> {
+    pub(super) view: View<'a>,
+    pub(super) plans: &'a Plans,
+    pub(super) selected: &'a Selected,
+    /// Whether we are joined.
+    pub(super) is_joined: bool,
+}
+
+impl Dialling {
+    pub(super) fn new(limits: &Limits, now: Instant) -> Self {
+        Self {
+            dials: Dials::new(limits.concurrent_probes, limits.probes_per_minute, now),
+            hosts: HostProbes::new(limits.probes_per_host),
+            introductions: Introductions::default(),
+            repair: Repair::default(),
+            hints: Hints::default(),
+            searches: Family::ALL.map(Search::new),
+            askers: VecDeque::new(),
+            wake: None,
+            most_hinted: limits.hinted,
+        }
+    }
+
+    /// Whether a dial to a candidate is under way, or its peer is waited for to say what it speaks.
+    pub(super) fn is_dialled(&self, candidate: &Candidate) -> bool {
+        self.dials.of(candidate).is_some()
+    }
+
+    /// Begins a pass: all askers are asked once more. What keeps us joined goes before what might
+    /// improve our place; and so does what was told of a peer that is connected, since it is one probe
+    /// and no search. The room for probes is that of all families together: the one that has started
+    /// none for longest goes first.
+    pub(super) fn begin(&mut self, config: &Config, now: Instant) {
+        self.hosts.renew_after(config.max_refresh, now);
+        self.wake = self.hosts.next_timeout(config.max_refresh);
+        let mut families = Family::ALL;
+        families.sort_by_key(|family| self.searches[family.index()].latest());
+        self.askers = [Asker::Checks, Asker::Introductions, Asker::Repair, Asker::Hints].into();
+        self.askers.extend(families.map(Asker::Search));
+    }
+
+    /// Gives up the dials whose deadline has passed.
+    pub(super) fn expire(&mut self, now: Instant, effects: &mut Effects) {
+        while let Some((id, dial)) = self.dials.end_overdue(now) {
+            self.give_up(id, dial, now, effects);
+        }
+    }
+
+    /// The next thing to do in this pass: what it asks of others is appended to the effects. Says
+    /// whether there is more, to be asked once these have been carried out.
+    pub(super) fn poll(
+        &mut self,
+        situation: &Situation<'_>,
+        rng: &mut fastrand::Rng,
+        effects: &mut Effects,
+    ) -> bool {
+        let now = situation.view.now;
+        let Some(asker) = self.askers.front().copied() else { return false };
+        match self.ask(asker, situation, rng) {
+            Ask::Dial(wish) => match self.dials.room(wish.share, now) {
+                Room::Free => self.start(asker, wish, situation, effects),
+                Room::Until(at) => self.rest(Some(at)),
+                Room::Full => self.make_room(asker, situation, rng, effects),
+            },
+            Ask::Other(Effect::Introduce { candidate, peer, purpose }) => {
+                self.introduce(candidate, peer, purpose, &situation.view);
+            }
+            Ask::Other(effect) => effects.push(effect),
+            Ask::Abort(id) => {
+                self.dials.end(id);
+                effects.push(Effect::Output(Output::Abort { id }));
+            }
+            Ask::Nothing(at) => self.rest(at),
+        }
+        true
+    }
+
+    /// The next instant at which a dial is overdue, or an asker may want something.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        [self.wake, self.dials.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Ends a dial that was answered; `None` if it is not waited for.
+    pub(super) fn end(&mut self, id: DialId) -> Option<Dial> {
+        self.dials.end(id)
+    }
+
+    /// Ends the waiting for what a peer speaks.
+    pub(super) fn end_waiting_for(&mut self, peer: &PeerId) -> Vec<Dial> {
+        self.dials.end_waiting_for(peer)
+    }
+
+    /// Has a peer say what it speaks that proved its identity at a candidate: by a connection, if
+    /// there is none. Its dial then stays under way until it has said so.
+    pub(super) fn introduce(
+        &mut self,
+        candidate: Candidate,
+        peer: PeerId,
+        purpose: Purpose,
+        view: &View<'_>,
+    ) {
+        if !view.ledger.is_connected(&peer) {
+            return self.introductions.add(candidate, peer, purpose);
+        }
+        self.dials.wait_for(Dial {
+            candidate,
+            expect: Expect::Peer(peer),
+            purpose,
+            started: view.now,
+            deadline: view.now + view.config.probe_timeout,
+            waits_for: Some(peer),
+        });
+    }
+
+    /// Connects to the peer that a repair has found, if there is room.
+    pub(super) fn meet(
+        &mut self,
+        candidate: Candidate,
+        situation: &Situation<'_>,
+        effects: &mut Effects,
+    ) {
+        let wish = repair::meet(candidate, &self.scene(situation));
+        if let Some(wish) = wish
+            && self.dials.room(wish.share, situation.view.now) == Room::Free
+        {
+            self.start(Asker::Repair, wish, situation, effects);
+        }
+    }
+
+    /// Looks at a candidate where a peer seems to live. `entries` is the size of the table.
+    pub(super) fn hint(&mut self, candidate: Candidate, entries: usize) {
+        self.hints.add(candidate, entries, self.most_hinted);
+    }
+
+    /// There is a route to a family.
+    pub(super) fn note_route(&mut self, family: Family) {
+        *self.searches[family.index()].route() = Route::Open;
+    }
+
+    /// There is no route to a family: it is left alone until the next refresh, or for a while.
+    pub(super) fn note_no_route(&mut self, family: Family, config: &Config, now: Instant) {
+        *self.searches[family.index()].route() = Route::Missing(now + config.max_refresh);
+    }
+
+    /// A refresh has ended: hosts and routes may be tried again. Several sources, and one that fails in
+    /// between, renew hosts no more often than one that answers.
+    pub(super) fn renew(&mut self, config: &Config, now: Instant) {
+        self.renew_routes();
+        self.hosts.renew_after(config.min_refresh, now);
+    }
+
+    /// Lets all hosts and routes be tried again at once.
+    pub(super) fn renew_all(&mut self, now: Instant) {
+        self.renew_routes();
+        self.hosts.renew(now);
+    }
+
+    /// Stops the dials to candidates that DNS no longer names.
+    pub(super) fn depart(&mut self, departed: &[Candidate], effects: &mut Effects) {
+        for candidate in departed {
+            self.hints.forget(candidate);
+            let id = self.dials.of(candidate).map(|(id, _)| id);
+            let Some((id, dial)) = id.and_then(|id| Some((id, self.dials.end(id)?))) else {
+                continue;
+            };
+            if dial.expect == Expect::Probe {
+                effects.push(Effect::Output(Output::Abort { id }));
+            } else if dial.waits_for.is_none() {
+                self.dials.abandon(&dial);
+            }
+        }
+    }
+
+    fn renew_routes(&mut self) {
+        self.searches.iter_mut().for_each(|search| search.route().renew());
+    }
+
+    fn scene<'a>(&'a self, situation: &'a Situation<'a>) -> Scene<'a> {
+        let Situation { view, plans, selected, .. } = situation;
+        Scene { view, plans, selected, dials: &self.dials, hosts: &self.hosts }
+    }
+
+    fn ask(&mut self, asker: Asker, situation: &Situation<'_>, rng: &mut fastrand::Rng) -> Ask {
+        let Situation { view, plans, selected, is_joined } = situation;
+        let scene = Scene { view, plans, selected, dials: &self.dials, hosts: &self.hosts };
+        match asker {
+            Asker::Checks => checks::next(&scene, rng),
+            Asker::Introductions => self.introductions.next(&scene),
+            Asker::Repair => {
+                let has_route = |family: Family| self.searches[family.index()].has_route();
+                self.repair.next(&scene, *is_joined, has_route, rng)
+            }
+            Asker::Hints => self.hints.next(&scene),
+            Asker::Search(family) => self.searches[family.index()].next(&scene, rng),
+        }
+    }
+
+    /// Starts a dial that an asker wants, for which there is room.
+    fn start(
+        &mut self,
+        asker: Asker,
+        wish: Wish,
+        situation: &Situation<'_>,
+        effects: &mut Effects,
+    ) {
+        let Wish { candidate, expect, purpose, is_probe, then, .. } = wish;
+        let view = &situation.view;
+        if is_probe {
+            self.hosts.note(&candidate);
+        }
+        let id = self.dials.start(Dial {
+            candidate: candidate.clone(),
+            expect,
+            purpose,
+            started: view.now,
+            deadline: view.now + view.config.probe_timeout,
+            waits_for: None,
+        });
+        match asker {
+            Asker::Introductions => self.introductions.started(&candidate),
+            Asker::Hints => self.hints.forget(&candidate),
+            Asker::Search(family) => {
+                let is_retry = view.ledger.failed(&candidate).is_some();
+                self.searches[family.index()].started(id, is_retry);
+            }
+            Asker::Checks | Asker::Repair => {}
+        }
+        let address = candidate.address().clone();
+        effects.push(Effect::Output(Output::Dial { id, address, expect }));
+        if let Some(effect) = then {
+            effects.push(effect);
+        }
+    }
+
+    /// With all slots taken, a search that has a free place takes that of its slowest probe. Nearly all
+    /// such probes are given up, and have all the time they need when they are tried again; a few, at
+    /// random, are waited for beside the others, or it would be the lowest, which may all be silent.
+    fn make_room(
+        &mut self,
+        asker: Asker,
+        situation: &Situation<'_>,
+        rng: &mut fastrand::Rng,
+        effects: &mut Effects,
+    ) {
+        let Asker::Search(family) = asker else { return self.rest(None) };
+        if !situation.plans.of(family).is_free {
+            return self.rest(None);
+        }
+        let slowest = self.searches[family.index()].slowest(&self.scene(situation));
+        match slowest {
+            Err(at) => self.rest(at),
+            Ok(id) if rng.usize(..SPARED) == 0 && self.dials.spare(id) => {}
+            Ok(id) => match self.dials.end(id) {
+                Some(dial) => self.give_up(id, dial, situation.view.now, effects),
+                None => self.rest(None),
+            },
+        }
+    }
+
+    /// Stops waiting for a dial; its candidate counts as silent.
+    fn give_up(&mut self, id: DialId, dial: Dial, now: Instant, effects: &mut Effects) {
+        if dial.waits_for.is_none() {
+            // Closing the connections of a real peer would close those of others with it.
+            if dial.expect == Expect::Probe {
+                effects.push(Effect::Output(Output::Abort { id }));
+            } else if dial.deadline > now {
+                self.dials.abandon(&dial);
+            }
+        }
+        effects.push(Effect::GiveUp(dial));
+    }
+
+    /// The asker whose turn it was wants nothing more in this pass, and is asked again at an instant.
+    fn rest(&mut self, at: Option<Instant>) {
+        self.askers.pop_front();
+        self.wake = [self.wake, at].into_iter().flatten().min();
+    }
+}
+
+#[cfg(test)]
+mod tests;

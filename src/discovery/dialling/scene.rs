@@ -1,0 +1,249 @@
+//! What an asker sees before it asks for a dial, and how it asks.
+
+use libp2p_identity::PeerId;
+use web_time::Instant;
+
+use super::{dials::Dials, host_probes::HostProbes};
+use crate::{
+    candidate::{Candidate, Family},
+    config::Identify,
+    discovery::{
+        dial::{Dial, DialId, Expect, Purpose},
+        effect::Effect,
+        ledger::admits,
+        plan::{Plan, Plans, Selected},
+        view::View,
+    },
+    event::Failure,
+};
+
+/// What there is to see: what is known, what is planned, what is being dialled.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) view: &'a View<'a>,
+    pub(super) plans: &'a Plans,
+    pub(super) selected: &'a Selected,
+    pub(super) dials: &'a Dials,
+    pub(super) hosts: &'a HostProbes,
+}
+
+/// A dial that an asker wants.
+#[derive(Debug)]
+pub(super) struct Wish {
+    pub(super) candidate: Candidate,
+    pub(super) expect: Expect,
+    pub(super) purpose: Purpose,
+    /// Whose share of the budget it takes.
+    pub(super) share: Purpose,
+    /// Whether it counts as a probe of its host: nobody was met there yet.
+    pub(super) is_probe: bool,
+    /// What follows when it starts.
+    pub(super) then: Option<Effect>,
+}
+
+/// What an asker wants next.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// A dial, as soon as there is room for it.
+    Dial(Wish),
+    /// Something of another room, and to be asked again.
+    Other(Effect),
+    /// To abort a probe whose outcome no longer matters, and to be asked again.
+    Abort(DialId),
+    /// Nothing before this instant, if there is one.
+    Nothing(Option<Instant>),
+}
+
+impl<'a> Scene<'a> {
+    pub(super) fn now(&self) -> Instant {
+        self.view.now
+    }
+
+    pub(super) fn plan(&self, family: Family) -> &'a Plan {
+        self.plans.of(family)
+    }
+
+    /// Whether the peer that is verified at a candidate takes a place.
+    pub(super) fn takes_place(&self, candidate: &Candidate) -> bool {
+        let entry = self.view.ledger.entry(candidate);
+        entry.is_some_and(|entry| self.selected.get(candidate) == Some(&entry.peer))
+    }
+
+    /// Whether a dial to a candidate may start now, as far as the candidate itself is concerned.
+    pub(super) fn may_try(&self, candidate: &Candidate) -> bool {
+        let same_pin = |d: &Dial| {
+            d.candidate.family() == candidate.family() && d.candidate.pinned() == candidate.pinned()
+        };
+        // Several addresses of one peer take one place: one after the other, then.
+        let asked = candidate.pinned().is_some()
+            && self.view.selection.counts_peers()
+            && self.dials.iter().any(|(_, dial)| same_pin(dial));
+        !asked
+            && self.dials.of(candidate).is_none()
+            && self.view.ledger.entry(candidate).is_none()
+            && self.view.may_take_place(candidate)
+            && self.has_turn(candidate)
+            && self.hosts.has_room(candidate)
+    }
+
+    /// Whether a candidate is to be tried at all: a fallback has its turn when the better transport
+    /// to its host has failed, or has not answered for as long as a stagger.
+    pub(super) fn has_turn(&self, candidate: &Candidate) -> bool {
+        let View { order, ledger, config, now, .. } = *self.view;
+        let is_slow = |dial: &Dial| dial.started + config.stagger <= now;
+        order.preferred_to(candidate).is_none_or(|better| {
+            ledger.entry(better).is_none()
+                && (ledger.failures(better) > 0
+                    || self.dials.of(better).is_some_and(|(_, dial)| is_slow(dial)))
+        })
+    }
+
+    /// Asks for a dial that tells who lives at a candidate nobody is verified at.
+    pub(super) fn ask_for_probe(&self, candidate: Candidate, purpose: Purpose) -> Ask {
+        let refused = |pinned: &&PeerId| !admits(self.view.config, pinned, &candidate);
+        if let Some(pinned) = candidate.pinned().copied().filter(|pinned| refused(&pinned)) {
+            return Ask::Other(Effect::TurnAway(candidate, Failure::Refused(pinned)));
+        }
+        let expect = self.expectation(&candidate);
+        Ask::Dial(Wish { candidate, expect, purpose, share: purpose, is_probe: true, then: None })
+    }
+
+    fn expectation(&self, candidate: &Candidate) -> Expect {
+        match candidate.pinned() {
+            // A relay is asked for a peer, so that a throw-away id would reach nobody there.
+            Some(pinned) if candidate.is_relayed() => Expect::Peer(*pinned),
+            Some(pinned) if !self.view.ledger.is_connected(pinned) => Expect::Peer(*pinned),
+            // A dial to a peer that is connected would be refused.
+            _ => match self.view.config.identify {
+                Identify::Probe => Expect::Probe,
+                Identify::Dial => Expect::Anyone,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{slice, time::Duration};
+
+    use super::{
+        super::testing::{Stage, dialled, wish},
+        *,
+    };
+    use crate::{
+        config::Config,
+        discovery::testing::{World, at, c, nz, peer, pinned},
+    };
+
+    const QUIC: &str = "/ip4/10.0.0.1/udp/1/quic-v1";
+    const TCP: &str = "/ip4/10.0.0.1/tcp/1";
+    const STAGGER: Duration = Duration::from_millis(250);
+
+    fn two_transports() -> (Stage, Candidate, Candidate) {
+        let (quic, tcp) = (at(QUIC), at(TCP));
+        let group = [quic.clone(), tcp.clone()];
+        (Stage::new(World::with_transports(&group, &group)), quic, tcp)
+    }
+
+    fn has_turn(stage: &Stage, candidate: &Candidate) -> bool {
+        stage.ask(|scene| scene.has_turn(candidate))
+    }
+
+    fn may_try(stage: &Stage, candidate: &Candidate) -> bool {
+        stage.ask(|scene| scene.may_try(candidate))
+    }
+
+    fn asked(stage: &Stage, candidate: &Candidate) -> Ask {
+        stage.ask(|scene| scene.ask_for_probe(candidate.clone(), Purpose::Place))
+    }
+
+    #[test]
+    fn a_fallback_has_its_turn_when_the_better_transport_is_silent_for_a_stagger() {
+        let (mut stage, quic, tcp) = two_transports();
+        assert!(has_turn(&stage, &quic) && !has_turn(&stage, &tcp));
+        stage.probe(&quic);
+        stage.world.pass(STAGGER - Duration::from_millis(1));
+        assert!(!has_turn(&stage, &tcp));
+        stage.world.pass(Duration::from_millis(1));
+        assert!(has_turn(&stage, &tcp));
+    }
+
+    #[test]
+    fn a_fallback_has_its_turn_when_the_better_transport_failed_and_none_while_that_works() {
+        let (mut stage, quic, tcp) = two_transports();
+        stage.world.fail(&quic);
+        assert!(has_turn(&stage, &tcp));
+        stage.world.verify(&quic, peer(1));
+        stage.probe(&quic);
+        stage.world.pass(STAGGER);
+        assert!(!has_turn(&stage, &tcp));
+    }
+
+    #[test]
+    fn several_addresses_of_one_peer_are_tried_one_after_the_other_unless_all_are_wanted() {
+        let (one, other) = (pinned(1, peer(1)), pinned(2, peer(1)));
+        let v6 = at(&format!("/ip6/fd00::1/tcp/1/p2p/{}", peer(1)));
+        let all = [one.clone(), other.clone(), pinned(3, peer(3)), v6.clone()];
+        let mut stage = Stage::new(World::with(&all));
+        stage.probe(&one);
+        assert!(!may_try(&stage, &other) && may_try(&stage, &pinned(3, peer(3))));
+        assert!(may_try(&stage, &v6), "it is a place of another family");
+        stage.world.selection = crate::selection::Selection::All;
+        assert!(may_try(&stage, &other));
+    }
+
+    #[test]
+    fn a_candidate_is_not_tried_that_is_dialled_or_known_or_on_a_host_that_was_probed_enough() {
+        let mut stage = Stage::new(World::of(4));
+        assert!((0..4).all(|n| may_try(&stage, &c(n))));
+        stage.probe(&c(0));
+        stage.world.verify_all([1]);
+        stage.hosts = HostProbes::new(nz(1));
+        stage.hosts.note(&c(2));
+        let may: Vec<_> = (0..4).map(|n| may_try(&stage, &c(n))).collect();
+        assert_eq!(may, [false, false, false, true]);
+    }
+
+    #[test]
+    fn a_candidate_without_a_pin_is_probed_or_dialled_for_anyone() {
+        let mut stage = Stage::new(World::of(1));
+        assert_eq!(dialled(asked(&stage, &c(0))).1, Expect::Probe);
+        stage.world.config = Config::new().with_identify(Identify::Dial);
+        assert_eq!(dialled(asked(&stage, &c(0))).1, Expect::Anyone);
+        assert!(wish(asked(&stage, &c(0))).is_probe);
+    }
+
+    #[test]
+    fn a_pinned_peer_is_dialled_unless_it_is_connected_already() {
+        let pinned = pinned(0, peer(1));
+        let mut stage = Stage::new(World::with(slice::from_ref(&pinned)));
+        assert_eq!(dialled(asked(&stage, &pinned)).1, Expect::Peer(peer(1)));
+        stage.world.connect(1, &c(9));
+        assert_eq!(dialled(asked(&stage, &pinned)).1, Expect::Probe);
+        // Behind a relay, nobody answers to a throw-away id.
+        let relay = format!("/ip4/10.9.9.9/tcp/1/p2p/{}", peer(77));
+        let relayed = at(&format!("{relay}/p2p-circuit/p2p/{}", peer(1)));
+        assert_eq!(dialled(asked(&stage, &relayed)).1, Expect::Peer(peer(1)));
+    }
+
+    #[test]
+    fn a_candidate_whose_pinned_peer_may_not_join_is_turned_away_without_a_dial() {
+        let (refused, admitted) = (pinned(1, peer(1)), pinned(2, peer(2)));
+        let mut stage = Stage::new(World::with(&[refused.clone(), admitted.clone()]));
+        stage.world.config = Config::new().with_allowed_peers([peer(2)]);
+        let Ask::Other(Effect::TurnAway(candidate, failure)) = asked(&stage, &refused) else {
+            panic!("it is dialled")
+        };
+        assert_eq!((candidate, failure), (refused, Failure::Refused(peer(1))));
+        assert_eq!(dialled(asked(&stage, &admitted)).1, Expect::Peer(peer(2)));
+    }
+
+    #[test]
+    fn a_place_is_taken_by_the_peer_that_was_selected_there_and_by_no_other() {
+        let mut stage = Stage::new(World::of(2));
+        stage.select(&c(1), peer(1));
+        assert!(stage.ask(|scene| scene.takes_place(&c(1))));
+        stage.world.verify(&c(1), peer(2));
+        assert!(!stage.ask(|scene| scene.takes_place(&c(1))));
+    }
+}

@@ -1,0 +1,253 @@
+//! Asks for probes of candidates that would take a place: one for every place that is free, and one
+//! more for each of them with every stagger that passes (RFC 8305 section 5).
+
+use std::{ops::Range, time::Duration};
+
+use web_time::Instant;
+
+use super::{
+    route::Route,
+    scene::{Ask, Scene},
+};
+use crate::{
+    candidate::{Candidate, Family},
+    discovery::{
+        dial::{Dial, DialId, Expect, Purpose},
+        plan::Plan,
+    },
+};
+
+/// How long a probe may keep a slot that another candidate could have that was never tried.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How many candidates after a random one are looked at for one to try.
+const RANDOM_REACH: usize = 16;
+
+/// The search for the peers of one family's places.
+#[derive(Debug)]
+pub(super) struct Search {
+    family: Family,
+    /// Probes started since a place is free.
+    started: usize,
+    /// The last one that was started.
+    latest: Option<DialId>,
+    /// Whether it is the turn of the candidate that has waited longest to be tried again.
+    waited: bool,
+    route: Route,
+}
+
+impl Search {
+    pub(super) fn new(family: Family) -> Self {
+        Self { family, started: 0, latest: None, waited: false, route: Route::default() }
+    }
+
+    /// The last probe that was started.
+    pub(super) fn latest(&self) -> Option<DialId> {
+        self.latest
+    }
+
+    /// Whether the family may be dialled.
+    pub(super) fn has_route(&self) -> bool {
+        !matches!(self.route, Route::Missing(_))
+    }
+
+    /// What is known of the route, to note something of it.
+    pub(super) fn route(&mut self) -> &mut Route {
+        &mut self.route
+    }
+
+    /// The next probe, or the end of one whose outcome no longer matters. With all places taken, what
+    /// is still to be tried is lower than one of those who took them, and is tried one by one.
+    pub(super) fn next(&mut self, scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Ask {
+        if scene.view.order.family(self.family).is_empty() {
+            return Ask::Nothing(None);
+        }
+        self.route.renew_in_time(scene.now());
+        let plan = scene.plan(self.family);
+        if let Some(needless) = self.needless(plan, scene) {
+            return Ask::Abort(needless);
+        }
+        if !plan.is_free {
+            self.started = 0;
+        }
+        let (found, wake) = match self.has_slot(plan, scene) {
+            true => self.next_to_try(plan, scene, rng),
+            false => (None, None),
+        };
+        match found {
+            Some(candidate) => scene.ask_for_probe(candidate, Purpose::Place),
+            None => {
+                let hedge = self.next_hedge(scene);
+                let times = [wake, hedge, self.route.next_timeout()];
+                Ask::Nothing(times.into_iter().flatten().min())
+            }
+        }
+    }
+
+    /// A probe that was asked for has started.
+    pub(super) fn started(&mut self, id: DialId, is_retry: bool) {
+        self.started += 1;
+        self.latest = Some(id);
+        self.waited ^= is_retry;
+    }
+
+    /// With all slots taken and more candidates to try: the probe that has waited longest, if it has
+    /// waited for long enough, else when it will have. Silent candidates then cost two seconds each and
+    /// not ten.
+    pub(super) fn slowest(&self, scene: &Scene<'_>) -> Result<DialId, Option<Instant>> {
+        // A dial to a pinned peer cannot be aborted: the swarm goes on with it.
+        let may_abandon = scene.dials.may_abandon();
+        let is_silent = |(id, d): &(DialId, &Dial)| {
+            (may_abandon || d.expect == Expect::Probe)
+                && d.expect != Expect::Anyone
+                && !scene.dials.is_spared(*id)
+                && d.waits_for.is_none()
+                && scene.view.ledger.failed(&d.candidate).is_none()
+        };
+        let silent = self.probes(scene).filter(is_silent);
+        let (id, started) = silent.map(|(id, d)| (id, d.started)).min().ok_or(None)?;
+        if started + PATIENCE > scene.now() {
+            return Err(Some(started + PATIENCE));
+        }
+        Ok(id)
+    }
+
+    /// A probe whose outcome no longer matters, because the places are taken by others.
+    fn needless(&self, plan: &Plan, scene: &Scene<'_>) -> Option<DialId> {
+        let order = scene.view.order;
+        let better_known = |c: &Candidate| {
+            order.preferred_to(c).is_some_and(|better| scene.view.ledger.entry(better).is_some())
+        };
+        let is_wanted = |c: &Candidate| {
+            plan.wants(order.family(self.family), c)
+                && scene.view.may_take_place(c)
+                && !better_known(c)
+        };
+        let mut probes = self.probes(scene).filter(|(_, d)| d.expect == Expect::Probe);
+        probes.find(|(_, d)| !is_wanted(&d.candidate)).map(|(id, _)| id)
+    }
+
+    /// Whether one more probe may start: one that has been silent for a stagger holds up nobody.
+    fn has_slot(&self, plan: &Plan, scene: &Scene<'_>) -> bool {
+        let at_once = if self.route == Route::Doubtful { 1 } else { plan.at_once };
+        let stagger = scene.view.config.stagger;
+        let recent = |(_, dial): &(DialId, &Dial)| dial.started + stagger > scene.now();
+        self.probes(scene).filter(recent).count() < at_once
+    }
+
+    /// When one of the probes under way has been silent for so long that another candidate, or a
+    /// fallback to it, has its turn.
+    fn next_hedge(&self, scene: &Scene<'_>) -> Option<Instant> {
+        let stagger = scene.view.config.stagger;
+        let ripe = self.probes(scene).map(|(_, dial)| dial.started + stagger);
+        ripe.filter(|at| *at > scene.now()).min()
+    }
+
+    fn probes<'a>(&self, scene: &Scene<'a>) -> impl Iterator<Item = (DialId, &'a Dial)> + use<'a> {
+        let family = self.family;
+        let dials = scene.dials.iter();
+        dials.filter(move |(_, d)| d.purpose == Purpose::Place && d.candidate.family() == family)
+    }
+
+    /// The next candidate: the lowest one; but while a place is free, a random one every second time,
+    /// so that a row of silent ones at the start cannot keep us out for long. Where there is none: when
+    /// there may be one.
+    fn next_to_try(
+        &self,
+        plan: &Plan,
+        scene: &Scene<'_>,
+        rng: &mut fastrand::Rng,
+    ) -> (Option<Candidate>, Option<Instant>) {
+        if !self.has_route() {
+            return (None, None);
+        }
+        let first = plan.at_once.min(scene.view.config.limits.concurrent_probes.get());
+        let turn = self.started.checked_sub(first);
+        // Where one address has no route, another one may have.
+        let odd = self.route == Route::Doubtful || turn.is_some_and(|turn| turn % 2 == 1);
+        if plan.is_free && odd {
+            let random = self.random(scene, rng);
+            if random.is_some() {
+                return (random, None);
+            }
+        }
+        match self.first_untried(plan, scene) {
+            Some(untried) => (Some(untried), None),
+            None => self.first_to_retry(plan, scene),
+        }
+    }
+
+    /// The first candidate in the plan's ranges that was never tried.
+    fn first_untried(&self, plan: &Plan, scene: &Scene<'_>) -> Option<Candidate> {
+        let order = scene.view.order.family(self.family);
+        let dials = scene.dials.iter().filter(|(_, d)| d.candidate.family() == self.family);
+        let dialled = dials.filter_map(|(_, dial)| order.binary_search(&dial.candidate).ok());
+        let ranges = plan.ranges_by_need(&dialled.collect::<Vec<_>>());
+        ranges.into_iter().find_map(|range| first_untried_in(order, range, scene).cloned())
+    }
+
+    /// Of those whose back-off has passed, the lowest; but every second time the one that has waited
+    /// longest, or the lowest, which come due again and again, would keep the others out for ever.
+    fn first_to_retry(
+        &self,
+        plan: &Plan,
+        scene: &Scene<'_>,
+    ) -> (Option<Candidate>, Option<Instant>) {
+        let order = scene.view.order.family(self.family);
+        let within = |c: &Candidate| c.family() == self.family && plan.wants(order, c);
+        let mut due: Option<&Candidate> = None;
+        for (at, candidate) in scene.view.ledger.waiting().filter(|(_, c)| within(c)) {
+            if *at > scene.now() {
+                return (due.cloned(), Some(*at));
+            }
+            if due.is_none_or(|lowest| candidate < lowest) && scene.may_try(candidate) {
+                due = Some(candidate);
+                if self.waited {
+                    break;
+                }
+            }
+        }
+        (due.cloned(), None)
+    }
+
+    /// A random candidate. With several sources, a source first and then one of its candidates, so that
+    /// a source with few is met within seconds beside one with thousands of silent ones; or met again,
+    /// if it was late.
+    fn random(&self, scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Option<Candidate> {
+        let view = scene.view;
+        let lists = view.order.lists_of(self.family);
+        if lists.len() < 2 {
+            let order = view.order.family(self.family);
+            let untried = around(order, rng).filter(|c| view.is_untried(c));
+            return untried.into_iter().find(|c| scene.may_try(c)).cloned();
+        }
+        let first = rng.usize(..lists.len());
+        let is_open = |c: &&Candidate| {
+            !view.waits(c) && !view.own.is_own(c) && view.order.contains(c) && scene.may_try(c)
+        };
+        let mut lists = lists[first..].iter().chain(&lists[..first]);
+        lists.find_map(|list| around(list, rng).find(is_open)).cloned()
+    }
+}
+
+fn first_untried_in<'a>(
+    order: &[Candidate],
+    range: Range<usize>,
+    scene: &Scene<'a>,
+) -> Option<&'a Candidate> {
+    let (first, last) = (order.get(range.start)?, order.get(range.end.checked_sub(1)?)?);
+    let untried = scene.view.ledger.untried().range(first..=last);
+    let others = untried.filter(|c| !scene.view.own.is_own(c));
+    others.into_iter().find(|c| scene.may_try(c))
+}
+
+/// The candidates from a random place on, in a circle, as far as it is worth to look.
+fn around<'a>(
+    list: &'a [Candidate],
+    rng: &mut fastrand::Rng,
+) -> impl Iterator<Item = &'a Candidate> + use<'a> {
+    let start = rng.usize(..list.len());
+    list[start..].iter().chain(&list[..start]).take(RANDOM_REACH)
+}
+
+#[cfg(test)]
+mod tests;

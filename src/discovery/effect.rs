@@ -1,0 +1,94 @@
+//! What a room asks of others. Rooms do not call each other: they answer with effects, and the hub
+//! hands each effect to the room that it concerns.
+
+use std::collections::VecDeque;
+
+use libp2p_identity::PeerId;
+use web_time::Instant;
+
+use super::{
+    dial::{Dial, Purpose},
+    output::Output,
+};
+use crate::{
+    candidate::{Candidate, Family},
+    event::{Event, Failure},
+};
+
+/// One thing that a room asks of another.
+#[derive(Debug)]
+pub(super) enum Effect {
+    /// Of the shell: look up, dial, abort, announce or tell.
+    Output(Output),
+    /// Of `names`: to look up earlier than planned.
+    LookSooner,
+    /// Of `own`: to note that a candidate leads to ourselves.
+    Ours(Candidate),
+    /// Of `own`: to note that a candidate does not lead to ourselves, or no longer.
+    NotOurs(Candidate),
+    /// Of `ledger`: to verify an entry at an instant.
+    Recheck {
+        /// The entry's candidate.
+        candidate: Candidate,
+        /// When.
+        at: Instant,
+    },
+    /// Of `ledger`: to note that the connection to an entry's peer is open, and so verifies it.
+    StillConnected(Candidate),
+    /// Of `ledger`: to judge a dial that is waited for no longer.
+    GiveUp(Dial),
+    /// Of `ledger`: to judge a peer that proved its identity and has said by now what it speaks.
+    Judge {
+        /// Where it proved its identity.
+        candidate: Candidate,
+        /// The peer.
+        peer: PeerId,
+        /// What the dial was for that met the peer.
+        purpose: Purpose,
+    },
+    /// Of `ledger`: not to let a candidate be dialled that is pinned to a peer that may not join.
+    TurnAway(Candidate, Failure),
+    /// Of `ledger`: to let every candidate be tried again by an instant.
+    RetryAllBy(Instant),
+    /// Of `selection`: to note that the entry of a candidate has ended. Whoever is verified there next
+    /// is connected to at once, also if it is the same peer.
+    Ended(Candidate),
+    /// Of `dialling`: to have a peer that proved its identity say what it speaks.
+    Introduce {
+        /// Where it proved its identity.
+        candidate: Candidate,
+        /// The peer.
+        peer: PeerId,
+        /// What the dial was for that met the peer.
+        purpose: Purpose,
+    },
+    /// Of `ledger` and `dialling`: to look at a candidate where a peer seems to live.
+    Hint(Candidate),
+    /// Of `dialling`: to connect to the peer that a repair has found.
+    Meet(Candidate),
+    /// Of `dialling`: to note that there is a route to a family.
+    Route(Family),
+    /// Of `dialling`: to note that there is no route to a family.
+    NoRoute(Family),
+    /// Of `dialling`: to note that a refresh has ended, so that hosts and routes may be tried again.
+    Refreshed,
+}
+
+/// Effects in the order in which they are to be carried out.
+#[derive(Debug, Default)]
+pub(super) struct Effects(VecDeque<Effect>);
+
+impl Effects {
+    pub(super) fn push(&mut self, effect: Effect) {
+        self.0.push_back(effect);
+    }
+
+    /// Tells the application.
+    pub(super) fn tell(&mut self, event: Event) {
+        self.push(Effect::Output(Output::Event(event)));
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Effect> {
+        self.0.pop_front()
+    }
+}

@@ -1,0 +1,335 @@
+//! Who lives where: what handshakes and connections prove, and the one way by which an entry ends.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
+
+use libp2p_identity::PeerId;
+use libp2p_swarm::ConnectionId;
+use web_time::Instant;
+
+pub use self::table::VerifiedPeer;
+pub(super) use self::{admission::admits, history::Failed};
+use self::{connections::Connections, history::Histories, table::Table};
+use super::{
+    effect::{Effect, Effects},
+    order::Order,
+    output::Output,
+    own::Own,
+    plan::Selected,
+};
+use crate::{
+    candidate::Candidate,
+    config::Config,
+    event::{Event, Failure, Proved},
+    pace::{back_off, jitter},
+};
+
+mod admission;
+mod announced;
+mod connections;
+pub(super) mod hearsay;
+mod history;
+pub(super) mod judge;
+pub(super) mod presence;
+mod sharing;
+mod table;
+
+/// How much more rarely an entry is verified that is not selected.
+const UNSELECTED: u32 = 10;
+
+/// What the ledger needs to judge what happened.
+pub(super) struct Context<'a> {
+    pub(super) config: &'a Config,
+    pub(super) order: &'a Order,
+    pub(super) own: &'a Own,
+    pub(super) selected: &'a Selected,
+    /// Whether a dial to a candidate is under way.
+    pub(super) is_dialled: &'a dyn Fn(&Candidate) -> bool,
+    /// How long a verification of a selected peer holds.
+    pub(super) interval: Duration,
+    /// The longest back-off of a candidate.
+    pub(super) longest_pause: Duration,
+    pub(super) now: Instant,
+    pub(super) rng: &'a mut fastrand::Rng,
+    pub(super) effects: &'a mut Effects,
+}
+
+/// Why an entry ends.
+#[derive(Debug)]
+enum Ending {
+    /// Another peer that may join lives there.
+    Replaced(PeerId),
+    /// The address leads to ourselves.
+    Ours,
+    /// The address is shared by several peers; whether that was told before.
+    Shared { again: bool },
+    /// The address cannot be verified, or the peer that answers may not enter.
+    Failed(Failure),
+    /// DNS no longer names the candidate.
+    Departed,
+}
+
+/// What is known of candidates and peers.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    table: Table,
+    histories: Histories,
+    connections: Connections,
+    /// Peers that are connected and have lost their last entry.
+    connected_without_entry: HashSet<PeerId>,
+    /// The candidates without an entry and without a failure.
+    untried: BTreeSet<Candidate>,
+}
+
+impl Ledger {
+    /// Differs whenever it is another peer that an entry names, or another set of entries.
+    pub(super) fn version(&self) -> u64 {
+        self.table.version()
+    }
+
+    /// How many entries there are.
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(super) fn entry(&self, candidate: &Candidate) -> Option<&VerifiedPeer> {
+        self.table.get(candidate)
+    }
+
+    /// All entries, in the order of their candidates.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &VerifiedPeer> {
+        self.table.iter()
+    }
+
+    /// The candidates at which a peer is verified, in order.
+    pub(super) fn candidates_of(&self, peer: &PeerId) -> impl Iterator<Item = &Candidate> {
+        self.table.candidates_of(peer)
+    }
+
+    pub(super) fn has_entry(&self, peer: &PeerId) -> bool {
+        self.table.count_of(peer) > 0
+    }
+
+    /// The entry whose verification is due first.
+    pub(super) fn next_check(&self) -> Option<(Instant, &Candidate)> {
+        self.table.next_check()
+    }
+
+    pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
+        self.connections.is_connected(peer)
+    }
+
+    /// The peers that are connected, in no particular order.
+    pub(super) fn connected(&self) -> impl Iterator<Item = &PeerId> {
+        self.connections.peers()
+    }
+
+    /// Whether a connection is the only one to its peer.
+    pub(super) fn is_only_connection(&self, id: ConnectionId, peer: &PeerId) -> bool {
+        self.connections.is_only(id, peer)
+    }
+
+    /// Whether a live connection shows that a peer lives at a candidate.
+    pub(super) fn is_live_at(&self, peer: &PeerId, candidate: &Candidate) -> bool {
+        self.connections.is_live_at(peer, candidate)
+    }
+
+    /// Whether a connected peer speaks the required protocol, once it has said so.
+    pub(super) fn speaks(&self, peer: &PeerId) -> Option<bool> {
+        self.connections.speaks(peer)
+    }
+
+    /// Whether another identity answers at a candidate, although the peer of its entry is connected.
+    pub(super) fn is_contradicted(&self, candidate: &Candidate) -> bool {
+        self.histories.get(candidate).is_some_and(|history| history.contradicted().is_some())
+    }
+
+    /// How often in a row a candidate could not be verified.
+    pub(super) fn failures(&self, candidate: &Candidate) -> u32 {
+        self.histories.get(candidate).map_or(0, |history| history.failures())
+    }
+
+    /// Why a candidate waits, and until when.
+    pub(super) fn failed(&self, candidate: &Candidate) -> Option<&Failed> {
+        self.histories.failed(candidate)
+    }
+
+    /// How long the last handshake at a candidate took.
+    pub(super) fn rtt(&self, candidate: &Candidate) -> Option<Duration> {
+        self.histories.get(candidate)?.rtt()
+    }
+
+    /// The candidates of which nothing is known yet, in order.
+    pub(super) fn untried(&self) -> &BTreeSet<Candidate> {
+        &self.untried
+    }
+
+    /// The candidates that wait to be tried again, those first that may be tried first.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &(Instant, Candidate)> {
+        self.histories.waiting()
+    }
+
+    /// When an entry is to be verified next: selected ones every interval, others far more rarely,
+    /// and so those whose peer is connected, if not by this address.
+    pub(super) fn plan_check(
+        &self,
+        candidate: &Candidate,
+        selected: &Selected,
+        interval: Duration,
+        rng: &mut fastrand::Rng,
+    ) -> Duration {
+        let entry = self.table.get(candidate);
+        let takes_place = entry.is_some_and(|e| selected.get(candidate) == Some(&e.peer));
+        let connected_elsewhere =
+            |e: &VerifiedPeer| self.is_connected(&e.peer) && !self.is_live_at(&e.peer, candidate);
+        let often = takes_place && !entry.is_some_and(connected_elsewhere);
+        let interval = if often { interval } else { interval * UNSELECTED };
+        jitter(interval, rng)
+    }
+
+    /// A peer said on a connection whether it speaks the required protocol. Says whether that is
+    /// news.
+    pub(super) fn note_protocols(&mut self, id: ConnectionId, peer: &PeerId, speaks: bool) -> bool {
+        self.connections.note(peer, id, speaks)
+    }
+
+    /// Verifies an entry at an instant.
+    pub(super) fn recheck(&mut self, candidate: &Candidate, at: Instant) {
+        self.table.check_at(candidate, at);
+    }
+
+    /// The connection to an entry's peer is open: it is the verification, and its end plans the next.
+    pub(super) fn still_connected(&mut self, candidate: &Candidate, now: Instant) {
+        if let Some(VerifiedPeer { peer, .. }) = self.table.get(candidate) {
+            self.histories.of(candidate).answers().stays(peer);
+        }
+        self.table.touch(candidate, now);
+        self.table.rest(candidate);
+    }
+
+    /// Lets all candidates that failed be tried by an instant.
+    pub(super) fn retry_all_by(&mut self, at: Instant) {
+        self.histories.retry_all_by(at);
+    }
+
+    /// A peer that may join proved that it lives at a candidate.
+    fn enter(&mut self, candidate: &Candidate, peer: PeerId, how: Proved, cx: &mut Context<'_>) {
+        let old = self.table.get(candidate).map(|e| e.peer);
+        let renewed = old == Some(peer);
+        let known = self.table.is_there_otherwise(&peer, candidate);
+        let is_news = !renewed && (old.is_some() || !known);
+        let address = candidate.address().clone();
+        if is_news {
+            let address = address.clone();
+            cx.effects.push(Effect::Output(Output::Announce { peer, address }));
+        }
+        let told = !renewed && self.end(candidate, Ending::Replaced(peer), cx);
+        let pause = self.plan_check(candidate, cx.selected, cx.interval, cx.rng);
+        self.table.enter(candidate, peer, how, cx.now, cx.now + pause);
+        self.histories.succeed(candidate);
+        self.untried.remove(candidate);
+        self.connected_without_entry.remove(&peer);
+        not_ours(candidate, cx);
+        cx.effects.push(Effect::Route(candidate.family()));
+        if is_news && !told {
+            cx.effects.tell(Event::Verified { peer, address, how });
+        }
+    }
+
+    /// Ends the entry of a candidate, if there is one: the only way by which one is removed. Tells it,
+    /// unless its peer is verified at the same address by another candidate, with a pin or without;
+    /// and has DNS asked sooner where the peer took a place, unless that was DNS's own word. Says
+    /// whether it was told.
+    fn end(&mut self, candidate: &Candidate, ending: Ending, cx: &mut Context<'_>) -> bool {
+        if matches!(ending, Ending::Failed(_) | Ending::Shared { .. }) {
+            not_ours(candidate, cx);
+        }
+        let Some(VerifiedPeer { peer, .. }) = self.table.remove(candidate) else { return false };
+        self.note_tried(candidate);
+        cx.effects.push(Effect::Ended(candidate.clone()));
+        let took_place = cx.selected.get(candidate) == Some(&peer);
+        if took_place && !matches!(ending, Ending::Departed) {
+            cx.effects.push(Effect::LookSooner);
+        }
+        if self.table.is_there_otherwise(&peer, candidate) {
+            return false;
+        }
+        let connected = self.is_connected(&peer);
+        let is_left = self.has_entry(&peer);
+        // The end of its last connection will be told.
+        if connected && !is_left {
+            self.connected_without_entry.insert(peer);
+        }
+        let (gone, address) = (!connected && !is_left, candidate.address().clone());
+        cx.effects.tell(match ending {
+            Ending::Replaced(new) => Event::Replaced { address, old: peer, new, gone },
+            Ending::Ours => Event::Replaced { address, old: peer, new: *cx.own.local(), gone },
+            Ending::Departed => Event::Departed { peer, address, gone },
+            Ending::Failed(failure) => told(candidate, failure, Some(peer), gone),
+            Ending::Shared { again } => {
+                // A peer that is connected lives, though not there: nobody is to drop it.
+                let peer = (!connected).then_some(peer);
+                match again {
+                    false => Event::SharedAddress { address, peer, gone },
+                    true => told(candidate, Failure::Shared, peer, gone),
+                }
+            }
+        });
+        true
+    }
+
+    /// The candidates at an address that it concerns if a peer lives there. A zone may pin one address
+    /// to thousands: of those that are pinned to others, and have no entry, a few.
+    fn concerned(&self, address: &Candidate, peer: &PeerId, cx: &Context<'_>) -> Vec<Candidate> {
+        let concerned = |c: &&Candidate| {
+            c.pinned().is_none_or(|pinned| pinned == peer) || self.table.get(c).is_some()
+        };
+        let (concerned, others): (Vec<_>, Vec<_>) =
+            cx.order.at_address(address).partition(concerned);
+        let others = others.into_iter().take(cx.config.limits.probes_per_host.get());
+        concerned.into_iter().chain(others).cloned().collect()
+    }
+
+    /// Counts a failure, after which the candidate may be tried again with back-off.
+    fn punish(&mut self, candidate: &Candidate, failure: Failure, cx: &mut Context<'_>) {
+        let failures = self.failures(candidate) + 1;
+        let pause = back_off(cx.config.retry_base, cx.longest_pause, failures, cx.rng);
+        self.fail(candidate, failure, pause, cx);
+    }
+
+    fn fail(&mut self, candidate: &Candidate, failure: Failure, pause: Duration, cx: &Context<'_>) {
+        self.histories.fail(candidate, failure, cx.now, pause);
+        self.note_tried(candidate);
+    }
+
+    /// Keeps the set of untried candidates after an entry or a failure came or went.
+    fn note_tried(&mut self, candidate: &Candidate) {
+        if self.table.get(candidate).is_some() || self.failed(candidate).is_some() {
+            self.untried.remove(candidate);
+        } else {
+            self.untried.insert(candidate.clone());
+        }
+    }
+}
+
+/// Whoever answers at a candidate, or does not, it is not us.
+fn not_ours(candidate: &Candidate, cx: &mut Context<'_>) {
+    if cx.own.was_found(candidate) {
+        cx.effects.push(Effect::NotOurs(candidate.clone()));
+    }
+}
+
+/// What is told of an address that cannot be verified, and of the peer whose entry that ended.
+fn told(candidate: &Candidate, failure: Failure, old: Option<PeerId>, gone: bool) -> Event {
+    let address = candidate.address().clone();
+    match failure {
+        Failure::Refused(peer) => Event::Refused { address, peer, old, gone },
+        Failure::Stranger(peer) => Event::Stranger { address, peer, old, gone },
+        reason => Event::Unreachable { address, peer: old, gone, reason },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! The swarm's connections, as far as they say who lives where.
+
+use std::{collections::HashMap, time::Duration};
+
+use libp2p_identity::PeerId;
+use libp2p_swarm::ConnectionId;
+use web_time::Instant;
+
+use crate::candidate::Candidate;
+
+/// A connection that breaks sooner than this earns no early verification, or a peer that closes
+/// every connection at once would be dialled without end.
+const SHORT_LIVED: Duration = Duration::from_secs(10);
+
+/// A connection of the swarm, whoever opened it.
+#[derive(Debug, Clone)]
+pub(super) struct Connection {
+    /// The remote's address; its port means nothing if it dialled us.
+    remote: Candidate,
+    dialled: bool,
+    /// Whether the remote speaks the required protocol, once it has said so.
+    speaks: Option<bool>,
+    since: Instant,
+}
+
+impl Connection {
+    pub(super) fn new(remote: Candidate, dialled: bool, since: Instant) -> Self {
+        Self { remote, dialled, speaks: None, since }
+    }
+
+    /// Whether it has lasted for so long that its end tells something of its peer.
+    pub(super) fn is_long_lived(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) >= SHORT_LIVED
+    }
+
+    /// Whether the connection shows that its remote lives at the candidate: it was dialled there,
+    /// or leads to the same host.
+    pub(super) fn is_at(&self, candidate: &Candidate) -> bool {
+        (self.dialled && candidate.is_same_place(&self.remote))
+            || candidate.ip().is_some_and(|ip| self.remote.ip() == Some(ip))
+    }
+}
+
+/// The connections of the swarm, by their peers.
+#[derive(Debug, Default)]
+pub(super) struct Connections(HashMap<PeerId, HashMap<ConnectionId, Connection>>);
+
+impl Connections {
+    pub(super) fn open(&mut self, peer: PeerId, id: ConnectionId, connection: Connection) {
+        self.0.entry(peer).or_default().insert(id, connection);
+    }
+
+    /// Removes a connection; returns it, and whether it was the last one to its peer.
+    pub(super) fn close(&mut self, peer: &PeerId, id: ConnectionId) -> Option<(Connection, bool)> {
+        let of_peer = self.0.get_mut(peer)?;
+        let connection = of_peer.remove(&id)?;
+        let last = of_peer.is_empty();
+        if last {
+            self.0.remove(peer);
+        }
+        Some((connection, last))
+    }
+
+    pub(super) fn peers(&self) -> impl Iterator<Item = &PeerId> {
+        self.0.keys()
+    }
+
+    pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
+        self.0.contains_key(peer)
+    }
+
+    /// Whether a connection is the only one to its peer.
+    pub(super) fn is_only(&self, id: ConnectionId, peer: &PeerId) -> bool {
+        self.0.get(peer).is_some_and(|of_peer| of_peer.len() == 1 && of_peer.contains_key(&id))
+    }
+
+    /// Notes whether the remote of a connection speaks the required protocol. Says whether that is
+    /// news.
+    pub(super) fn note(&mut self, peer: &PeerId, id: ConnectionId, speaks: bool) -> bool {
+        let connection = self.0.get_mut(peer).and_then(|of_peer| of_peer.get_mut(&id));
+        connection.is_some_and(|c| c.speaks.replace(speaks) != Some(speaks))
+    }
+
+    /// Whether a connected peer speaks the required protocol, by what it said on any connection.
+    pub(super) fn speaks(&self, peer: &PeerId) -> Option<bool> {
+        self.0.get(peer)?.values().filter_map(|connection| connection.speaks).max()
+    }
+
+    pub(super) fn is_live_at(&self, peer: &PeerId, candidate: &Candidate) -> bool {
+        self.0.get(peer).is_some_and(|of_peer| of_peer.values().any(|c| c.is_at(candidate)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
+    fn epoch() -> Instant {
+        Instant::now()
+    }
+
+    fn c(address: &str) -> Candidate {
+        Candidate::new(&address.parse().expect("an address"))
+    }
+
+    fn id(n: usize) -> ConnectionId {
+        ConnectionId::new_unchecked(n)
+    }
+
+    #[test]
+    fn a_connection_shows_who_lives_at_its_host_whoever_opened_it() {
+        let (mut connections, now) = (Connections::default(), epoch());
+        let [one, other] = [PeerId::random(), PeerId::random()];
+        let accepted = Connection::new(c("/ip4/10.0.0.1/tcp/55555"), false, now);
+        connections.open(one, id(1), accepted);
+        connections.open(other, id(2), Connection::new(c("/memory/7"), true, now));
+        assert!(connections.is_live_at(&one, &c("/ip4/10.0.0.1/tcp/1")));
+        assert!(!connections.is_live_at(&one, &c("/ip4/10.0.0.2/tcp/1")));
+        assert!(connections.is_live_at(&other, &c("/memory/7")), "it was dialled there");
+        assert!(!connections.is_live_at(&other, &c("/memory/8")));
+    }
+
+    #[test]
+    fn the_last_connection_to_a_peer_is_told_from_the_others() {
+        let (mut connections, now, peer) = (Connections::default(), epoch(), PeerId::random());
+        for n in 1..=2 {
+            connections.open(peer, id(n), Connection::new(c("/memory/7"), true, now));
+        }
+        assert!(!connections.is_only(id(1), &peer));
+        assert!(matches!(connections.close(&peer, id(1)), Some((_, false))));
+        assert!(connections.is_only(id(2), &peer) && !connections.is_only(id(1), &peer));
+        assert!(connections.close(&peer, id(1)).is_none());
+        assert!(matches!(connections.close(&peer, id(2)), Some((_, true))));
+        assert!(!connections.is_connected(&peer));
+    }
+
+    #[test]
+    fn what_a_peer_speaks_is_known_by_any_of_its_connections() {
+        let (mut connections, now, peer) = (Connections::default(), epoch(), PeerId::random());
+        for n in 1..=2 {
+            connections.open(peer, id(n), Connection::new(c("/memory/7"), true, now));
+        }
+        assert_eq!(connections.speaks(&peer), None);
+        assert!(connections.note(&peer, id(1), false) && !connections.note(&peer, id(1), false));
+        assert_eq!(connections.speaks(&peer), Some(false));
+        connections.note(&peer, id(2), true);
+        assert_eq!(connections.speaks(&peer), Some(true));
+    }
+
+    #[test]
+    fn a_connection_is_long_lived_after_ten_seconds() {
+        let now = epoch();
+        let connection = Connection::new(c("/memory/7"), true, now);
+        assert!(!connection.is_long_lived(now + Duration::from_millis(9_999)));
+        assert!(connection.is_long_lived(now + SHORT_LIVED));
+    }
+}

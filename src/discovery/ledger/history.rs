@@ -1,0 +1,276 @@
+//! What came of a candidate so far: failures and their back-off, answers, what was told.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
+use web_time::Instant;
+
+use super::{announced::Announced, sharing::Answers};
+use crate::{candidate::Candidate, event::Failure};
+
+/// The history of one candidate.
+#[derive(Debug, Clone, Default)]
+pub(super) struct History {
+    failures: u32,
+    failed: Option<Failed>,
+    contradicted: Option<Instant>,
+    hinted: Option<Instant>,
+    rtt: Option<Duration>,
+    answers: Answers,
+    announced: Announced,
+}
+
+/// Why a candidate waits, and until when.
+#[derive(Debug, Clone)]
+pub(in crate::discovery) struct Failed {
+    pub(in crate::discovery) reason: Failure,
+    pub(in crate::discovery) retry_at: Instant,
+}
+
+impl History {
+    /// Failures in a row.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Why the candidate was not verified the last time, and when it may be tried again.
+    pub(super) fn failed(&self) -> Option<&Failed> {
+        self.failed.as_ref()
+    }
+
+    /// Since when another identity answers there, although the peer of the entry is connected.
+    pub(super) fn contradicted(&self) -> Option<Instant> {
+        self.contradicted
+    }
+
+    /// Notes that another identity answers there than that of the connected peer of the entry; returns
+    /// since when.
+    pub(super) fn contradict(&mut self, now: Instant) -> Instant {
+        *self.contradicted.get_or_insert(now)
+    }
+
+    /// Notes that nothing contradicts an entry any more.
+    pub(super) fn settle(&mut self) {
+        self.contradicted = None;
+    }
+
+    /// How long the last handshake took.
+    pub(super) fn rtt(&self) -> Option<Duration> {
+        self.rtt
+    }
+
+    pub(super) fn set_rtt(&mut self, rtt: Duration) {
+        self.rtt = Some(rtt);
+    }
+
+    /// Whether a hint is heeded: one in `pause`.
+    pub(super) fn takes_hint(&mut self, pause: Duration, now: Instant) -> bool {
+        let takes = self.hinted.is_none_or(|at| at + pause <= now);
+        if takes {
+            self.hinted = Some(now);
+        }
+        takes
+    }
+
+    pub(super) fn answers(&mut self) -> &mut Answers {
+        &mut self.answers
+    }
+
+    pub(super) fn announced(&mut self) -> &mut Announced {
+        &mut self.announced
+    }
+
+    /// Whether this was the last that was told of a peer that may not enter.
+    pub(super) fn is_turned_away(&self, failure: &Failure) -> bool {
+        self.announced.is_turned_away(failure)
+    }
+}
+
+/// The histories of all candidates that have one, and an index of those that wait to be retried.
+#[derive(Debug, Default)]
+pub(super) struct Histories {
+    by_candidate: HashMap<Candidate, History>,
+    waiting: BTreeSet<(Instant, Candidate)>,
+}
+
+impl Histories {
+    pub(super) fn get(&self, candidate: &Candidate) -> Option<&History> {
+        self.by_candidate.get(candidate)
+    }
+
+    /// The history of a candidate, to note something in it. Why and how long the candidate waits is
+    /// changed by the methods of this type alone, which keep the index.
+    pub(super) fn of(&mut self, candidate: &Candidate) -> &mut History {
+        self.by_candidate.entry(candidate.clone()).or_default()
+    }
+
+    /// Why a candidate waits, if it does.
+    pub(super) fn failed(&self, candidate: &Candidate) -> Option<&Failed> {
+        self.get(candidate)?.failed()
+    }
+
+    /// Counts a failure; the candidate may be tried again after `pause`.
+    pub(super) fn fail(
+        &mut self,
+        candidate: &Candidate,
+        reason: Failure,
+        now: Instant,
+        pause: Duration,
+    ) {
+        let history = self.of(candidate);
+        history.failures = history.failures.saturating_add(1);
+        self.wait(candidate, Some(Failed { reason, retry_at: now + pause }));
+    }
+
+    /// Waits for a while without counting a failure.
+    pub(super) fn postpone(
+        &mut self,
+        candidate: &Candidate,
+        reason: Failure,
+        now: Instant,
+        pause: Duration,
+    ) {
+        self.wait(candidate, Some(Failed { reason, retry_at: now + pause }));
+    }
+
+    /// The candidate answered.
+    pub(super) fn succeed(&mut self, candidate: &Candidate) {
+        let history = self.of(candidate);
+        history.failures = 0;
+        history.contradicted = None;
+        history.announced.verified();
+        self.wait(candidate, None);
+    }
+
+    /// Lets a candidate that failed be tried by `at`.
+    pub(super) fn retry_by(&mut self, candidate: &Candidate, at: Instant) {
+        let failed = self.failed(candidate).filter(|failed| failed.retry_at > at).cloned();
+        if let Some(failed) = failed {
+            self.wait(candidate, Some(Failed { retry_at: at, ..failed }));
+        }
+    }
+
+    /// Lets all candidates that failed be tried by `at`, except those that are pinned to peers that
+    /// may not join: to these, time makes no difference.
+    pub(super) fn retry_all_by(&mut self, at: Instant) {
+        let late = self.waiting.iter().rev().take_while(|(retry, _)| *retry > at);
+        let refused = |c: &Candidate| match self.failed(c).map(|failed| &failed.reason) {
+            Some(Failure::Refused(peer)) => c.pinned() == Some(peer),
+            _ => false,
+        };
+        let late = late.filter(|(_, c)| !refused(c));
+        for candidate in late.map(|(_, c)| c.clone()).collect::<Vec<_>>() {
+            self.retry_by(&candidate, at);
+        }
+    }
+
+    /// Lets those be tried by `at` that failed in a certain way.
+    pub(super) fn retry_where(
+        &mut self,
+        which: impl Fn(&Candidate, &Failure) -> bool,
+        at: Instant,
+    ) {
+        let picked = self.waiting.iter().map(|(_, c)| c);
+        let picked = picked.filter(|c| self.failed(c).is_some_and(|f| which(c, &f.reason)));
+        for candidate in picked.cloned().collect::<Vec<_>>() {
+            self.retry_by(&candidate, at);
+        }
+    }
+
+    /// The candidates that wait, those first that may be tried first.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &(Instant, Candidate)> {
+        self.waiting.iter()
+    }
+
+    /// Forgets a candidate.
+    pub(super) fn forget(&mut self, candidate: &Candidate) {
+        self.wait_no_more(candidate);
+        self.by_candidate.remove(candidate);
+    }
+
+    fn wait_no_more(&mut self, candidate: &Candidate) {
+        if let Some(failed) = self.by_candidate.get_mut(candidate).and_then(|h| h.failed.take()) {
+            self.waiting.remove(&(failed.retry_at, candidate.clone()));
+        }
+    }
+
+    fn wait(&mut self, candidate: &Candidate, failed: Option<Failed>) {
+        self.wait_no_more(candidate);
+        let Some(failed) = failed else { return };
+        self.waiting.insert((failed.retry_at, candidate.clone()));
+        self.of(candidate).failed = Some(failed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use libp2p_identity::PeerId;
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
+    fn epoch() -> Instant {
+        Instant::now()
+    }
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn c(n: u8) -> Candidate {
+        Candidate::new(&format!("/ip4/10.0.0.{n}/tcp/1").parse().expect("an address"))
+    }
+
+    fn waiting(histories: &Histories) -> Vec<(Instant, Candidate)> {
+        histories.waiting().cloned().collect()
+    }
+
+    #[test]
+    fn those_that_wait_stand_in_the_order_of_their_turns() {
+        let (mut histories, now) = (Histories::default(), epoch());
+        histories.fail(&c(1), Failure::TimedOut, now, secs(9));
+        histories.fail(&c(2), Failure::TimedOut, now, secs(4));
+        histories.fail(&c(1), Failure::TimedOut, now, secs(2));
+        assert_eq!(waiting(&histories), [(now + secs(2), c(1)), (now + secs(4), c(2))]);
+        assert_eq!(histories.get(&c(1)).map(History::failures), Some(2));
+        histories.succeed(&c(1));
+        histories.forget(&c(2));
+        assert_eq!(waiting(&histories), []);
+        assert_eq!(histories.get(&c(1)).map(History::failures), Some(0));
+        assert!(histories.get(&c(2)).is_none());
+    }
+
+    #[test]
+    fn one_that_is_postponed_has_not_failed() {
+        let (mut histories, now) = (Histories::default(), epoch());
+        histories.postpone(&c(1), Failure::Aborted, now, secs(3));
+        assert_eq!(histories.get(&c(1)).map(History::failures), Some(0));
+        assert_eq!(waiting(&histories), [(now + secs(3), c(1))]);
+    }
+
+    #[test]
+    fn all_are_tried_sooner_but_those_that_no_time_changes() {
+        let (mut histories, now) = (Histories::default(), epoch());
+        let peer = PeerId::random();
+        let pinned = format!("{}/p2p/{peer}", c(3));
+        let pinned = Candidate::new(&pinned.parse().expect("an address"));
+        histories.fail(&c(1), Failure::TimedOut, now, secs(90));
+        histories.fail(&c(2), Failure::TimedOut, now, secs(5));
+        histories.fail(&pinned, Failure::Refused(peer), now, secs(99));
+        histories.retry_all_by(now + secs(30));
+        let at: Vec<_> = waiting(&histories).iter().map(|(at, _)| *at - now).collect();
+        assert_eq!(at, [secs(5), secs(30), secs(99)]);
+        histories.retry_where(|_, failure| *failure == Failure::Refused(peer), now);
+        assert_eq!(waiting(&histories)[0].1, pinned);
+    }
+
+    #[test]
+    fn hints_are_heeded_one_in_a_pause() {
+        let (mut history, now) = (History::default(), epoch());
+        assert!(history.takes_hint(secs(60), now));
+        assert!(!history.takes_hint(secs(60), now + secs(59)));
+        assert!(history.takes_hint(secs(60), now + secs(60)));
+    }
+}

@@ -1,0 +1,374 @@
+//! What handshakes prove: who lives at a candidate, and what becomes of its entry.
+
+use std::time::Duration;
+
+use libp2p_identity::PeerId;
+
+use super::{
+    Context, Ending, Ledger,
+    admission::{Membership, admits, membership},
+    not_ours,
+    sharing::SOON,
+    told,
+};
+use crate::{
+    candidate::Candidate,
+    discovery::{
+        dial::{Dial, Expect, Purpose},
+        effect::Effect,
+        output::DialFailure,
+    },
+    event::{Event, Failure, Proved},
+    pace::jitter,
+};
+
+/// How many verifications of an entry must fail before it is withdrawn.
+const FAILURES: u32 = 2;
+/// When an address that led to ourselves is looked at again.
+const SELF_RECHECK: Duration = Duration::from_secs(600);
+/// How long a connection may outlive its remote: QUIC notices after 10 s of silence, and ping after
+/// an interval of 15 s and a time-out of 20 s.
+const CONNECTION_DEATH: Duration = Duration::from_secs(40);
+/// How long a candidate waits that is pinned to a peer that may not join, unless that is judged again
+/// before.
+const REFUSED: Duration = Duration::from_secs(24 * 3600);
+
+/// How a dial ended.
+#[derive(Debug)]
+pub(in crate::discovery) enum Outcome {
+    /// In a connection to this peer.
+    Connected(PeerId),
+    /// Without one.
+    Failed(DialFailure),
+}
+
+/// The ledger, while it judges one thing that happened.
+pub(in crate::discovery) struct Judge<'a, 'b> {
+    ledger: &'a mut Ledger,
+    cx: &'a mut Context<'b>,
+}
+
+impl<'a, 'b> Judge<'a, 'b> {
+    pub(in crate::discovery) fn new(ledger: &'a mut Ledger, cx: &'a mut Context<'b>) -> Self {
+        Self { ledger, cx }
+    }
+
+    /// A dial of ours has ended.
+    pub(in crate::discovery) fn judge(&mut self, dial: &Dial, outcome: Outcome) {
+        let candidate = &dial.candidate;
+        let took = self.cx.now.saturating_duration_since(dial.started);
+        match outcome {
+            Outcome::Connected(peer) => {
+                self.ledger.histories.of(candidate).set_rtt(took);
+                self.identify(candidate, peer, Proved::Dial, Some(dial.purpose));
+            }
+            Outcome::Failed(DialFailure::Identity(peer)) => {
+                self.ledger.histories.of(candidate).set_rtt(took);
+                let probed = dial.expect == Expect::Probe;
+                let how = if probed { Proved::Probe } else { Proved::Dial };
+                self.identify(candidate, peer, how, Some(dial.purpose));
+                if dial.purpose == Purpose::Repair && probed {
+                    self.cx.effects.push(Effect::Meet(candidate.clone()));
+                }
+            }
+            Outcome::Failed(DialFailure::OwnAddress) => self.find_itself(candidate),
+            Outcome::Failed(DialFailure::Busy) => self.postpone(candidate),
+            Outcome::Failed(DialFailure::Denied(cause)) => {
+                self.deny(candidate, Failure::Denied(cause));
+            }
+            Outcome::Failed(DialFailure::Failed(failure)) => self.miss(candidate, failure),
+        }
+    }
+
+    /// A dial that was not ours met an identity at an address.
+    pub(in crate::discovery) fn observe(&mut self, address: &Candidate, peer: PeerId) {
+        for candidate in self.ledger.concerned(address, &peer, self.cx) {
+            // What is under way will tell for itself.
+            if !(self.cx.is_dialled)(&candidate) {
+                self.identify(&candidate, peer, Proved::Observed, None);
+            }
+        }
+    }
+
+    /// A handshake proved who lives at a candidate; by a dial of ours, if there is a purpose.
+    pub(in crate::discovery) fn identify(
+        &mut self,
+        candidate: &Candidate,
+        peer: PeerId,
+        how: Proved,
+        purpose: Option<Purpose>,
+    ) {
+        self.weigh(candidate, peer, how, purpose, true);
+    }
+
+    /// The peer of an earlier handshake has said by now what it speaks.
+    pub(in crate::discovery) fn identify_again(
+        &mut self,
+        candidate: &Candidate,
+        peer: PeerId,
+        how: Proved,
+        purpose: Purpose,
+    ) {
+        self.weigh(candidate, peer, how, Some(purpose), false);
+    }
+
+    /// Weighs what a handshake proved.
+    ///
+    /// The order of the guards matters. What is ours is nobody else's, whatever answered before. A
+    /// pin is the zone's word, and no alternation excuses an impostor. Every other answer counts as
+    /// one of those that may alternate, also that of a peer that may not join; and while the address
+    /// is shared, or its entry's peer is connected there, the answer proves nothing. Only then does
+    /// it matter whether the peer may enter.
+    fn weigh(
+        &mut self,
+        candidate: &Candidate,
+        peer: PeerId,
+        how: Proved,
+        purpose: Option<Purpose>,
+        is_handshake: bool,
+    ) {
+        // Of an address that became ours while the dial was under way, too.
+        if self.cx.own.is_own_address(candidate) {
+            return self.find_itself(candidate);
+        }
+        let ours = peer == *self.cx.own.local();
+        if !ours && candidate.pinned().is_some_and(|pinned| *pinned != peer) {
+            return self.mismatch(candidate, peer);
+        }
+        // Behind a balancer, we are one of those who alternate.
+        let answers = self.ledger.histories.of(candidate).answers();
+        let is_shared = if is_handshake { answers.note(peer) } else { answers.is_shared() };
+        if is_shared {
+            return self.share(candidate);
+        }
+        if ours {
+            return self.find_itself(candidate);
+        }
+        let old = self.ledger.table.get(candidate).map(|e| e.peer).filter(|old| *old != peer);
+        if old.is_some_and(|old| self.ledger.connections.is_live_at(&old, candidate)) {
+            return self.contradict(candidate);
+        }
+        match membership(
+            &peer,
+            candidate,
+            self.cx.config,
+            &self.ledger.connections,
+            &self.ledger.table,
+        ) {
+            Membership::Member => self.ledger.enter(candidate, peer, how, self.cx),
+            Membership::Refused => self.turn_away(candidate, Failure::Refused(peer)),
+            Membership::Stranger => self.turn_away(candidate, Failure::Stranger(peer)),
+            Membership::Unknown => self.await_protocols(candidate, peer, purpose),
+        }
+    }
+
+    /// An address turned out to be ours: whoever was verified there is not.
+    pub(in crate::discovery) fn note_own_address(&mut self, address: &Candidate) {
+        let held = self.cx.order.at_address(address).filter(|c| self.ledger.table.get(c).is_some());
+        for candidate in held.cloned().collect::<Vec<_>>() {
+            self.find_itself(&candidate);
+        }
+    }
+
+    /// The order has changed.
+    pub(in crate::discovery) fn follow_order(
+        &mut self,
+        added: &[Candidate],
+        departed: &[Candidate],
+    ) {
+        // Both are sorted, so that nothing is searched for.
+        self.ledger.untried.append(&mut added.iter().cloned().collect());
+        self.refuse_pinned(added);
+        for candidate in departed {
+            self.depart(candidate);
+        }
+    }
+
+    /// Judges again who may join, because what admission goes by has changed.
+    pub(in crate::discovery) fn readmit(&mut self) {
+        let refused =
+            self.ledger.table.iter().filter(|e| !admits(self.cx.config, &e.peer, &e.candidate));
+        for (candidate, peer) in refused.map(|e| (e.candidate.clone(), e.peer)).collect::<Vec<_>>()
+        {
+            self.turn_away(&candidate, Failure::Refused(peer));
+        }
+        let config = self.cx.config;
+        let admitted = |candidate: &Candidate, failure: &Failure| match failure {
+            Failure::Refused(peer) => admits(config, peer, candidate),
+            _ => false,
+        };
+        self.ledger.histories.retry_where(admitted, self.cx.now);
+        let pinned = self.cx.order.iter().filter(|c| c.pinned().is_some());
+        self.refuse_pinned(&pinned.cloned().collect::<Vec<_>>());
+    }
+
+    /// The address leads to ourselves.
+    fn find_itself(&mut self, candidate: &Candidate) {
+        self.ledger.histories.succeed(candidate);
+        if self.cx.own.is_own_address(candidate) {
+            not_ours(candidate, self.cx);
+        } else {
+            self.cx.effects.push(Effect::Ours(candidate.clone()));
+            // It may pass to another node one day.
+            self.ledger.histories.postpone(candidate, Failure::Aborted, self.cx.now, SELF_RECHECK);
+        }
+        self.ledger.note_tried(candidate);
+        self.ledger.end(candidate, Ending::Ours, self.cx);
+    }
+
+    /// Another identity answered at the address of a peer that is connected there. Either that
+    /// peer died and its connection has yet to notice, or both live behind one address: time tells.
+    fn contradict(&mut self, candidate: &Candidate) {
+        let history = self.ledger.histories.of(candidate);
+        let since = history.contradict(self.cx.now);
+        if self.cx.now.saturating_duration_since(since) >= CONNECTION_DEATH {
+            history.answers().share_for_sure();
+            return self.share(candidate);
+        }
+        self.ledger.table.check_at(candidate, since + CONNECTION_DEATH);
+    }
+
+    /// A pinned address answered with another identity.
+    fn mismatch(&mut self, candidate: &Candidate, obtained: PeerId) {
+        let Some(pinned) = candidate.pinned().copied() else { return };
+        let failure = Failure::PinMismatch(obtained);
+        if self.ledger.histories.of(candidate).announced().turned_away(&failure) {
+            let address = candidate.address().clone();
+            self.cx.effects.tell(Event::PinMismatch { address, pinned, obtained });
+        }
+        if self.ledger.connections.is_live_at(&pinned, candidate) {
+            not_ours(candidate, self.cx);
+            return self.contradict(candidate);
+        }
+        // The pinned peer is proved to be gone from there: no second opinion is needed.
+        self.ledger.punish(candidate, failure.clone(), self.cx);
+        self.ledger.end(candidate, Ending::Failed(failure), self.cx);
+    }
+
+    /// Identities alternate at the address. It is tried again at the pace of the longest back-off, or
+    /// sooner while the same peer answers.
+    fn share(&mut self, candidate: &Candidate) {
+        let history = self.ledger.histories.of(candidate);
+        let soon = history.answers().asks_soon();
+        let again = !history.announced().shared();
+        history.settle();
+        let pause = if soon { SOON.min(self.cx.longest_pause) } else { self.cx.longest_pause };
+        self.ledger.fail(candidate, Failure::Shared, pause, self.cx);
+        if !self.ledger.end(candidate, Ending::Shared { again }, self.cx) && !again {
+            let address = candidate.address().clone();
+            self.cx.effects.tell(Event::SharedAddress { address, peer: None, gone: false });
+        }
+    }
+
+    /// The peer is connected or being dialled by another behaviour: ask again shortly.
+    fn postpone(&mut self, candidate: &Candidate) {
+        let pause = jitter(self.cx.config.retry_base, self.cx.rng);
+        if self.ledger.table.get(candidate).is_some() {
+            return self.ledger.table.check_at(candidate, self.cx.now + pause);
+        }
+        self.ledger.histories.postpone(candidate, Failure::Aborted, self.cx.now, pause);
+        self.ledger.note_tried(candidate);
+    }
+
+    /// A behaviour of ours is in the way. That says nothing about the address.
+    fn deny(&mut self, candidate: &Candidate, failure: Failure) {
+        if self.ledger.table.get(candidate).is_some() {
+            let pause =
+                self.ledger.plan_check(candidate, self.cx.selected, self.cx.interval, self.cx.rng);
+            return self.ledger.table.check_at(candidate, self.cx.now + pause);
+        }
+        let news = self.ledger.histories.of(candidate).announced().unreachable();
+        self.ledger.punish(candidate, failure.clone(), self.cx);
+        if news {
+            self.cx.effects.tell(told(candidate, failure, None, false));
+        }
+    }
+
+    /// The address could not be reached.
+    fn miss(&mut self, candidate: &Candidate, failure: Failure) {
+        if let Failure::NoRoute(_) = failure {
+            self.cx.effects.push(Effect::NoRoute(candidate.family()));
+        }
+        if self.ledger.table.get(candidate).is_some()
+            && self.ledger.table.fail(candidate) < FAILURES
+        {
+            let soon = self.cx.now + jitter(self.cx.config.retry_base, self.cx.rng);
+            not_ours(candidate, self.cx);
+            return self.ledger.table.check_at(candidate, soon);
+        }
+        let history = self.ledger.histories.of(candidate);
+        history.answers().fails();
+        let news = history.announced().unreachable();
+        self.ledger.punish(candidate, failure.clone(), self.cx);
+        if !self.ledger.end(candidate, Ending::Failed(failure.clone()), self.cx) && news {
+            self.cx.effects.tell(told(candidate, failure, None, false));
+        }
+    }
+
+    /// The peer that answers at a candidate may not enter the table. A peer that was entered there
+    /// is no longer there either.
+    pub(in crate::discovery) fn turn_away(&mut self, candidate: &Candidate, failure: Failure) {
+        // With a pin or without, it is one address.
+        let is_told = |c: &Candidate| {
+            self.ledger.histories.get(c).is_some_and(|history| history.is_turned_away(&failure))
+        };
+        let news = !self.cx.order.at_address(candidate).any(is_told);
+        self.ledger.histories.of(candidate).announced().turned_away(&failure);
+        self.ledger.punish(candidate, failure.clone(), self.cx);
+        if !self.ledger.end(candidate, Ending::Failed(failure.clone()), self.cx) && news {
+            self.cx.effects.tell(told(candidate, failure, None, false));
+        }
+    }
+
+    /// Turns those away that are pinned to peers that may not join. Nothing that a dial could tell
+    /// would change that, so that they wait until it is judged again.
+    fn refuse_pinned(&mut self, candidates: &[Candidate]) {
+        for candidate in candidates {
+            let Some(pinned) = candidate.pinned() else { continue };
+            let refused = Failure::Refused(*pinned);
+            if self.cx.own.is_own(candidate)
+                || (self.cx.is_dialled)(candidate)
+                || admits(self.cx.config, pinned, candidate)
+                || self.ledger.failed(candidate).is_some_and(|failed| failed.reason == refused)
+            {
+                continue;
+            }
+            self.turn_away(candidate, refused.clone());
+            self.ledger.histories.postpone(candidate, refused, self.cx.now, REFUSED);
+        }
+    }
+
+    /// Has a peer say what it speaks. Another peer that was entered there is there no longer, whatever
+    /// becomes of the one that answered instead.
+    fn await_protocols(&mut self, candidate: &Candidate, peer: PeerId, purpose: Option<Purpose>) {
+        if self.ledger.table.get(candidate).is_some_and(|e| e.peer != peer) {
+            let reason = Failure::Unidentified(peer);
+            if self.ledger.end(candidate, Ending::Failed(reason.clone()), self.cx) {
+                self.ledger.histories.of(candidate).announced().turned_away(&reason);
+            }
+        }
+        let candidate = candidate.clone();
+        self.cx.effects.push(match purpose {
+            Some(purpose) => Effect::Introduce { candidate, peer, purpose },
+            // What others met is looked at ourselves, with what room there is.
+            None => Effect::Hint(candidate),
+        });
+    }
+
+    /// DNS no longer names a candidate. An entry is kept where its address is now pinned to the peer
+    /// that is verified there.
+    fn depart(&mut self, candidate: &Candidate) {
+        let peer = self.ledger.table.get(candidate).map(|e| e.peer);
+        let is_its =
+            |c: &&Candidate| c.pinned() == peer.as_ref() && self.ledger.table.get(c).is_none();
+        let pinned = peer.and_then(|_| self.cx.order.at_address(candidate).find(is_its)).cloned();
+        if let Some(pinned) = pinned {
+            self.ledger.table.rename(candidate, &pinned);
+            self.ledger.untried.remove(&pinned);
+        } else {
+            self.ledger.end(candidate, Ending::Departed, self.cx);
+        }
+        self.ledger.untried.remove(candidate);
+        self.ledger.histories.forget(candidate);
+    }
+}

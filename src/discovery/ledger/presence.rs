@@ -1,0 +1,132 @@
+//! What the swarm's connections show: who is there, and for how long that holds.
+
+use libp2p_identity::PeerId;
+use libp2p_swarm::ConnectionId;
+
+use super::{Context, Ledger, connections::Connection, judge::Judge};
+use crate::{
+    candidate::Candidate,
+    discovery::effect::Effect,
+    event::{Event, Failure},
+    pace::jitter,
+};
+
+/// The ledger, while it takes note of one connection.
+pub(in crate::discovery) struct Presence<'a, 'b> {
+    ledger: &'a mut Ledger,
+    cx: &'a mut Context<'b>,
+}
+
+impl<'a, 'b> Presence<'a, 'b> {
+    pub(in crate::discovery) fn new(ledger: &'a mut Ledger, cx: &'a mut Context<'b>) -> Self {
+        Self { ledger, cx }
+    }
+
+    /// A connection was opened. Entries of its peer that it proves are fresh.
+    pub(in crate::discovery) fn connected(
+        &mut self,
+        id: ConnectionId,
+        peer: PeerId,
+        remote: &Candidate,
+        dialled: bool,
+    ) {
+        self.ledger.connections.open(
+            peer,
+            id,
+            Connection::new(remote.clone(), dialled, self.cx.now),
+        );
+        let live = self.ledger.table.candidates_of(&peer);
+        let live: Vec<_> = live.filter(|c| self.ledger.is_live_at(&peer, c)).cloned().collect();
+        for candidate in live {
+            self.ledger.table.touch(&candidate, self.cx.now);
+            self.cx.effects.push(Effect::Route(candidate.family()));
+        }
+    }
+
+    /// A connection closed; `lost` says that it broke. Says whether anything may follow from it.
+    pub(in crate::discovery) fn closed(
+        &mut self,
+        id: ConnectionId,
+        peer: &PeerId,
+        lost: bool,
+    ) -> bool {
+        match self.ledger.connections.close(peer, id) {
+            Some((connection, true)) => {
+                let concerns = self.ledger.has_entry(peer)
+                    || self.ledger.connected_without_entry.contains(peer);
+                self.last_closed(peer, &connection, lost);
+                concerns
+            }
+            Some((connection, false)) => self.one_closed(peer, &connection, lost),
+            None => false,
+        }
+    }
+
+    /// One of several connections to a peer closed. Where that one led, the peer is verified by a
+    /// dial from now on: at once if the connection broke.
+    fn one_closed(&mut self, peer: &PeerId, connection: &Connection, lost: bool) -> bool {
+        let led_to = |c: &&Candidate| connection.is_at(c) && !self.ledger.is_live_at(peer, c);
+        let candidates: Vec<_> =
+            self.ledger.table.candidates_of(peer).filter(led_to).cloned().collect();
+        let follows = self.follow_protocols(peer);
+        for candidate in &candidates {
+            let pause = if lost {
+                jitter(self.cx.config.retry_base, self.cx.rng)
+            } else {
+                self.ledger.table.touch(candidate, self.cx.now);
+                self.ledger.plan_check(candidate, self.cx.selected, self.cx.interval, self.cx.rng)
+            };
+            self.ledger.table.check_at(candidate, self.cx.now + pause);
+        }
+        follows || !candidates.is_empty()
+    }
+
+    /// The last connection to a peer closed.
+    fn last_closed(&mut self, peer: &PeerId, connection: &Connection, lost: bool) {
+        if self.ledger.connected_without_entry.remove(peer) {
+            self.cx.effects.tell(Event::Gone { peer: *peer });
+        }
+        let long_lived = connection.is_long_lived(self.cx.now);
+        let candidates: Vec<_> = self.ledger.table.candidates_of(peer).cloned().collect();
+        for candidate in &candidates {
+            if connection.is_at(candidate) && !lost {
+                self.ledger.table.touch(candidate, self.cx.now);
+            }
+            if connection.is_at(candidate) && long_lived {
+                self.ledger.histories.of(candidate).answers().stays(peer);
+            }
+            self.ledger.table.note_connected(candidate, self.cx.now);
+            // At once if the connection broke, and within an interval otherwise, so that no identity
+            // is believed in for long that is no more.
+            let at_once = (lost && long_lived) || self.ledger.is_contradicted(candidate);
+            let pause = jitter(
+                if at_once { self.cx.config.retry_base } else { self.cx.interval },
+                self.cx.rng,
+            );
+            self.ledger.table.check_at(candidate, self.cx.now + pause);
+            if lost && self.cx.selected.get(candidate) == Some(peer) {
+                self.cx.effects.push(Effect::LookSooner);
+            }
+        }
+    }
+
+    /// What a connected peer is known to speak has changed, perhaps. Says whether entries ended.
+    pub(in crate::discovery) fn follow_protocols(&mut self, peer: &PeerId) -> bool {
+        let turned_away = |_: &Candidate, failure: &Failure| match failure {
+            Failure::Stranger(p) | Failure::Unidentified(p) => p == peer,
+            _ => false,
+        };
+        match self.ledger.connections.speaks(peer) {
+            Some(true) => self.ledger.histories.retry_where(turned_away, self.cx.now),
+            Some(false) => {
+                let entered: Vec<_> = self.ledger.table.candidates_of(peer).cloned().collect();
+                for candidate in &entered {
+                    Judge::new(self.ledger, self.cx).turn_away(candidate, Failure::Stranger(*peer));
+                }
+                return !entered.is_empty();
+            }
+            None => {}
+        }
+        false
+    }
+}

@@ -1,0 +1,282 @@
+//! The verified peer table: who proved to live where, how and when.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use libp2p_core::Multiaddr;
+use libp2p_identity::PeerId;
+use web_time::Instant;
+
+use crate::{candidate::Candidate, event::Proved};
+
+/// An entry of the verified peer table: a peer that proved possession of its key at an address.
+///
+/// It says who answered there and when. It does not say that the peer may join anything.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct VerifiedPeer {
+    /// The peer.
+    pub peer: PeerId,
+    /// The candidate where it lives.
+    pub candidate: Candidate,
+    /// How it last proved it.
+    pub how: Proved,
+    /// When it first proved it.
+    pub first_verified: Instant,
+    /// When it last proved it, or was last seen connected there. A connection that stays open is
+    /// seen when it is opened, and when it closes.
+    pub last_verified: Instant,
+    /// When its peer was last connected, by whatever address.
+    last_connected: Option<Instant>,
+    /// Failed verifications since; two withdraw the entry.
+    failures: u32,
+    /// When it is to be verified next; `None` while a connection does so.
+    check_at: Option<Instant>,
+}
+
+impl VerifiedPeer {
+    /// The address where the peer lives, without `/p2p`.
+    pub fn address(&self) -> &Multiaddr {
+        self.candidate.address()
+    }
+
+    /// When the peer was last verified there, or connected by whatever address.
+    pub(in crate::discovery) fn last_seen(&self) -> Instant {
+        self.last_connected.map_or(self.last_verified, |at| at.max(self.last_verified))
+    }
+}
+
+/// The table. Every change of it goes through here, so that its indices agree.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    /// In the order of the candidates.
+    entries: BTreeMap<Candidate, VerifiedPeer>,
+    by_peer: HashMap<PeerId, BTreeSet<Candidate>>,
+    checks: BTreeSet<(Instant, Candidate)>,
+    version: u64,
+}
+
+impl Table {
+    /// Differs whenever it is another peer that an entry names, or another set of entries.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn get(&self, candidate: &Candidate) -> Option<&VerifiedPeer> {
+        self.entries.get(candidate)
+    }
+
+    /// All entries, in the order of their candidates.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &VerifiedPeer> {
+        self.entries.values()
+    }
+
+    /// The candidates at which a peer is verified, in order.
+    pub(super) fn candidates_of(&self, peer: &PeerId) -> impl Iterator<Item = &Candidate> {
+        self.by_peer.get(peer).into_iter().flatten()
+    }
+
+    /// At how many addresses a peer is verified.
+    pub(super) fn count_of(&self, peer: &PeerId) -> usize {
+        self.by_peer.get(peer).map_or(0, BTreeSet::len)
+    }
+
+    /// Enters a peer, or renews its entry. The next check is due at `check_at`.
+    ///
+    /// A candidate holds one entry: one of another peer must have been removed before.
+    pub(super) fn enter(
+        &mut self,
+        candidate: &Candidate,
+        peer: PeerId,
+        how: Proved,
+        now: Instant,
+        check_at: Instant,
+    ) {
+        let version = self.version;
+        let old = self.remove(candidate);
+        if old.as_ref().is_some_and(|old| old.peer == peer) {
+            self.version = version;
+        } else {
+            self.version = version + 1;
+        }
+        let first_verified = old.map_or(now, |e| e.first_verified);
+        self.checks.insert((check_at, candidate.clone()));
+        self.by_peer.entry(peer).or_default().insert(candidate.clone());
+        let entry = VerifiedPeer {
+            peer,
+            candidate: candidate.clone(),
+            how,
+            first_verified,
+            last_verified: now,
+            last_connected: None,
+            failures: 0,
+            check_at: Some(check_at),
+        };
+        self.entries.insert(candidate.clone(), entry);
+    }
+
+    /// Removes the entry of a candidate.
+    pub(super) fn remove(&mut self, candidate: &Candidate) -> Option<VerifiedPeer> {
+        let entry = self.entries.remove(candidate)?;
+        self.version += 1;
+        if let Some(at) = entry.check_at {
+            self.checks.remove(&(at, candidate.clone()));
+        }
+        if let Some(candidates) = self.by_peer.get_mut(&entry.peer) {
+            candidates.remove(candidate);
+            if candidates.is_empty() {
+                self.by_peer.remove(&entry.peer);
+            }
+        }
+        Some(entry)
+    }
+
+    /// Moves an entry to another candidate for the same address, which has none.
+    pub(super) fn rename(&mut self, from: &Candidate, to: &Candidate) {
+        let Some(mut entry) = self.remove(from) else { return };
+        entry.candidate = to.clone();
+        if let Some(at) = entry.check_at {
+            self.checks.insert((at, to.clone()));
+        }
+        self.by_peer.entry(entry.peer).or_default().insert(to.clone());
+        self.entries.insert(to.clone(), entry);
+    }
+
+    /// Notes a failed verification and returns how many there are by now.
+    pub(super) fn fail(&mut self, candidate: &Candidate) -> u32 {
+        self.entries.get_mut(candidate).map_or(0, |entry| {
+            entry.failures += 1;
+            entry.failures
+        })
+    }
+
+    /// Notes that the peer is alive at the candidate.
+    pub(super) fn touch(&mut self, candidate: &Candidate, now: Instant) {
+        if let Some(entry) = self.entries.get_mut(candidate) {
+            entry.last_verified = now;
+            entry.failures = 0;
+        }
+    }
+
+    /// Notes that the peer was connected until now.
+    pub(super) fn note_connected(&mut self, candidate: &Candidate, now: Instant) {
+        if let Some(entry) = self.entries.get_mut(candidate) {
+            entry.last_connected = Some(now);
+        }
+    }
+
+    /// Moves the next check of an entry.
+    pub(super) fn check_at(&mut self, candidate: &Candidate, at: Instant) {
+        self.plan_check(candidate, Some(at));
+    }
+
+    /// Whether a peer is verified at the same address by another candidate, with a pin or without.
+    pub(super) fn is_there_otherwise(&self, peer: &PeerId, candidate: &Candidate) -> bool {
+        let mut known = self.candidates_of(peer);
+        known.any(|other| other != candidate && other.is_same_place(candidate))
+    }
+
+    /// Plans no check of an entry, until [`check_at`](Self::check_at) does.
+    pub(super) fn rest(&mut self, candidate: &Candidate) {
+        self.plan_check(candidate, None);
+    }
+
+    fn plan_check(&mut self, candidate: &Candidate, at: Option<Instant>) {
+        let Some(entry) = self.entries.get_mut(candidate) else { return };
+        if let Some(old) = std::mem::replace(&mut entry.check_at, at) {
+            self.checks.remove(&(old, candidate.clone()));
+        }
+        if let Some(at) = at {
+            self.checks.insert((at, candidate.clone()));
+        }
+    }
+
+    /// The entry whose check is due first.
+    pub(super) fn next_check(&self) -> Option<(Instant, &Candidate)> {
+        self.checks.first().map(|(at, candidate)| (*at, candidate))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
+    fn epoch() -> Instant {
+        Instant::now()
+    }
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn c(n: u8) -> Candidate {
+        Candidate::new(&format!("/ip4/10.0.0.{n}/tcp/1").parse().expect("an address"))
+    }
+
+    fn pinned(n: u8, peer: PeerId) -> Candidate {
+        Candidate::new(&format!("{}/p2p/{peer}", c(n)).parse().expect("an address"))
+    }
+
+    #[test]
+    fn the_version_tells_another_peer_and_no_renewal() {
+        let (mut table, now, peer) = (Table::default(), epoch(), PeerId::random());
+        table.enter(&c(1), peer, Proved::Probe, now, now);
+        let version = table.version();
+        table.enter(&c(1), peer, Proved::Dial, now + secs(1), now);
+        assert_eq!(table.version(), version);
+        let entry = table.get(&c(1)).expect("an entry");
+        assert_eq!((entry.first_verified, entry.last_verified), (now, now + secs(1)));
+        table.remove(&c(1));
+        assert_ne!(table.version(), version);
+        assert_eq!(table.count_of(&peer), 0);
+    }
+
+    #[test]
+    fn checks_come_in_the_order_of_their_time_and_rest() {
+        let (mut table, now) = (Table::default(), epoch());
+        for n in 1..=3 {
+            table.enter(&c(n), PeerId::random(), Proved::Probe, now, now + secs(n.into()));
+        }
+        table.check_at(&c(1), now + secs(9));
+        table.rest(&c(2));
+        assert_eq!(table.next_check(), Some((now + secs(3), &c(3))));
+        table.remove(&c(3));
+        assert_eq!(table.next_check(), Some((now + secs(9), &c(1))));
+    }
+
+    #[test]
+    fn an_entry_moves_to_the_pin_of_its_address_with_all_that_is_known() {
+        let (mut table, now, peer) = (Table::default(), epoch(), PeerId::random());
+        table.enter(&c(1), peer, Proved::Probe, now, now + secs(1));
+        table.rename(&c(1), &pinned(1, peer));
+        assert!(table.get(&c(1)).is_none());
+        assert_eq!(table.candidates_of(&peer).collect::<Vec<_>>(), [&pinned(1, peer)]);
+        assert_eq!(table.next_check(), Some((now + secs(1), &pinned(1, peer))));
+    }
+
+    #[test]
+    fn a_peer_may_be_verified_at_one_address_by_two_candidates() {
+        let (mut table, now, peer) = (Table::default(), epoch(), PeerId::random());
+        table.enter(&c(1), peer, Proved::Probe, now, now);
+        assert!(!table.is_there_otherwise(&peer, &c(1)));
+        table.enter(&pinned(1, peer), peer, Proved::Probe, now, now);
+        assert!(table.is_there_otherwise(&peer, &c(1)));
+    }
+
+    #[test]
+    fn two_failures_count_until_the_peer_is_seen() {
+        let (mut table, now) = (Table::default(), epoch());
+        table.enter(&c(1), PeerId::random(), Proved::Probe, now, now);
+        assert_eq!((table.fail(&c(1)), table.fail(&c(1))), (1, 2));
+        table.touch(&c(1), now + secs(5));
+        assert_eq!(table.fail(&c(1)), 1);
+        table.note_connected(&c(1), now + secs(7));
+        assert_eq!(table.get(&c(1)).map(VerifiedPeer::last_seen), Some(now + secs(7)));
+    }
+}

@@ -1,0 +1,352 @@
+//! What DNS says now: the sources, their look-ups, and the candidates that they name.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use web_time::Instant;
+
+pub(super) use self::members::Liveness;
+use self::{
+    fair_share::{Allotted, List},
+    lookups::{Lookups, Waiting},
+    refresh::{Named, Resolution},
+    schedule::Schedule,
+    source::SourceState,
+};
+use super::{
+    effect::{Effect, Effects},
+    output::{LookupId, Output},
+};
+use crate::{
+    candidate::{Candidate, Transports},
+    config::Config,
+    event::Event,
+    filter::Rejection,
+    resolver::{Answer, LookupError},
+    source::Source,
+};
+
+pub(super) mod fair_share;
+mod lookups;
+mod members;
+pub(crate) mod refresh;
+mod rejections;
+mod sampling;
+mod schedule;
+mod source;
+
+/// How many of the entries that a suspect answer leaves out, and that are not selected, are asked at
+/// once whether they still answer.
+const SUSPECTS: usize = 3;
+
+/// What the names need to go on.
+pub(super) struct Context<'a> {
+    pub(super) config: &'a Config,
+    pub(super) now: Instant,
+    /// What the rest of the node knows of a candidate.
+    pub(super) liveness: &'a dyn Fn(&Candidate) -> Liveness,
+    /// Of each candidate of one family's list: which one the selection in force would miss last (0),
+    /// second to last (1), and so on.
+    pub(super) rank: &'a dyn Fn(&[Candidate]) -> Vec<usize>,
+    pub(super) rng: &'a mut fastrand::Rng,
+    pub(super) effects: &'a mut Effects,
+}
+
+/// The sources and what is known of them.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    sources: BTreeMap<u64, SourceState>,
+    next_source: u64,
+    lookups: Lookups,
+    version: u64,
+    /// How many candidates the sources name, all together, past the bound.
+    cut: usize,
+    /// Whether it was announced that candidates are left out.
+    announced_cut: bool,
+}
+
+impl Names {
+    /// Adds a source, to be looked up at once. Returns false if it is there already.
+    pub(super) fn add(&mut self, source: Source, now: Instant) -> bool {
+        if self.find(&source).is_some() {
+            return false;
+        }
+        self.sources.insert(self.next_source, SourceState::new(source, now));
+        self.next_source += 1;
+        true
+    }
+
+    /// Removes a source; returns the look-ups that are to be cancelled, or `None` if there is no such
+    /// source.
+    pub(super) fn remove(&mut self, source: &Source) -> Option<Vec<LookupId>> {
+        let found = self.sources.iter().find(|(_, s)| s.source() == source);
+        let id = found.map(|(id, _)| *id)?;
+        self.sources.remove(&id);
+        self.version += 1;
+        Some(self.lookups.forget(id))
+    }
+
+    /// The sources, in the order in which they were added.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
+        self.sources.values().map(SourceState::source)
+    }
+
+    /// The candidates of a source, as last announced.
+    pub(super) fn announced(&self, source: &Source) -> Option<&Arc<[Candidate]>> {
+        self.find(source)?.announced()
+    }
+
+    /// What the sources name and the filter does not let through.
+    pub(super) fn rejected(&self) -> impl Iterator<Item = (&Candidate, &Rejection)> {
+        self.sources.values().flat_map(|source| source.rejections().iter())
+    }
+
+    /// Differs whenever the sources name other candidates.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Whether candidates are left out, as last announced: then it matters which of them the selection
+    /// wants.
+    pub(super) fn is_cut(&self) -> bool {
+        self.announced_cut
+    }
+
+    /// Whether any source was ever answered.
+    pub(super) fn is_answered(&self) -> bool {
+        self.sources.values().any(|source| source.announced().is_some())
+    }
+
+    /// Whether there are sources, and each has said all.
+    pub(super) fn is_settled(&self) -> bool {
+        !self.sources.is_empty() && self.sources.values().all(SourceState::is_settled)
+    }
+
+    /// Looks up all sources at once.
+    pub(super) fn force(&mut self, now: Instant) {
+        self.sources.values_mut().for_each(|source| source.force(now));
+    }
+
+    /// Looks up earlier than planned, because a selected peer was lost or nobody is verified.
+    pub(super) fn look_sooner(&mut self, config: &Config) {
+        for source in self.sources.values_mut() {
+            source.hasten(Schedule::least(config, source.members().len()));
+        }
+    }
+
+    /// Takes the result of a look-up. Says whether it was waited for.
+    pub(super) fn handle_lookup(
+        &mut self,
+        id: LookupId,
+        result: Result<Answer, LookupError>,
+    ) -> bool {
+        let Some(Waiting { source, step }) = self.lookups.end(id) else { return false };
+        let Some(source) = self.sources.get_mut(&source) else { return false };
+        source.handle_result(step, result);
+        true
+    }
+
+    /// Starts the refreshes that are due, and takes those that have ended.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) {
+        let ids: Vec<u64> = self.sources.keys().copied().collect();
+        for id in ids {
+            self.finish(id, context);
+            self.drive(id, context);
+            // A static source, and one whose look-ups all ended within their first step, is done.
+            self.finish(id, context);
+        }
+    }
+
+    /// The next instant at which something is to be done.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.sources.values().filter_map(SourceState::next_timeout).min()
+    }
+
+    /// Shares the room for candidates among the sources: returns those that are held, and what each
+    /// source names.
+    pub(super) fn allot(
+        &mut self,
+        config: &Config,
+        rank: &dyn Fn(&[Candidate]) -> Vec<usize>,
+    ) -> (Arc<[Candidate]>, Vec<Arc<[Candidate]>>) {
+        let answered = self.sources.values().filter(|source| source.announced().is_some());
+        let (lists, are_static): (Vec<_>, Vec<_>) = answered
+            .map(|s| (s.announced().cloned().unwrap_or_default(), s.source().is_static()))
+            .unzip();
+        let most = config.limits.candidates.get();
+        let allotted = match &lists[..] {
+            [only] if only.len() <= most => Allotted { candidates: only.clone(), cut: 0 },
+            _ => {
+                let list = |(candidates, is_static)| List { candidates, is_static };
+                let all = lists.iter().map(|list| &list[..]).zip(are_static);
+                fair_share::allot(&all.map(list).collect::<Vec<_>>(), most, rank)
+            }
+        };
+        self.cut = allotted.cut;
+        (allotted.candidates, lists)
+    }
+
+    /// Of each candidate whose record names several transports to its host: these, as far as the source
+    /// names them. The first source that names a candidate decides.
+    ///
+    /// So no two transports wait for each other to fail, even where sources contradict each other. A
+    /// candidate waits for one that its own source names, and that an earlier source, or the same one,
+    /// decides about. In a circle, all would be decided by one source, whose records name transports in
+    /// one order.
+    pub(super) fn transports(&self) -> impl Iterator<Item = (&Candidate, Transports)> {
+        self.sources.iter().flat_map(|(id, source)| {
+            let earlier = self.sources.range(..id).map(|(_, earlier)| earlier.members());
+            let is_first = move |c: &Candidate| !earlier.clone().any(|of| of.contains(c));
+            source.members().transports().filter(move |(c, _)| is_first(c))
+        })
+    }
+
+    /// Announces that candidates are left out, when that begins, and when it ends. `held` is how many
+    /// are not.
+    pub(super) fn announce_cut(&mut self, held: usize, config: &Config, effects: &mut Effects) {
+        let cut = self.cut + self.sources.values().map(|s| s.members().cut()).sum::<usize>();
+        if (cut > 0) == self.announced_cut {
+            return;
+        }
+        self.announced_cut = cut > 0;
+        let most = config.limits.candidates.get();
+        match cut {
+            0 => tracing::info!(held, most, "all candidates are held again"),
+            _ => tracing::warn!(held, cut, most, "more candidates than are held"),
+        }
+        effects.tell(Event::Bounded { held, cut });
+    }
+
+    fn find(&self, source: &Source) -> Option<&SourceState> {
+        self.sources.values().find(|s| s.source() == source)
+    }
+
+    fn cancel_lookups(&mut self, source: u64, effects: &mut Effects) {
+        for id in self.lookups.forget(source) {
+            effects.push(Effect::Output(Output::CancelLookup { id }));
+        }
+    }
+
+    fn drive(&mut self, id: u64, context: &mut Context<'_>) {
+        let Some(source) = self.sources.get_mut(&id) else { return };
+        let Context { config, now, rng, effects, .. } = context;
+        source.start_if_due(&config.limits, config.lookup_timeout, rng, *now);
+        while let Some((step, query)) = source.poll_query() {
+            let id = self.lookups.start(Waiting { source: id, step });
+            effects.push(Effect::Output(Output::Lookup { id, query }));
+        }
+    }
+
+    fn finish(&mut self, id: u64, context: &mut Context<'_>) {
+        let Some(source) = self.sources.get_mut(&id) else { return };
+        let Some(outcome) = source.finish(&context.config.pool, context.now) else { return };
+        self.cancel_lookups(id, context.effects);
+        let Some(source) = self.sources.get_mut(&id) else { return };
+        match outcome {
+            Ok(resolution) => self.version += u64::from(take_answer(source, resolution, context)),
+            Err(error) => take_failure(source, error, context),
+        }
+        context.effects.push(Effect::Refreshed);
+    }
+}
+
+/// Takes a refresh that ended without an answer: what is known is kept.
+fn take_failure(source: &mut SourceState, error: LookupError, context: &mut Context<'_>) {
+    let worth_telling = source.note_failure(&error);
+    // Nothing was ever there: perhaps we are the first. That is no failure, and once it is believed,
+    // there is nothing to tell: a lone node is quiet.
+    let first_of_all = source.announced().is_none() && matches!(error, LookupError::Nothing(_));
+    let believed = first_of_all && source.is_settled();
+    let (failures, rng) = (source.failures(), &mut *context.rng);
+    let retry_in = match &error {
+        LookupError::Nothing(nothing) => {
+            Schedule::after_nothing(context.config, nothing.negative_ttl, failures, rng)
+        }
+        _ => Schedule::after_failure(context.config, failures, rng),
+    };
+    source.plan_next(Some(context.now + retry_in));
+    if worth_telling && !believed {
+        let source = source.source().clone();
+        if first_of_all {
+            tracing::debug!(%source, %error, failures, "there is nothing yet");
+        } else {
+            tracing::warn!(%source, %error, failures, "look-up failed; what is known is kept");
+        }
+        context.effects.tell(Event::LookupFailed { source, error, failures, retry_in });
+    }
+}
+
+/// Takes an answer; says whether the candidates, or whether they are all, changed.
+fn take_answer(
+    source: &mut SourceState,
+    resolution: Resolution,
+    context: &mut Context<'_>,
+) -> bool {
+    let Resolution { candidates, complete, ttl, records, .. } = resolution;
+    let passed = sift(source, candidates, context);
+    let recovered = source.note_answer();
+    let (config, now) = (context.config, context.now);
+    let turned = source.members_mut().apply(passed, complete, context.liveness, now);
+    source.members_mut().bound(config.limits.candidates.get(), context.rank);
+    if turned {
+        let (source, sampled) = (source.source().clone(), source.members().is_sampled());
+        tracing::info!(%source, sampled, "answers are samples, or no longer");
+        context.effects.tell(Event::Sampled { source, sampled });
+    }
+    let after = |ttl| Schedule::after_answer(config, ttl, records, source.jitter());
+    let next = ttl.map(|ttl| now + after(ttl));
+    source.plan_next(next);
+    let announced = source.announce(complete, recovered);
+    let changed = announced.is_some();
+    if let Some(candidates) = announced {
+        let source = source.source().clone();
+        tracing::debug!(%source, candidates = candidates.len(), complete, "resolved");
+        context.effects.tell(Event::Resolved {
+            source,
+            candidates,
+            complete,
+            missing: resolution.incomplete_because,
+            dropped: resolution.dropped,
+            dropped_total: resolution.dropped_total,
+            proof: resolution.proof,
+        });
+    }
+    recheck_omitted(source, context);
+    changed
+}
+
+/// Leaves out what the filter does not let through, and tells it.
+fn sift(source: &mut SourceState, named: Vec<Named>, context: &mut Context<'_>) -> Vec<Named> {
+    let (passed, news) = source.sift(named, context.config);
+    let told = context.config.limits.rejections_told.get();
+    let more = news.len().saturating_sub(told);
+    for (candidate, rejection) in news.into_iter().take(told) {
+        let address = candidate.address().clone();
+        context.effects.tell(Event::Rejected { address, rejection });
+    }
+    if more > 0 {
+        let source = source.source().clone();
+        tracing::warn!(%source, more, "the filter rejects more addresses than are told");
+        context.effects.tell(Event::MoreRejected { source, more });
+    }
+    passed
+}
+
+/// Has those verified now that the last answer left out: a peer that takes a place has probably left;
+/// and a few others tell whether this is a sample.
+fn recheck_omitted(source: &SourceState, context: &mut Context<'_>) {
+    let (members, at) = (source.members(), context.now);
+    let sampled = members.is_sampled();
+    let mut suspects = if members.is_suspect() { SUSPECTS } else { 0 };
+    for candidate in members.lately_omitted() {
+        let known = (context.liveness)(candidate);
+        let takes_place = known.selected && !sampled;
+        if known.verified.is_some() && (takes_place || suspects > 0) {
+            suspects -= usize::from(!takes_place);
+            let candidate = candidate.clone();
+            context.effects.push(Effect::Recheck { candidate, at });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

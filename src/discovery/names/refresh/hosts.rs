@@ -1,0 +1,252 @@
+//! The hosts that a source names: what is known of their addresses, and what follows those.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    net::IpAddr,
+    num::NonZeroUsize,
+};
+
+use hickory_proto::rr::{Name, RecordType};
+use libp2p_core::Multiaddr;
+
+use super::{outcome::Named, tally::Tally};
+use crate::{
+    candidate::{Candidate, Family, Transports},
+    pool::{self, Pool},
+    record::{Dropped, Why},
+    source::Families,
+};
+
+/// Every host is looked up once, however many records name it, and its addresses are combined with
+/// what those records say only in the end.
+///
+/// What it holds is bounded for all answers of a refresh together, since each of them may lead to
+/// many others.
+#[derive(Debug)]
+pub(super) struct Hosts {
+    /// How many records one answer may carry.
+    records: NonZeroUsize,
+    by_name: BTreeMap<Name, KnownHost>,
+    uses: usize,
+    ips: usize,
+    /// Addresses that needed no look-up.
+    direct: BTreeMap<Family, BTreeSet<Candidate>>,
+}
+
+#[derive(Debug, Default)]
+struct KnownHost {
+    asked: Vec<RecordType>,
+    ips: BTreeSet<IpAddr>,
+    uses: BTreeSet<Use>,
+    /// Whether it stands for all the targets of SRV records, whose own names say more.
+    whole: bool,
+}
+
+/// One record's, or the source's, way to reach a host.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Use {
+    v4: bool,
+    v6: bool,
+    /// What follows the IP address, in order of preference. Not empty.
+    suffixes: Vec<Multiaddr>,
+}
+
+impl Hosts {
+    pub(super) fn new(records: NonZeroUsize) -> Self {
+        Self { records, by_name: BTreeMap::new(), uses: 0, ips: 0, direct: BTreeMap::new() }
+    }
+
+    /// Adds an address that needs no look-up. Of each family the lowest are kept, as many as an answer
+    /// may carry; says whether all are.
+    pub(super) fn add_address(&mut self, candidate: Candidate) -> bool {
+        let direct = self.direct.entry(candidate.family()).or_default();
+        direct.insert(candidate);
+        let fits = direct.len() <= self.records.get();
+        if !fits {
+            direct.pop_last();
+        }
+        fits
+    }
+
+    /// Adds a way to reach a host, unless there are as many as an answer may carry; says whether it is
+    /// known.
+    pub(super) fn add_use(
+        &mut self,
+        name: Name,
+        families: Families,
+        suffixes: Vec<Multiaddr>,
+    ) -> bool {
+        let types = families.record_types();
+        let [v4, v6] = [RecordType::A, RecordType::AAAA].map(|family| types.contains(&family));
+        let host = self.by_name.entry(name).or_default();
+        let new = Use { v4, v6, suffixes };
+        if self.uses >= self.records.get() {
+            return host.uses.contains(&new);
+        }
+        self.uses += usize::from(host.uses.insert(new));
+        true
+    }
+
+    /// Adds the host that has the addresses of all targets of a source's SRV records.
+    pub(super) fn add_whole(&mut self, name: Name, suffixes: Vec<Multiaddr>) {
+        self.by_name.entry(name.clone()).or_default().whole = true;
+        self.add_use(name, Families::Both, suffixes);
+    }
+
+    /// Adds addresses of a host, the lowest first, until there are twice as many as an answer may
+    /// carry: once for each family. Says whether all are known.
+    pub(super) fn add_ips(&mut self, name: Name, ips: BTreeSet<IpAddr>) -> bool {
+        let host = self.by_name.entry(name).or_default();
+        let most = self.records.get().saturating_mul(2);
+        let mut all = true;
+        for ip in ips {
+            if self.ips < most {
+                self.ips += usize::from(host.ips.insert(ip));
+            } else {
+                all &= host.ips.contains(&ip);
+            }
+        }
+        all
+    }
+
+    /// Whether addresses of the host are known.
+    pub(super) fn is_known(&self, name: &Name) -> bool {
+        self.by_name.get(name).is_some_and(|host| !host.ips.is_empty())
+    }
+
+    pub(super) fn is_asked(&self, name: &Name, record_type: RecordType) -> bool {
+        self.by_name.get(name).is_some_and(|host| host.asked.contains(&record_type))
+    }
+
+    pub(super) fn note_asked(&mut self, name: &Name, record_type: RecordType) {
+        self.by_name.entry(name.clone()).or_default().asked.push(record_type);
+    }
+
+    /// All candidates, sorted, without duplicates: of each family as many as an answer may carry
+    /// records, for each transport. A few records could name one host with many ports and another
+    /// with many addresses, and the product is not bounded by the size of any answer.
+    pub(super) fn candidates(self, tally: &mut Tally, pool: &Pool) -> Vec<Named> {
+        let uses = self.by_name.values().flat_map(|host| &host.uses);
+        let transports = uses.map(|of| of.suffixes.len()).max().unwrap_or(1);
+        let most = self.records.get().saturating_mul(transports);
+        let mut cut = false;
+        let mut all: Vec<_> = self
+            .direct
+            .values()
+            .flatten()
+            .map(|candidate| Named { candidate: candidate.clone(), transports: None })
+            .collect();
+        let mut pool = pool.open();
+        let by_address = self.by_address();
+        let (v4, v6) = by_address.split_at(by_address.partition_point(|at| at.ip.is_ipv4()));
+        for family in [v4, v6] {
+            cut |= expand(family, most, &mut pool, &mut all);
+        }
+        merge(&mut all);
+        drop_unpinned(&mut all);
+        cut |= keep_lowest(&mut all, most);
+        if cut {
+            tally.cut(Dropped::new("candidates", Why::TooManyCandidates(most)));
+        }
+        all
+    }
+
+    /// The hosts at each address, in the order of candidates.
+    fn by_address(&self) -> Vec<At<'_>> {
+        let mut all = Vec::new();
+        for host in self.by_name.values() {
+            all.extend(host.ips.iter().map(|&named| At { ip: named.to_canonical(), named, host }));
+        }
+        all.sort_by_key(|at| at.ip);
+        // Else one endpoint would be two candidates, which differ by the name for TLS.
+        if all.iter().any(|at| at.host.whole) {
+            let own_name: HashSet<_> =
+                all.iter().filter(|at| !at.host.whole).map(|at| at.ip).collect();
+            all.retain(|at| !(at.host.whole && own_name.contains(&at.ip)));
+        }
+        all
+    }
+}
+
+/// A host at one of its addresses.
+#[derive(Debug)]
+struct At<'a> {
+    ip: IpAddr,
+    /// As the record spells it.
+    named: IpAddr,
+    host: &'a KnownHost,
+}
+
+impl KnownHost {
+    /// The ways that take an address of this family.
+    fn uses_for(&self, ip: IpAddr) -> impl Iterator<Item = &Use> {
+        self.uses.iter().filter(move |of| if ip.is_ipv4() { of.v4 } else { of.v6 })
+    }
+}
+
+/// Appends the candidates of one family, and stops after the address with which they are enough.
+/// Returns whether addresses were left.
+fn expand(family: &[At<'_>], most: usize, pool: &mut pool::Open<'_>, all: &mut Vec<Named>) -> bool {
+    let enough = all.len().saturating_add(most);
+    let mut here = Vec::new();
+    for hosts in family.chunk_by(|a, b| a.ip == b.ip) {
+        let uses = |at: &At<'_>| at.host.uses_for(at.named).next().is_some();
+        if all.len() >= enough && hosts.iter().any(uses) {
+            return true;
+        }
+        for at in hosts {
+            for of in at.host.uses_for(at.named) {
+                of.add(at.named, pool, &mut here);
+            }
+        }
+        // Several records may name one address: only what differs counts.
+        merge(&mut here);
+        all.append(&mut here);
+    }
+    false
+}
+
+impl Use {
+    fn add(&self, ip: IpAddr, pool: &mut pool::Open<'_>, to: &mut Vec<Named>) {
+        let mut candidates = self.suffixes.iter().map(|suffix| pool.get(ip, suffix));
+        if self.suffixes.len() == 1 {
+            to.extend(candidates.next().map(|candidate| Named { candidate, transports: None }));
+            return;
+        }
+        let transports: Transports = candidates.collect();
+        let named =
+            |c: &Candidate| Named { candidate: c.clone(), transports: Some(transports.clone()) };
+        to.extend(transports.iter().map(named));
+    }
+}
+
+/// Sorts, and keeps one of those that are equal: the one whose record names the fewest or lowest
+/// transports.
+fn merge(all: &mut Vec<Named>) {
+    all.sort_unstable();
+    all.dedup_by(|later, first| later.candidate == first.candidate);
+}
+
+/// Drops what is also there with a pin. In the order, an unpinned address stands right before the
+/// pinned ones.
+fn drop_unpinned(all: &mut Vec<Named>) {
+    let pinned_next: Vec<_> =
+        all.windows(2).map(|pair| pair[0].candidate.is_at_address_of(&pair[1].candidate)).collect();
+    let mut pinned_next = pinned_next.into_iter();
+    all.retain(|named| {
+        let pinned_next = pinned_next.next().unwrap_or(false);
+        named.candidate.pinned().is_some() || !pinned_next
+    });
+}
+
+/// Keeps so many of each family. Returns whether any were dropped.
+fn keep_lowest(all: &mut Vec<Named>, most: usize) -> bool {
+    let before = all.len();
+    let mut kept = BTreeMap::<Family, usize>::new();
+    all.retain(|named| {
+        let kept = kept.entry(named.candidate.family()).or_default();
+        *kept += 1;
+        *kept <= most
+    });
+    all.len() < before
+}

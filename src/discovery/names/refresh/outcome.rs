@@ -1,0 +1,43 @@
+//! What a refresh found out.
+
+use std::time::Duration;
+
+use crate::{
+    candidate::{Candidate, Transports},
+    record::Dropped,
+    resolver::{LookupError, Proof},
+};
+
+/// What a refresh found out.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolution {
+    /// Sorted, without duplicates. Where an address is named with and without a pin, it is only
+    /// here with: the pin says more.
+    pub(crate) candidates: Vec<Named>,
+    /// Whether these are all that the source names now.
+    pub(crate) complete: bool,
+    /// The least TTL of all records used. `None` for a static source.
+    pub(crate) ttl: Option<Duration>,
+    /// How many records the answer sections carried.
+    pub(crate) records: usize,
+    /// The most telling failure of a part, if one failed.
+    pub(crate) incomplete_because: Option<LookupError>,
+    /// What gave no candidate, sorted; at most [`DROPPED`] of them.
+    pub(crate) dropped: Vec<Dropped>,
+    /// How many gave no candidate.
+    pub(crate) dropped_total: usize,
+    /// The weakest proof of all answers used; `None` if one of them has none.
+    pub(crate) proof: Option<Proof>,
+}
+
+/// A candidate, and the transports to its host that its record names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Named {
+    pub(crate) candidate: Candidate,
+    /// The candidate and the other transports to its host, in order of preference, where there are
+    /// several. The bound may have left some of them out of the resolution.
+    pub(crate) transports: Option<Transports>,
+}
+
+/// How many dropped things are told one by one.
+pub(super) const DROPPED: usize = 16;

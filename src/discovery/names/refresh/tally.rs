@@ -1,0 +1,125 @@
+//! What the answers of a refresh amount to, apart from the candidates.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::outcome::{DROPPED, Named, Resolution};
+use crate::{
+    record::{Dropped, least},
+    resolver::{Answer, LookupError, Nothing, Proof},
+};
+
+#[derive(Debug)]
+pub(super) struct Tally {
+    /// Whether there are records. What follows from them may be nothing, which then is the end of
+    /// those records, not of the source.
+    positive: bool,
+    complete: bool,
+    ttl: Option<Duration>,
+    records: usize,
+    /// The most telling failure.
+    failure: Option<LookupError>,
+    /// What was found not to be; of no account once there are records.
+    nothing: Option<Nothing>,
+    /// `None` before the first answer.
+    proof: Option<Option<Proof>>,
+    dropped: BTreeSet<Dropped>,
+    dropped_total: usize,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            positive: false,
+            complete: true,
+            ttl: None,
+            records: 0,
+            failure: None,
+            nothing: None,
+            proof: None,
+            dropped: BTreeSet::new(),
+            dropped_total: 0,
+        }
+    }
+}
+
+impl Tally {
+    pub(super) fn answer(&mut self, answer: &Answer, ttl: Option<Duration>) {
+        self.complete &= answer.complete;
+        self.records = self.records.saturating_add(answer.records.len());
+        self.note_ttl(ttl);
+        self.proof = Some(match self.proof {
+            None => answer.proof,
+            Some(proof) => Proof::weaker(proof, answer.proof),
+        });
+    }
+
+    /// Notes that there are records.
+    pub(super) fn note_records(&mut self) {
+        self.positive = true;
+    }
+
+    /// Notes that a bound cut something off, so that the result is a part of what there is.
+    pub(super) fn cut(&mut self, dropped: Dropped) {
+        self.drop(dropped);
+        self.complete = false;
+    }
+
+    pub(super) fn note_ttl(&mut self, ttl: Option<Duration>) {
+        self.ttl = least(self.ttl, ttl);
+    }
+
+    pub(super) fn fail(&mut self, error: LookupError) {
+        match error {
+            LookupError::Nothing(nothing) => {
+                self.nothing = Some(self.nothing.map_or(nothing, |known| known.and(nothing)));
+            }
+            error if self.failure.as_ref().is_none_or(|known| telling(known) < telling(&error)) => {
+                self.failure = Some(error);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn drop(&mut self, dropped: Dropped) {
+        self.dropped_total = self.dropped_total.saturating_add(1);
+        self.dropped.insert(dropped);
+        // The lowest stay, so that the order of records does not matter.
+        if self.dropped.len() > DROPPED {
+            self.dropped.pop_last();
+        }
+    }
+
+    pub(super) fn resolution(self, candidates: Vec<Named>) -> Result<Resolution, LookupError> {
+        if !self.positive {
+            return Err(match (self.failure, self.nothing) {
+                (Some(failure), _) => failure,
+                (None, Some(nothing)) => LookupError::Nothing(nothing),
+                (None, None) => LookupError::no_data(None),
+            });
+        }
+        Ok(Resolution {
+            candidates,
+            complete: self.complete && self.failure.is_none(),
+            ttl: self.ttl,
+            records: self.records,
+            incomplete_because: self.failure,
+            dropped: self.dropped.into_iter().collect(),
+            dropped_total: self.dropped_total,
+            proof: self.proof.flatten(),
+        })
+    }
+}
+
+/// How much a failure says: that somebody decided comes before that somebody could not, and that
+/// before that nobody was heard of.
+fn telling(error: &LookupError) -> u8 {
+    match error {
+        LookupError::Nothing(_) => 0,
+        LookupError::TimedOut => 1,
+        LookupError::Failed(_) => 2,
+        LookupError::ServerFailed(_) => 3,
+        LookupError::Refused => 4,
+        LookupError::Insecure(_) => 5,
+        LookupError::Bogus(_) => 6,
+    }
+}

@@ -1,0 +1,358 @@
+//! One source: when it is looked up, what it named, and what was announced of it.
+
+use std::{
+    collections::BTreeMap,
+    mem::{self, Discriminant},
+    sync::Arc,
+    time::Duration,
+};
+
+use web_time::Instant;
+
+use super::{
+    members::Members,
+    refresh::{Named, Refresh, Resolution},
+    rejections::Rejections,
+    schedule::NOTHINGS,
+};
+use crate::{
+    candidate::Candidate,
+    config::{Config, Limits},
+    filter::Rejection,
+    pool::Pool,
+    resolver::{Answer, LookupError, Query},
+    source::Source,
+};
+
+/// One source and what is known of it.
+#[derive(Debug)]
+pub(super) struct SourceState {
+    source: Source,
+    members: Members,
+    rejections: Rejections,
+    /// The candidates that were last announced of it.
+    announced: Option<Arc<[Candidate]>>,
+    announced_complete: bool,
+    refresh: Option<UnderWay>,
+    /// When it is looked up next; `None` while that is under way, and for static sources.
+    next: Option<Instant>,
+    last_started: Option<Instant>,
+    /// Failures in a row, "nothing" among them.
+    failures: u32,
+    /// How often in a row there was nothing.
+    nothings: u32,
+    /// The kind of the last failure.
+    failure: Option<Discriminant<LookupError>>,
+    /// How much later than its earliest instant the next refresh comes, between 0 and 1. One for the
+    /// planned and for a hastened refresh: of two, the earlier would count, and most nodes would be
+    /// early.
+    jitter: f64,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    plan: Refresh,
+    deadline: Instant,
+    /// Asked for again while under way.
+    again: bool,
+}
+
+impl SourceState {
+    pub(super) fn new(source: Source, now: Instant) -> Self {
+        Self {
+            members: Members::new(source.is_sampled()),
+            source,
+            rejections: Rejections::default(),
+            announced: None,
+            announced_complete: false,
+            refresh: None,
+            next: Some(now),
+            last_started: None,
+            failures: 0,
+            nothings: 0,
+            failure: None,
+            jitter: 0.0,
+        }
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub(super) fn members(&self) -> &Members {
+        &self.members
+    }
+
+    /// The members, to merge an answer into them.
+    pub(super) fn members_mut(&mut self) -> &mut Members {
+        &mut self.members
+    }
+
+    pub(super) fn rejections(&self) -> &Rejections {
+        &self.rejections
+    }
+
+    /// The candidates that were last announced.
+    pub(super) fn announced(&self) -> Option<&Arc<[Candidate]>> {
+        self.announced.as_ref()
+    }
+
+    /// Failures in a row, "nothing" among them.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// How much later than its earliest instant the next refresh comes, between 0 and 1.
+    pub(super) fn jitter(&self) -> f64 {
+        self.jitter
+    }
+
+    /// Starts the refresh that is due.
+    pub(super) fn start_if_due(
+        &mut self,
+        limits: &Limits,
+        timeout: Duration,
+        rng: &mut fastrand::Rng,
+        now: Instant,
+    ) {
+        if self.refresh.is_none() && self.next.is_some_and(|at| at <= now) {
+            let plan = Refresh::new(&self.source, limits);
+            self.refresh = Some(UnderWay { plan, deadline: now + timeout, again: false });
+            self.next = None;
+            self.last_started = Some(now);
+            self.jitter = rng.f64();
+        }
+    }
+
+    pub(super) fn poll_query(&mut self) -> Option<(u32, Query)> {
+        self.refresh.as_mut()?.plan.poll_query()
+    }
+
+    pub(super) fn handle_result(&mut self, step: u32, result: Result<Answer, LookupError>) {
+        if let Some(under_way) = &mut self.refresh {
+            under_way.plan.handle_result(step, result);
+        }
+    }
+
+    /// Takes the refresh if it is complete, or out of time.
+    pub(super) fn finish(
+        &mut self,
+        pool: &Pool,
+        now: Instant,
+    ) -> Option<Result<Resolution, LookupError>> {
+        let done = |r: &mut UnderWay| r.plan.is_done() || r.deadline <= now;
+        let under_way = self.refresh.take_if(done)?;
+        if under_way.again {
+            self.next = Some(now);
+        }
+        Some(under_way.plan.finish(pool))
+    }
+
+    /// Looks up at once, or right after the refresh that is under way.
+    pub(super) fn force(&mut self, now: Instant) {
+        match &mut self.refresh {
+            Some(under_way) => under_way.again = true,
+            None => self.next = Some(now),
+        }
+    }
+
+    /// Looks up earlier than planned, but not earlier than `pause` after the last time, and not
+    /// while the source fails: back-off goes before haste.
+    pub(super) fn hasten(&mut self, pause: Duration) {
+        let pause = pause.mul_f64(1.0 + self.jitter * 0.2);
+        if self.failures > 0 {
+            return;
+        }
+        if let (Some(next), Some(last)) = (self.next, self.last_started) {
+            self.next = Some(next.min(last + pause));
+        }
+    }
+
+    /// Plans the next refresh, unless one was asked for meanwhile.
+    pub(super) fn plan_next(&mut self, at: Option<Instant>) {
+        if self.next.is_none() {
+            self.next = at;
+        }
+    }
+
+    /// The next instant at which something is to be done.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.refresh.as_ref().map(|r| r.deadline).or(self.next)
+    }
+
+    /// Notes a failure to get an answer, or the answer that there is nothing. Says whether it is
+    /// worth telling: the first of its kind in a row, and then with every doubling of their number.
+    pub(super) fn note_failure(&mut self, error: &LookupError) -> bool {
+        self.failures = self.failures.saturating_add(1);
+        self.nothings = match error {
+            LookupError::Nothing(_) => self.nothings.saturating_add(1),
+            _ => 0,
+        };
+        let kind = mem::discriminant(error);
+        let other = self.failure.replace(kind) != Some(kind);
+        other || self.failures.is_power_of_two()
+    }
+
+    /// Notes an answer; says whether it ends a row of failures.
+    pub(super) fn note_answer(&mut self) -> bool {
+        self.nothings = 0;
+        self.failure = None;
+        mem::take(&mut self.failures) > 0
+    }
+
+    /// Leaves out what the filter does not let through. Returns the rest, and the rejections that
+    /// were not announced before.
+    pub(super) fn sift(
+        &mut self,
+        named: Vec<Named>,
+        config: &Config,
+    ) -> (Vec<Named>, Vec<(Candidate, Rejection)>) {
+        let (by_dns, only_pinned) = (!self.source.is_static(), self.source.is_pinned());
+        let mut rejected = BTreeMap::new();
+        let mut passed = Vec::with_capacity(named.len());
+        // Both are sorted. What passed once passes again.
+        let mut known = self.members.candidates().peekable();
+        for named in named {
+            while known.next_if(|known| **known < named.candidate).is_some() {}
+            if known.peek() == Some(&&named.candidate) {
+                passed.push(named);
+                continue;
+            }
+            let unpinned = only_pinned && named.candidate.pinned().is_none();
+            let outcome = match unpinned {
+                true => Err(Rejection::Unpinned),
+                false => config.filter.check(&named.candidate, by_dns),
+            };
+            match outcome {
+                Ok(()) => passed.push(named),
+                Err(rejection) => drop(rejected.insert(named.candidate, rejection)),
+            }
+        }
+        let news = self.rejections.replace(rejected, config.limits.candidates.get());
+        (passed, news)
+    }
+
+    /// What to announce of the answer: the candidates, if they or their completeness changed.
+    pub(super) fn announce(&mut self, complete: bool, recovered: bool) -> Option<Arc<[Candidate]>> {
+        let named = self.members.candidates();
+        let same = self.announced.as_ref().is_some_and(|before| before.iter().eq(named.clone()));
+        if same && complete == self.announced_complete && !recovered {
+            return None;
+        }
+        let announced: Arc<[Candidate]> = named.cloned().collect();
+        self.announced = Some(announced.clone());
+        self.announced_complete = complete;
+        Some(announced)
+    }
+
+    /// Whether the source has said all: a complete answer, or nothing three times in a row with
+    /// nothing known before.
+    pub(super) fn is_settled(&self) -> bool {
+        match self.announced {
+            Some(_) => self.announced_complete,
+            None => self.nothings >= NOTHINGS,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
+    fn epoch() -> Instant {
+        Instant::now()
+    }
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn source(text: &str, now: Instant) -> SourceState {
+        SourceState::new(text.parse().expect("a source"), now)
+    }
+
+    const DNS: &str = "/dns4/peers.example./tcp/4001";
+
+    /// Starts the refresh that is due and lets it run out of time.
+    fn refresh(source: &mut SourceState, now: Instant) -> Option<Result<Resolution, LookupError>> {
+        let mut rng = fastrand::Rng::with_seed(1);
+        source.start_if_due(&Limits::default(), secs(20), &mut rng, now);
+        while source.poll_query().is_some() {}
+        source.finish(&Pool::default(), now + secs(20))
+    }
+
+    #[test]
+    fn a_refresh_without_a_reply_times_out_at_its_deadline() {
+        let now = epoch();
+        let mut source = source(DNS, now);
+        let mut rng = fastrand::Rng::with_seed(1);
+        source.start_if_due(&Limits::default(), secs(20), &mut rng, now);
+        assert_eq!(source.next_timeout(), Some(now + secs(20)));
+        assert!(source.finish(&Pool::default(), now + secs(19)).is_none());
+        let outcome = source.finish(&Pool::default(), now + secs(20));
+        assert!(matches!(outcome, Some(Err(LookupError::TimedOut))));
+    }
+
+    #[test]
+    fn one_that_fails_is_not_hastened_and_one_that_answers_is() {
+        let now = epoch();
+        let mut source = source(DNS, now);
+        refresh(&mut source, now);
+        source.plan_next(Some(now + secs(300)));
+        assert!(source.note_failure(&LookupError::TimedOut));
+        source.hasten(secs(5));
+        assert_eq!(source.next_timeout(), Some(now + secs(300)));
+        assert!(source.note_answer());
+        source.hasten(secs(5));
+        assert!(source.next_timeout() < Some(now + secs(7)));
+    }
+
+    #[test]
+    fn failures_are_worth_telling_when_their_kind_changes_or_their_number_doubles() {
+        let mut source = source(DNS, epoch());
+        let refused = |source: &mut SourceState| source.note_failure(&LookupError::Refused);
+        let told: Vec<_> = (1..=9).filter(|_| refused(&mut source)).collect();
+        assert_eq!(told, [1, 2, 4, 8]);
+        assert!(source.note_failure(&LookupError::TimedOut));
+    }
+
+    #[test]
+    fn nothing_settles_a_source_after_three_times_in_a_row() {
+        let mut source = source(DNS, epoch());
+        for settled in [false, false, true] {
+            source.note_failure(&LookupError::nx_domain(None));
+            assert_eq!(source.is_settled(), settled);
+        }
+        source.note_failure(&LookupError::TimedOut);
+        assert!(!source.is_settled(), "a failure says nothing");
+    }
+
+    #[test]
+    fn a_static_source_announces_itself_once_and_is_not_asked_again() {
+        let now = epoch();
+        let mut source = source("/ip4/10.0.0.1/tcp/1", now);
+        let resolution = refresh(&mut source, now).expect("at once").expect("itself");
+        assert_eq!(resolution.ttl, None);
+        let (passed, news) = source.sift(resolution.candidates, &Config::new());
+        assert!(news.is_empty());
+        source.members_mut().apply(passed, true, |_| Default::default(), now);
+        assert_eq!(source.announce(true, false).map(|all| all.len()), Some(1));
+        assert!(source.announce(true, false).is_none() && source.is_settled());
+        assert_eq!(source.next_timeout(), None);
+    }
+
+    #[test]
+    fn an_address_is_rejected_by_the_filter_and_told_once() {
+        let now = epoch();
+        let mut source = source("/dns4/peers.example./tcp/4001?pinned", now);
+        let named = || {
+            let candidate = Candidate::new(&"/ip4/10.0.0.1/tcp/1".parse().expect("valid"));
+            vec![Named { candidate, transports: None }]
+        };
+        let (passed, news) = source.sift(named(), &Config::new());
+        assert!(passed.is_empty() && matches!(news[..], [(_, Rejection::Unpinned)]));
+        assert!(source.sift(named(), &Config::new()).1.is_empty());
+        assert_eq!(source.rejections().iter().count(), 1);
+    }
+}

@@ -1,0 +1,97 @@
+//! What rooms may read of others: the order, our own addresses, the ledger; and what follows for one
+//! candidate.
+
+use std::time::Duration;
+
+use libp2p_identity::PeerId;
+use web_time::Instant;
+
+use super::{
+    disqualified::Disqualified, ledger::Ledger, names::Liveness, order::Order,
+    output::CandidateState, own::Own, plan::Selected,
+};
+use crate::{candidate::Candidate, config::Config, selection::Selection};
+
+/// All that is known, to be read.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) config: &'a Config,
+    pub(super) order: &'a Order,
+    pub(super) own: &'a Own,
+    pub(super) ledger: &'a Ledger,
+    pub(super) disqualified: &'a Disqualified,
+    /// The selection in force.
+    pub(super) selection: Selection,
+    /// How long a verification of a selected peer holds.
+    pub(super) interval: Duration,
+    pub(super) now: Instant,
+}
+
+impl View<'_> {
+    /// Whether nothing is known of a candidate yet.
+    pub(super) fn is_untried(&self, candidate: &Candidate) -> bool {
+        self.ledger.untried().contains(candidate) && !self.own.is_own(candidate)
+    }
+
+    /// Whether a candidate's back-off has not passed.
+    pub(super) fn waits(&self, candidate: &Candidate) -> bool {
+        self.ledger.failed(candidate).is_some_and(|failed| failed.retry_at > self.now)
+    }
+
+    /// Whether a peer is passed over.
+    pub(super) fn is_disqualified(&self, peer: &PeerId) -> bool {
+        self.disqualified.contains(peer, self.now)
+    }
+
+    /// Whether a peer verified at a candidate would take a place.
+    pub(super) fn may_take_place(&self, candidate: &Candidate) -> bool {
+        let wanted = |pinned: &PeerId| {
+            pinned != self.own.local()
+                && !self.is_disqualified(pinned)
+                && !self.holds_place(pinned, candidate)
+        };
+        // What once led to ourselves is tried again, but not by its other transports.
+        !self.own.is_own_undialled(candidate, self.order) && candidate.pinned().is_none_or(wanted)
+    }
+
+    /// Whether a pinned peer is verified at another candidate of the family, so that one more
+    /// address of it would take no place.
+    pub(super) fn holds_place(&self, pinned: &PeerId, candidate: &Candidate) -> bool {
+        self.selection.counts_peers()
+            && self.ledger.candidates_of(pinned).any(|c| c.family() == candidate.family())
+    }
+
+    /// Whether others are named.
+    pub(super) fn has_others(&self) -> bool {
+        self.order.len() > self.own.len()
+    }
+
+    /// What is known of a candidate, for the judgement of an answer that leaves it out.
+    pub(super) fn liveness(&self, candidate: &Candidate, selected: &Selected) -> Liveness {
+        let entry = self.ledger.entry(candidate);
+        Liveness {
+            lives: entry.is_some_and(|e| self.ledger.is_live_at(&e.peer, candidate)),
+            failures: self.ledger.failures(candidate),
+            verified: entry.map(|e| e.last_verified),
+            selected: entry.is_some_and(|e| selected.get(candidate) == Some(&e.peer)),
+        }
+    }
+}
+
+/// What is known of a candidate, to be told.
+pub(super) fn state_of(candidate: &Candidate, own: &Own, ledger: &Ledger) -> CandidateState {
+    if own.is_own(candidate) {
+        return CandidateState::Itself;
+    }
+    if let Some(entry) = ledger.entry(candidate) {
+        return CandidateState::Verified { peer: entry.peer, rtt: ledger.rtt(candidate) };
+    }
+    // One that was only postponed has not failed.
+    match ledger.failed(candidate).filter(|_| ledger.failures(candidate) > 0) {
+        Some(failed) => CandidateState::Unreachable(failed.reason.clone()),
+        None => CandidateState::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests;
