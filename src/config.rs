@@ -56,6 +56,8 @@ pub struct Config {
     pub(crate) stagger: Duration,
     pub(crate) min_refresh: Duration,
     pub(crate) max_refresh: Duration,
+    pub(crate) start_refresh: Duration,
+    pub(crate) alone_after: Duration,
     pub(crate) reverify_interval: Duration,
     pub(crate) repair_interval: Duration,
     pub(crate) retry_base: Duration,
@@ -81,6 +83,8 @@ impl Default for Config {
             stagger: Duration::from_millis(250),
             min_refresh: Duration::from_secs(5),
             max_refresh: Duration::from_secs(300),
+            start_refresh: Duration::from_millis(500),
+            alone_after: Duration::from_secs(10),
             reverify_interval: Duration::from_secs(60),
             repair_interval: Duration::from_secs(60),
             retry_base: Duration::from_secs(1),
@@ -248,6 +252,27 @@ impl Config {
     #[must_use]
     pub fn with_min_refresh(mut self, interval: Duration) -> Self {
         self.min_refresh = sane(interval);
+        self
+    }
+
+    /// The pause between the first two looks at a source while nobody else is known and its answers
+    /// offer nobody to try. Default: 500 ms.
+    ///
+    /// Pods of one deployment appear within seconds, each with a name that names nobody yet, or only
+    /// itself, and the TTL of such an answer says little. The pause is doubled up to four times as
+    /// much, then kept for half a minute, then doubled until it is that of the TTL. It begins again
+    /// when the answer changes. A year turns this off.
+    #[must_use]
+    pub fn with_start_refresh(mut self, pause: Duration) -> Self {
+        self.start_refresh = sane(pause);
+        self
+    }
+
+    /// For how long a name must be said not to exist, in three looks at least, before the node believes
+    /// that it is [`Alone`](crate::Status::Alone). Default: 10 s.
+    #[must_use]
+    pub fn with_alone_after(mut self, duration: Duration) -> Self {
+        self.alone_after = sane(duration);
         self
     }
 

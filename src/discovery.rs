@@ -460,6 +460,8 @@ impl Discovery {
         self.names.poll(&mut names::Context {
             config: &self.config,
             now,
+            is_ours: &|candidate| self.own.leads_here(candidate),
+            has_others: view.has_others(),
             liveness: &|candidate| view.liveness(candidate, selected),
             rank: &|list| self.selecting.rank(list, &self.own, &self.config),
             rng: &mut self.rng,

@@ -1,6 +1,6 @@
 //! What DNS says now: the sources, their look-ups, and the candidates that they name.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use web_time::Instant;
 
@@ -28,6 +28,7 @@ use crate::{
 pub(super) mod fair_share;
 mod lookups;
 mod members;
+mod pace;
 pub(crate) mod refresh;
 mod rejections;
 mod sampling;
@@ -42,6 +43,10 @@ const SUSPECTS: usize = 3;
 pub(super) struct Context<'a> {
     pub(super) config: &'a Config,
     pub(super) now: Instant,
+    /// Whether an address leads to ourselves.
+    pub(super) is_ours: &'a dyn Fn(&Candidate) -> bool,
+    /// Whether others are known.
+    pub(super) has_others: bool,
     /// What the rest of the node knows of a candidate.
     pub(super) liveness: &'a dyn Fn(&Candidate) -> Liveness,
     /// Of each candidate of one family's list: which one the selection in force would miss last (0),
@@ -251,17 +256,19 @@ impl Names {
 
 /// Takes a refresh that ended without an answer: what is known is kept.
 fn take_failure(source: &mut SourceState, error: LookupError, context: &mut Context<'_>) {
-    let worth_telling = source.note_failure(&error);
+    let worth_telling = source.note_failure(&error, context.config.alone_after, context.now);
     // Nothing was ever there: perhaps we are the first. That is no failure, and once it is believed,
     // there is nothing to tell: a lone node is quiet.
     let first_of_all = source.announced().is_none() && matches!(error, LookupError::Nothing(_));
     let believed = first_of_all && source.is_settled();
-    let (failures, rng) = (source.failures(), &mut *context.rng);
+    let failures = source.failures();
     let retry_in = match &error {
         LookupError::Nothing(nothing) => {
-            Schedule::after_nothing(context.config, nothing.negative_ttl, failures, rng)
+            let (ttl, rng) = (nothing.negative_ttl, &mut *context.rng);
+            let usual = Schedule::after_nothing(context.config, ttl, failures, rng);
+            next_look(source, false, 0, usual, context)
         }
-        _ => Schedule::after_failure(context.config, failures, rng),
+        _ => Schedule::after_failure(context.config, failures, context.rng),
     };
     source.plan_next(Some(context.now + retry_in));
     if worth_telling && !believed {
@@ -285,18 +292,21 @@ fn take_answer(
     let passed = sift(source, candidates, context);
     let recovered = source.note_answer();
     let (config, now) = (context.config, context.now);
-    let turned = source.members_mut().apply(passed, complete, context.liveness, now);
+    let complete_look = source.note_look(ttl, &passed, now) && complete;
+    let turned = source.members_mut().apply(passed, complete_look, context.liveness, now);
     source.members_mut().bound(config.limits.candidates.get(), context.rank);
     if turned {
         let (source, sampled) = (source.source().clone(), source.members().is_sampled());
         tracing::info!(%source, sampled, "answers are samples, or no longer");
         context.effects.tell(Event::Sampled { source, sampled });
     }
-    let after = |ttl| Schedule::after_answer(config, ttl, records, source.jitter());
-    let next = ttl.map(|ttl| now + after(ttl));
-    source.plan_next(next);
     let announced = source.announce(complete, recovered);
     let changed = announced.is_some();
+    if let Some(ttl) = ttl {
+        let usual = Schedule::after_answer(config, ttl, records, source.jitter());
+        let pause = next_look(source, changed, records, usual, context);
+        source.plan_next(Some(now + pause));
+    }
     if let Some(candidates) = announced {
         let source = source.source().clone();
         tracing::debug!(%source, candidates = candidates.len(), complete, "resolved");
@@ -312,6 +322,23 @@ fn take_answer(
     }
     recheck_omitted(source, context);
     changed
+}
+
+/// When to look again after an answer, or after "nothing": as usual, or sooner while no other is known.
+fn next_look(
+    source: &mut SourceState,
+    changed: bool,
+    records: usize,
+    usual: Duration,
+    context: &mut Context<'_>,
+) -> Duration {
+    let names_others = source.members().candidates().any(|c| !(context.is_ours)(c));
+    if context.has_others || names_others {
+        source.start_up().end();
+        return usual;
+    }
+    let first = context.config.start_refresh;
+    source.start_up().next(changed, records, usual, first, context.now, context.rng)
 }
 
 /// Leaves out what the filter does not let through, and tells it.

@@ -47,8 +47,6 @@ pub enum Fault {
     FlakyOneIn(u64),
 }
 
-/// How long NXDOMAIN may be believed.
-const NEGATIVE_TTL: Duration = Duration::from_secs(5);
 /// How far back views may lag.
 const HISTORY: Duration = Duration::from_secs(600);
 
@@ -62,8 +60,12 @@ pub struct Dns {
     pub view: View,
     pub fault: Fault,
     pub ttl: u32,
+    /// How long NXDOMAIN may be believed.
+    pub negative_ttl: Duration,
     /// How many neighbours share a caching resolver; without one, every look-up is answered afresh.
     pub share_cache: Option<usize>,
+    /// How many look-ups a second the server answers: those beyond are dropped.
+    pub capacity: usize,
     /// By how many seconds the server of a node lags behind the members.
     pub lag: fn(usize) -> u64,
     /// Look-ups in each second since the first.
@@ -90,7 +92,9 @@ impl Dns {
             view: View::All,
             fault: Fault::None,
             ttl: 30,
+            negative_ttl: Duration::from_secs(5),
             share_cache: None,
+            capacity: usize::MAX,
             lag: |_| 0,
             load: HashMap::new(),
             caches: HashMap::new(),
@@ -111,7 +115,7 @@ impl Dns {
         let reply = self.ask_server(node, now)?;
         let ttl = match &reply {
             Ok(_) => Duration::from_secs(self.ttl.into()),
-            Err(LookupError::Nothing(_)) => NEGATIVE_TTL,
+            Err(LookupError::Nothing(_)) => self.negative_ttl,
             Err(_) => Duration::ZERO,
         };
         self.caches.insert(cache, Cached { reply: reply.clone(), until: now + ttl });
@@ -120,11 +124,15 @@ impl Dns {
 
     fn ask_server(&mut self, node: usize, now: Instant) -> Option<Reply> {
         let second = (now - *self.first.get_or_insert(now)).as_secs();
-        *self.load.entry(second).or_default() += 1;
+        let load = self.load.entry(second).or_default();
+        *load += 1;
+        if *load > self.capacity {
+            return None;
+        }
         match self.fails() {
             Some(Fault::Silent) => None,
             Some(Fault::ServerFailed) => Some(Err(LookupError::ServerFailed("SERVFAIL".into()))),
-            Some(_) => Some(nothing()),
+            Some(_) => Some(self.nothing()),
             None => Some(self.fresh(node, now)),
         }
     }
@@ -161,13 +169,17 @@ impl Dns {
             View::All | View::Percent(_) | View::Split(_) => true,
         };
         if seen.is_empty() {
-            return nothing();
+            return self.nothing();
         }
         let name = Name::from_ascii("peers.test.").expect("a name");
         let record =
             |m: &usize| Record::from_rdata(name.clone(), self.ttl, RData::A(ip(*m).into()));
         let records = seen.iter().map(record).collect();
         Ok(Answer::new(name.clone(), records).with_complete(complete))
+    }
+
+    fn nothing(&self) -> Reply {
+        Err(LookupError::nx_domain(Some(self.negative_ttl)))
     }
 
     fn sees(&self, node: usize, member: usize) -> bool {
@@ -216,8 +228,4 @@ impl Cached {
         }
         Ok(answer)
     }
-}
-
-fn nothing() -> Reply {
-    Err(LookupError::nx_domain(Some(NEGATIVE_TTL)))
 }

@@ -13,6 +13,7 @@ mod network;
 mod outages;
 mod restarts;
 mod scale;
+mod start;
 mod world;
 
 use std::{num::NonZeroUsize, time::Duration};

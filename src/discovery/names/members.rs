@@ -1,6 +1,6 @@
 //! The candidates that a source has named, those that lately went missing among them.
 
-use std::mem;
+use std::{mem, time::Duration};
 
 use web_time::Instant;
 
@@ -13,6 +13,8 @@ use crate::candidate::{Candidate, Transports};
 
 /// How many complete answers in a row must omit a candidate before it leaves.
 const OMISSIONS: u8 = 2;
+/// How long these answers must span.
+const OMITTED_FOR: Duration = Duration::from_secs(10);
 /// How many answers in a row, where all are partial, must leave out a candidate that cannot be reached
 /// before it leaves.
 const UNNAMED: u8 = 16;
@@ -50,8 +52,9 @@ pub(super) struct Members {
 #[derive(Debug)]
 struct Member {
     candidate: Candidate,
-    /// How many complete answers in a row have omitted it.
+    /// How many complete answers in a row have omitted it, and since when.
     omitted: u8,
+    omitted_since: Option<Instant>,
     /// How many answers in a row, partial ones too, have not named it.
     unnamed: u8,
     transports: Option<Transports>,
@@ -78,6 +81,12 @@ impl Members {
 
     pub(super) fn contains(&self, candidate: &Candidate) -> bool {
         self.all.binary_search_by(|member| member.candidate.cmp(candidate)).is_ok()
+    }
+
+    /// Whether an answer names just what the last one did. Both are sorted.
+    pub(super) fn are_named_by(&self, answer: &[Named]) -> bool {
+        let named = self.all.iter().filter(|m| m.unnamed == 0).map(|m| &m.candidate);
+        named.eq(answer.iter().map(|named| &named.candidate))
     }
 
     /// Of each member whose record names several transports to its host: these, as far as they are
@@ -116,6 +125,9 @@ impl Members {
         let before = self.all.iter().filter(|m| m.omitted == 0).count();
         for member in &mut self.all {
             member.omitted = member.omitted.saturating_add(u8::from(complete));
+            if complete {
+                member.omitted_since.get_or_insert(now);
+            }
             member.unnamed = member.unnamed.saturating_add(1);
         }
         let newcomers = self.name(candidates);
@@ -130,7 +142,7 @@ impl Members {
             // That samples left a member out was no proof. It takes two answers from now on.
             self.all.iter_mut().for_each(|member| member.omitted = member.omitted.min(1));
         }
-        self.drop_departed(liveness);
+        self.drop_departed(liveness, now);
         turned
     }
 
@@ -146,10 +158,11 @@ impl Members {
         }
     }
 
-    fn drop_departed(&mut self, liveness: impl Fn(&Candidate) -> Liveness) {
+    fn drop_departed(&mut self, liveness: impl Fn(&Candidate) -> Liveness, now: Instant) {
         let sampled = self.is_sampled();
         self.all.retain(|member| {
-            let left = !sampled && member.omitted >= OMISSIONS;
+            let long_omitted = member.omitted_since.is_some_and(|at| at + OMITTED_FOR <= now);
+            let left = !sampled && member.omitted >= OMISSIONS && long_omitted;
             let overdue = member.unnamed >= UNNAMED;
             if !left && !overdue {
                 return true;
@@ -189,6 +202,7 @@ impl Members {
         let named = |Named { candidate, transports }| Member {
             candidate,
             omitted: 0,
+            omitted_since: None,
             unnamed: 0,
             transports,
         };

@@ -11,6 +11,7 @@ use web_time::Instant;
 
 use super::{
     members::Members,
+    pace::{Looks, StartUp},
     refresh::{Named, Refresh, Resolution},
     rejections::Rejections,
     schedule::NOTHINGS,
@@ -39,8 +40,14 @@ pub(super) struct SourceState {
     last_started: Option<Instant>,
     /// Failures in a row, "nothing" among them.
     failures: u32,
-    /// How often in a row there was nothing.
+    /// How often in a row there was nothing, replies from a cache left aside, and since when.
     nothings: u32,
+    nothing_since: Option<Instant>,
+    /// Whether "nothing" was said often enough, and for long enough, to be believed.
+    nothing_believed: bool,
+    looks: Looks,
+    looks_at_nothing: Looks,
+    start_up: StartUp,
     /// The kind of the last failure.
     failure: Option<Discriminant<LookupError>>,
     /// How much later than its earliest instant the next refresh comes, between 0 and 1. One for the
@@ -70,6 +77,11 @@ impl SourceState {
             last_started: None,
             failures: 0,
             nothings: 0,
+            nothing_since: None,
+            nothing_believed: false,
+            looks: Looks::default(),
+            looks_at_nothing: Looks::default(),
+            start_up: StartUp::default(),
             failure: None,
             jitter: 0.0,
         }
@@ -180,22 +192,56 @@ impl SourceState {
         self.refresh.as_ref().map(|r| r.deadline).or(self.next)
     }
 
-    /// Notes a failure to get an answer, or the answer that there is nothing. Says whether it is
-    /// worth telling: the first of its kind in a row, and then with every doubling of their number.
-    pub(super) fn note_failure(&mut self, error: &LookupError) -> bool {
+    /// The pace at which it is asked again while its answers offer nobody to try.
+    pub(super) fn start_up(&mut self) -> &mut StartUp {
+        &mut self.start_up
+    }
+
+    /// Whether an answer is a look of its own, and not the last one again, from a cache.
+    pub(super) fn note_look(
+        &mut self,
+        ttl: Option<Duration>,
+        answer: &[Named],
+        now: Instant,
+    ) -> bool {
+        if !self.members.are_named_by(answer) {
+            self.looks = Looks::default();
+        }
+        self.looks.is_new(ttl, now)
+    }
+
+    /// Notes a failure to get an answer, or the answer that there is nothing, which is believed after
+    /// three looks over `alone_after`. Says whether it is worth telling: the first of its kind in a
+    /// row, and then with every doubling of their number.
+    pub(super) fn note_failure(
+        &mut self,
+        error: &LookupError,
+        alone_after: Duration,
+        now: Instant,
+    ) -> bool {
         self.failures = self.failures.saturating_add(1);
-        self.nothings = match error {
-            LookupError::Nothing(_) => self.nothings.saturating_add(1),
-            _ => 0,
-        };
+        match error {
+            LookupError::Nothing(nothing) => {
+                let is_new = self.looks_at_nothing.is_new(nothing.negative_ttl, now);
+                self.nothings = self.nothings.saturating_add(u32::from(is_new));
+                let since = *self.nothing_since.get_or_insert(now);
+                self.nothing_believed = self.nothings >= NOTHINGS && since + alone_after <= now;
+            }
+            _ => self.forget_nothings(),
+        }
         let kind = mem::discriminant(error);
         let other = self.failure.replace(kind) != Some(kind);
         other || self.failures.is_power_of_two()
     }
 
+    fn forget_nothings(&mut self) {
+        (self.nothings, self.nothing_since, self.nothing_believed) = (0, None, false);
+        self.looks_at_nothing = Looks::default();
+    }
+
     /// Notes an answer; says whether it ends a row of failures.
     pub(super) fn note_answer(&mut self) -> bool {
-        self.nothings = 0;
+        self.forget_nothings();
         self.failure = None;
         mem::take(&mut self.failures) > 0
     }
@@ -245,12 +291,12 @@ impl SourceState {
         Some(announced)
     }
 
-    /// Whether the source has said all: a complete answer, or nothing three times in a row with
+    /// Whether the source has said all: a complete answer, or nothing, which is believed by now, with
     /// nothing known before.
     pub(super) fn is_settled(&self) -> bool {
         match self.announced {
             Some(_) => self.announced_complete,
-            None => self.nothings >= NOTHINGS,
+            None => self.nothing_believed,
         }
     }
 }
@@ -300,7 +346,7 @@ mod tests {
         let mut source = source(DNS, now);
         refresh(&mut source, now);
         source.plan_next(Some(now + secs(300)));
-        assert!(source.note_failure(&LookupError::TimedOut));
+        assert!(source.note_failure(&LookupError::TimedOut, secs(10), now));
         source.hasten(secs(5));
         assert_eq!(source.next_timeout(), Some(now + secs(300)));
         assert!(source.note_answer());
@@ -310,22 +356,39 @@ mod tests {
 
     #[test]
     fn failures_are_worth_telling_when_their_kind_changes_or_their_number_doubles() {
-        let mut source = source(DNS, epoch());
-        let refused = |source: &mut SourceState| source.note_failure(&LookupError::Refused);
-        let told: Vec<_> = (1..=9).filter(|_| refused(&mut source)).collect();
+        let now = epoch();
+        let mut source = source(DNS, now);
+        let mut fails = |error| source.note_failure(&error, secs(10), now);
+        let told: Vec<_> = (1..=9).filter(|_| fails(LookupError::Refused)).collect();
         assert_eq!(told, [1, 2, 4, 8]);
-        assert!(source.note_failure(&LookupError::TimedOut));
+        assert!(fails(LookupError::TimedOut));
     }
 
     #[test]
-    fn nothing_settles_a_source_after_three_times_in_a_row() {
-        let mut source = source(DNS, epoch());
-        for settled in [false, false, true] {
-            source.note_failure(&LookupError::nx_domain(None));
-            assert_eq!(source.is_settled(), settled);
+    fn nothing_settles_a_source_after_three_looks_over_ten_seconds() {
+        let now = epoch();
+        let mut source = source(DNS, now);
+        let mut settled_at = |second, error| {
+            source.note_failure(&error, secs(10), now + secs(second));
+            source.is_settled()
+        };
+        let nothing = || LookupError::nx_domain(Some(secs(30)));
+        for (second, settled) in [(0, false), (2, false), (4, false), (9, false), (10, true)] {
+            assert_eq!(settled_at(second, nothing()), settled, "{second}");
         }
-        source.note_failure(&LookupError::TimedOut);
-        assert!(!source.is_settled(), "a failure says nothing");
+        assert!(!settled_at(11, LookupError::TimedOut), "a failure says nothing");
+        assert!(!settled_at(12, nothing()), "it begins again");
+    }
+
+    #[test]
+    fn nothing_from_a_cache_is_one_look() {
+        let now = epoch();
+        let mut source = source(DNS, now);
+        for second in 0..=60 {
+            let left = LookupError::nx_domain(Some(secs(30 - second % 30)));
+            source.note_failure(&left, secs(10), now + secs(second));
+            assert_eq!(source.is_settled(), second >= 60, "{second}");
+        }
     }
 
     #[test]

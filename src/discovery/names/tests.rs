@@ -25,6 +25,7 @@ struct World {
     rng: fastrand::Rng,
     now: Instant,
     known: Liveness,
+    ours: Vec<Candidate>,
 }
 
 impl World {
@@ -34,7 +35,7 @@ impl World {
             assert!(names.add(source.parse().expect("a source"), now));
         }
         let (config, rng) = (Config::new(), fastrand::Rng::with_seed(1));
-        Self { names, config, rng, now, known: Liveness::default() }
+        Self { names, config, rng, now, known: Liveness::default(), ours: Vec::new() }
     }
 
     fn poll(&mut self) -> Vec<Effect> {
@@ -43,6 +44,8 @@ impl World {
         self.names.poll(&mut Context {
             config: &self.config,
             now: self.now,
+            is_ours: &|candidate| self.ours.contains(candidate),
+            has_others: false,
             liveness: &|_| known,
             rank: &by_order,
             rng: &mut self.rng,
@@ -194,4 +197,20 @@ fn what_is_past_the_bound_is_told_when_it_begins_and_when_it_ends() {
     world.names.allot(&world.config, &by_order);
     world.names.announce_cut(1, &world.config, &mut effects);
     assert!(!world.names.is_cut());
+}
+
+/// Half of the pods of a deployment would join 30 s late, at the TTL of an answer that names nobody
+/// else yet. Fails without `next_look`.
+#[test]
+fn an_answer_that_names_only_us_is_asked_for_again_at_the_start_up_pace() {
+    let mut world = World::new(&[DNS]);
+    world.ours = vec![Candidate::new(&"/ip4/10.0.0.1/tcp/4001".parse().expect("valid"))];
+    let start = world.now;
+    for looks in 1..=4 {
+        world.answer(&[1]);
+        assert!(world.next() - start < secs(2 * looks), "{looks}");
+        world.now = world.next();
+    }
+    world.answer(&[1, 2]);
+    assert!(world.next() - world.now >= secs(30), "somebody to try");
 }

@@ -53,8 +53,9 @@ fn dials_in_a_minute() {
 /// Fails if a TTL decides alone, with other defaults, and without the setters.
 #[test]
 fn refreshes() {
-    let other = || Config::new().with_min_refresh(secs(40)).with_max_refresh(secs(60));
-    for (config, least, most) in [(Config::new(), 5, 300), (other(), 40, 60)] {
+    let usual = || Config::new().with_start_refresh(Duration::MAX);
+    let other = || usual().with_min_refresh(secs(40)).with_max_refresh(secs(60));
+    for (config, least, most) in [(usual(), 5, 300), (other(), 40, 60)] {
         for (ttl, about) in [(0, least), (1 << 31, least), (i32::MAX as u32, most)] {
             let mut world = World::new(config.clone());
             let local = address_record("peers.example.", nth(1), ttl);
@@ -71,6 +72,22 @@ fn refreshes() {
             assert!(pauses.iter().skip(1).all(near), "{ttl}: {pauses:?}");
         }
     }
+}
+
+/// While nobody else is known, looks come sooner, and not for long.
+#[test]
+fn refreshes_at_the_start() {
+    let mut world = World::new(Config::new());
+    let local = address_record("peers.example.", nth(1), 0);
+    let key = ("peers.example.".to_owned(), local.record_type());
+    world.zone.insert(key, Ok(vec![local]));
+    world.core.handle_listen_address(&crate::support::at(nth(1)), world.now);
+    world.source("/dns4/peers.example./tcp/4001");
+    world.run(secs(40));
+    assert!((15..=25).contains(&world.queries.len()), "{} look-ups", world.queries.len());
+    world.queries.clear();
+    world.run(secs(600));
+    assert!(world.queries.len() <= 120, "one in 5 s: {}", world.queries.len());
 }
 
 /// Fails without the deadline, with another default, and without its setter.

@@ -107,3 +107,25 @@ fn the_bound_keeps_the_best_ranked_and_counts_the_rest() {
     world.members.bound(3, by_order);
     assert_eq!(world.members.cut(), 0);
 }
+
+#[test]
+fn answers_that_come_close_together_are_no_departure() {
+    let mut world = World::new();
+    world.take(&[1, 2], true, UNKNOWN);
+    world.take(&[1], true, UNKNOWN);
+    world.now -= Duration::from_secs(21);
+    assert_eq!(world.take(&[1], true, UNKNOWN).len(), 2, "nine seconds later");
+    assert_eq!(world.take(&[1], true, UNKNOWN), [c(1)]);
+}
+
+#[test]
+fn the_same_answer_is_told_from_another_one() {
+    let mut world = World::new();
+    world.take(&[1, 2], true, UNKNOWN);
+    assert!(world.members.are_named_by(&named(&[1, 2])));
+    assert!(!world.members.are_named_by(&named(&[1])));
+    world.take(&[1], true, UNKNOWN);
+    assert!(
+        world.members.are_named_by(&named(&[1])) && !world.members.are_named_by(&named(&[1, 2]))
+    );
+}

@@ -1,0 +1,177 @@
+//! How soon a name is asked again whose answers offer nobody to try.
+
+use std::time::Duration;
+
+use web_time::Instant;
+
+use crate::pace::jitter;
+
+/// For how long such a name is asked again and again: pods appear within seconds of one another.
+const EAGER: Duration = Duration::from_secs(30);
+/// How often the first pause is doubled meanwhile: up to 2 s by default.
+const DOUBLINGS: u32 = 2;
+/// An answer with so many records offers nobody only where nearly all of them are rejected, and is
+/// large enough to be asked for at its TTL.
+const MOST_RECORDS: usize = 64;
+
+/// The start-up pace of one source: while no other is known, and the last answer offers nobody to
+/// try, its TTL says little. A cluster's DNS serves fresh answers within a TTL.
+#[derive(Debug, Default)]
+pub(super) struct StartUp {
+    /// Since when answers offer nobody, and the pause that came last.
+    running: Option<(Instant, Duration)>,
+}
+
+impl StartUp {
+    /// An answer offers somebody to try, or somebody is known.
+    pub(super) fn end(&mut self) {
+        self.running = None;
+    }
+
+    /// The pause until the next look, after a look that offers nobody. `changed` says that it is
+    /// another answer than the last one: then the pace begins again. `usual` is the pause that its TTL
+    /// asks for, and is not exceeded.
+    pub(super) fn next(
+        &mut self,
+        changed: bool,
+        records: usize,
+        usual: Duration,
+        first: Duration,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) -> Duration {
+        if records >= MOST_RECORDS {
+            self.end();
+            return usual;
+        }
+        let (since, pause) = match self.running.filter(|_| !changed) {
+            None => (now, first),
+            Some((since, last)) if now.saturating_duration_since(since) < EAGER => {
+                (since, last.saturating_mul(2).min(first.saturating_mul(1 << DOUBLINGS)))
+            }
+            Some((since, last)) => (since, last.saturating_mul(2)),
+        };
+        // The usual pace goes on from here, which is some minutes at the most.
+        self.running = Some((since, pause.min(usual)));
+        if pause >= usual {
+            return usual;
+        }
+        let least = Duration::from_millis(10) * u32::try_from(records).unwrap_or(u32::MAX);
+        jitter(pause, rng).max(least).min(usual)
+    }
+}
+
+/// Tells a look from a repetition of the last one.
+#[derive(Debug, Default)]
+pub(super) struct Looks(Option<(Instant, Duration)>);
+
+impl Looks {
+    /// Whether a reply with this TTL is a look of its own: a reply from a cache, whose TTL fell by the
+    /// time that passed, is the same look as the one before. TTLs are whole seconds.
+    pub(super) fn is_new(&mut self, ttl: Option<Duration>, now: Instant) -> bool {
+        let Some(ttl) = ttl else { return true };
+        let is_new = self.0.is_none_or(|(at, before)| {
+            let passed = now.saturating_duration_since(at);
+            ttl > before || ttl + passed > before + Duration::from_secs(1)
+        });
+        if is_new {
+            self.0 = Some((now, ttl));
+        }
+        is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: Duration = Duration::from_millis(500);
+
+    #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
+    fn epoch() -> Instant {
+        Instant::now()
+    }
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    struct World {
+        start_up: StartUp,
+        now: Instant,
+        rng: fastrand::Rng,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let rng = fastrand::Rng::with_seed(1);
+            Self { start_up: StartUp::default(), now: epoch(), rng }
+        }
+
+        /// Waits for the next look; returns for how long.
+        fn wait(&mut self, changed: bool, records: usize) -> Duration {
+            let pause =
+                self.start_up.next(changed, records, secs(30), FIRST, self.now, &mut self.rng);
+            self.now += pause;
+            pause
+        }
+    }
+
+    fn is_about(pause: Duration, wanted: Duration) -> bool {
+        (wanted.mul_f64(0.75)..=wanted.mul_f64(1.25)).contains(&pause)
+    }
+
+    #[test]
+    fn half_a_second_one_and_two_for_half_a_minute_then_doubling_up_to_the_usual() {
+        let mut world = World::new();
+        let start = world.now;
+        assert!(is_about(world.wait(false, 1), FIRST));
+        assert!(is_about(world.wait(false, 1), secs(1)));
+        while world.now - start < EAGER {
+            assert!(is_about(world.wait(false, 1), secs(2)));
+        }
+        for seconds in [4, 8, 16] {
+            assert!(is_about(world.wait(false, 1), secs(seconds)));
+        }
+        for _ in 0..100 {
+            assert_eq!(world.wait(false, 1), secs(30), "the usual, which is random by itself");
+        }
+    }
+
+    #[test]
+    fn another_answer_begins_it_again() {
+        let mut world = World::new();
+        for _ in 0..40 {
+            world.wait(false, 1);
+        }
+        assert!(is_about(world.wait(true, 1), FIRST));
+        assert!(is_about(world.wait(false, 1), secs(1)));
+        world.start_up.end();
+        assert!(is_about(world.wait(false, 1), FIRST));
+    }
+
+    #[test]
+    fn large_answers_are_asked_for_at_their_ttl() {
+        let mut world = World::new();
+        assert!(world.wait(false, 63) >= Duration::from_millis(630));
+        assert_eq!(world.wait(false, 64), secs(30));
+    }
+
+    #[test]
+    fn a_reply_from_a_cache_is_the_same_look() {
+        let (mut looks, now) = (Looks::default(), epoch());
+        let mut at = |seconds, ttl| looks.is_new(Some(secs(ttl)), now + secs(seconds));
+        assert!(at(0, 30));
+        assert!(!at(0, 30) && !at(5, 25) && !at(29, 1));
+        assert!(at(30, 30) && !at(40, 20), "the cache has asked again");
+    }
+
+    #[test]
+    fn replies_with_a_constant_ttl_are_looks_of_their_own() {
+        let (mut looks, now) = (Looks::default(), epoch());
+        for second in 0..9 {
+            assert!(looks.is_new(Some(secs(30)), now + secs(2 * second)));
+        }
+        assert!(looks.is_new(None, now) && looks.is_new(None, now), "no TTL says nothing");
+    }
+}
