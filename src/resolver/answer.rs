@@ -23,12 +23,23 @@ pub struct Answer {
     /// What DNSSEC validation said of the records and additionals, the weakest of them, if the
     /// resolver validates.
     pub proof: Option<Proof>,
+    /// Whether an earlier domain of the search list failed, so that the name may exist there. Such an
+    /// answer is of use where nothing is known, and takes nothing from what an earlier domain named.
+    /// Default: `false`.
+    pub provisional: bool,
 }
 
 impl Answer {
-    /// A complete answer without additional records and without a DNSSEC proof.
+    /// A complete answer, not provisional, without additional records and without a DNSSEC proof.
     pub fn new(name: Name, records: Vec<Record>) -> Self {
-        Self { name, records, additionals: Vec::new(), complete: true, proof: None }
+        Self {
+            name,
+            records,
+            additionals: Vec::new(),
+            complete: true,
+            proof: None,
+            provisional: false,
+        }
     }
 
     /// Adds records of the additional section.
@@ -51,6 +62,13 @@ impl Answer {
         self.proof = Some(proof);
         self
     }
+
+    /// Says whether an earlier domain of the search list failed.
+    #[must_use]
+    pub fn with_provisional(mut self, provisional: bool) -> Self {
+        self.provisional = provisional;
+        self
+    }
 }
 
 #[cfg(test)]
@@ -64,14 +82,16 @@ mod tests {
     #[test]
     fn an_answer_is_complete_and_not_proved_unless_it_is_said() {
         let answer = Answer::new(Name::root(), Vec::new());
-        assert!(answer.complete && answer.additionals.is_empty());
+        assert!(answer.complete && answer.additionals.is_empty() && !answer.provisional);
         assert_eq!(answer.proof, None);
         let glue = Record::from_rdata(Name::root(), 1, RData::from(IpAddr::from([10, 0, 0, 1])));
         let said = answer
             .with_additionals(vec![glue.clone()])
             .with_complete(false)
-            .with_proof(Proof::Insecure);
+            .with_proof(Proof::Insecure)
+            .with_provisional(true);
         assert_eq!(said.additionals, [glue]);
         assert_eq!((said.complete, said.proof), (false, Some(Proof::Insecure)));
+        assert!(said.provisional);
     }
 }

@@ -17,30 +17,45 @@ pub struct Nothing {
     pub negative_ttl: Option<Duration>,
     /// What DNSSEC validation said of the denial, if the resolver validates.
     pub proof: Option<Proof>,
+    /// Whether an earlier domain of the search list failed, so that the name may exist there. Such a
+    /// "nothing" is never a reason to believe that nobody is left. Default: `false`.
+    pub provisional: bool,
 }
 
 impl Nothing {
     /// Nothing of a kind, without a DNSSEC proof; with the negative TTL, where the server gave one.
     pub fn new(kind: NothingKind, negative_ttl: Option<Duration>) -> Self {
-        Self { kind, negative_ttl, proof: None }
+        Self { kind, negative_ttl, proof: None, provisional: false }
     }
 
     /// Nothing of two kinds, or under two names. That a name does not exist is said of all its types;
     /// where one of them is merely without data, something does exist. What is forgotten first tells
-    /// when to ask again.
+    /// when to ask again. Where one of them is provisional, both are.
     pub(crate) fn and(self, other: Self) -> Self {
         let kind = match (self.kind, other.kind) {
             (NothingKind::NxDomain, NothingKind::NxDomain) => NothingKind::NxDomain,
             _ => NothingKind::NoData,
         };
         let negative_ttl = [self.negative_ttl, other.negative_ttl].into_iter().flatten().min();
-        Self { kind, negative_ttl, proof: Proof::weaker(self.proof, other.proof) }
+        Self {
+            kind,
+            negative_ttl,
+            proof: Proof::weaker(self.proof, other.proof),
+            provisional: self.provisional || other.provisional,
+        }
     }
 
     /// Adds the outcome of a DNSSEC validation.
     #[must_use]
     pub fn with_proof(mut self, proof: Proof) -> Self {
         self.proof = Some(proof);
+        self
+    }
+
+    /// Says whether an earlier domain of the search list failed.
+    #[must_use]
+    pub fn with_provisional(mut self, provisional: bool) -> Self {
+        self.provisional = provisional;
         self
     }
 }
@@ -69,7 +84,7 @@ mod tests {
     use super::*;
 
     fn nothing(kind: NothingKind, seconds: u64, proof: Option<Proof>) -> Nothing {
-        Nothing { kind, negative_ttl: Some(Duration::from_secs(seconds)), proof }
+        Nothing { proof, ..Nothing::new(kind, Some(Duration::from_secs(seconds))) }
     }
 
     #[test]
@@ -82,5 +97,8 @@ mod tests {
         assert_eq!(both, nothing(NxDomain, 5, None));
         let both = nothing(NxDomain, 5, Some(Proof::Insecure)).and(nothing(NxDomain, 9, secure));
         assert_eq!(both, nothing(NxDomain, 5, Some(Proof::Insecure)));
+        let provisional = nothing(NoData, 5, secure).with_provisional(true);
+        assert!(provisional.and(nothing(NoData, 5, secure)).provisional);
+        assert!(nothing(NoData, 5, secure).and(provisional).provisional);
     }
 }

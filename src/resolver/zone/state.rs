@@ -131,7 +131,7 @@ impl State {
             false => NothingKind::NxDomain,
         };
         let (negative_ttl, proof) = (self.negative_ttl, self.proof);
-        LookupError::Nothing(Nothing { kind, negative_ttl, proof })
+        LookupError::Nothing(Nothing { proof, ..Nothing::new(kind, negative_ttl) })
     }
 
     fn glue(&self, records: &[Record]) -> Vec<Record> {

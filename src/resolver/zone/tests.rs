@@ -27,7 +27,7 @@ fn addresses(records: &[Record]) -> Vec<IpAddr> {
 fn assert_nothing(outcome: Result<Answer, LookupError>, kind: NothingKind, ttl: Option<u64>) {
     let Err(LookupError::Nothing(nothing)) = outcome else { panic!("{outcome:?}") };
     let negative_ttl = ttl.map(Duration::from_secs);
-    assert_eq!(nothing, Nothing { kind, negative_ttl, proof: None });
+    assert_eq!(nothing, Nothing::new(kind, negative_ttl));
 }
 
 #[test]
