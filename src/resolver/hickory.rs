@@ -5,6 +5,7 @@ mod asking;
 mod config;
 #[cfg(feature = "dnssec")]
 mod dnssec;
+mod edns;
 mod error;
 mod exchange;
 mod followed;
@@ -16,12 +17,14 @@ mod reply;
 mod resolv_conf;
 mod resolver;
 mod servers;
+mod transport;
 mod turns;
 mod upstream;
 #[cfg(feature = "dnssec")]
 mod validation;
 #[cfg(feature = "dnssec")]
 mod validator;
+mod wire;
 
 #[cfg(feature = "dnssec")]
 #[cfg_attr(docsrs, doc(cfg(feature = "dnssec")))]

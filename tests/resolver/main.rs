@@ -4,4 +4,6 @@
 mod dns_server;
 
 mod dnssec;
+mod faults;
 mod hickory;
+mod scripted;

@@ -1,87 +1,85 @@
 //! The exchange with one name server: over UDP and, where the reply did not fit, over TCP.
 
-use std::{error::Error, fmt, net::SocketAddr};
+use std::{error::Error, fmt, io, net::SocketAddr};
 
-use hickory_net::{
-    DnsHandle, NetError,
-    runtime::TokioRuntimeProvider,
-    tcp::TcpClientStream,
-    udp::UdpClientStream,
-    xfer::{DnsRequestSender, FirstAnswer},
-};
-use hickory_proto::op::DnsResponse;
+use hickory_proto::op::{DnsResponse, Message, ResponseCode};
 use web_time::Instant;
 
-use super::{ask::Ask, reply};
-use crate::{
-    resolver::error::LookupError,
-    shell::{before, now},
+use super::{
+    ask::Ask,
+    edns::Edns,
+    reply,
+    transport::{over_tcp, over_udp},
+    wire,
 };
+use crate::{resolver::error::LookupError, shell::now};
 
-/// Asks one server: over UDP first, unless it is to be TCP only.
+/// Asks one server: over UDP first, unless it is to be TCP only, and with EDNS, unless it is known
+/// not to know that.
 pub(super) async fn exchange(
     server: SocketAddr,
     ask: &Ask,
     tcp_only: bool,
+    edns: &Edns,
     until: Instant,
 ) -> Result<DnsResponse, LookupError> {
-    let check = |reply| reply::check(server, ask, reply);
-    let cut = match tcp_only {
-        true => None,
-        false => match bounded(until, over_udp(server, ask, until)).await {
-            Ok(reply) if reply.metadata.truncation => Some(reply),
-            Ok(reply) => return check(reply),
-            // A reply longer than what was offered is cut by the socket and cannot be decoded.
-            Err(NetError::Proto(_)) => None,
-            Err(error) => return Err(failed(server, error)),
-        },
-    };
-    let whole = match bounded(until, over_tcp(server, ask, until)).await {
-        Ok(reply) => check(reply),
-        Err(error) => Err(failed(server, error)),
-    };
-    // A part of the members is better than none, and a response code is whole: it stands in the
-    // header, which is never cut.
-    whole.or_else(|error| cut.and_then(|reply| check(reply).ok()).ok_or(error))
+    let with_edns = ask.signed || edns.is_known_to(server, now());
+    let mut attempt = Attempt { server, ask, tcp_only, with_edns, until };
+    let mut reply = attempt.reply().await?;
+    if with_edns && !ask.signed && denies_edns(&reply) {
+        attempt.with_edns = false;
+        reply = attempt.reply().await?;
+        if !denies_edns(&reply) {
+            edns.unknown_to(server, now());
+        }
+    }
+    reply::check(server, ask, &reply)?;
+    wire::response(reply).map_err(LookupError::failed)
 }
 
-async fn over_udp(server: SocketAddr, ask: &Ask, until: Instant) -> Result<DnsResponse, NetError> {
-    let timeout = until.saturating_duration_since(now());
-    let mut request = ask.request();
-    // A datagram that is lost must not cost the whole time-out (in Kubernetes, a race in the
-    // kernel's connection tracking loses some): it is sent a second time after a third of it.
-    // hickory-net 0.26 counts the first time among the retries.
-    request.options_mut().retry_interval = timeout / 3;
-    let mut stream = UdpClientStream::builder(server, TokioRuntimeProvider::new())
-        .with_timeout(Some(timeout))
-        .with_max_retries(2)
-        .with_os_port_selection(true)
-        .build();
-    stream.send_message(request).first_answer().await
+/// Whether the server does not understand what it was asked, and may do so without EDNS (RFC 6891
+/// section 7). One that sends EDNS itself means something else.
+fn denies_edns(reply: &Message) -> bool {
+    let code = reply.metadata.response_code;
+    reply.edns.is_none() && matches!(code, ResponseCode::FormErr | ResponseCode::NotImp)
 }
 
-async fn over_tcp(server: SocketAddr, ask: &Ask, until: Instant) -> Result<DnsResponse, NetError> {
-    let timeout = until.saturating_duration_since(now());
-    // The provider owns the task that drives the connection, and ends it when it is dropped.
-    let provider = TokioRuntimeProvider::new();
-    let exchange = TcpClientStream::exchange(server, None, timeout, None, provider.clone()).await?;
-    let reply = exchange.send(ask.request()).first_answer().await;
-    drop(provider);
-    reply
-}
-
-async fn bounded<T>(
+/// How a server is asked.
+struct Attempt<'a> {
+    server: SocketAddr,
+    ask: &'a Ask,
+    tcp_only: bool,
+    with_edns: bool,
     until: Instant,
-    future: impl Future<Output = Result<T, NetError>>,
-) -> Result<T, NetError> {
-    before(until, future).await.unwrap_or(Err(NetError::Timeout))
+}
+
+impl Attempt<'_> {
+    async fn reply(&self) -> Result<Message, LookupError> {
+        let request = self.ask.request(self.with_edns);
+        let cut = match self.tcp_only {
+            true => None,
+            false => match over_udp(self.server, &request, self.until).await {
+                Ok(reply) if reply.metadata.truncation => Some(reply),
+                outcome => return outcome.map_err(|error| failed(self.server, error)),
+            },
+        };
+        let whole = over_tcp(self.server, &request, self.until).await;
+        let is_good = |reply: &Message| reply::check(self.server, self.ask, reply).is_ok();
+        match (whole, cut) {
+            // A part of the members is better than none, and a response code is whole: it stands in
+            // the header, which is never cut.
+            (Ok(whole), Some(cut)) if !is_good(&whole) && is_good(&cut) => Ok(cut),
+            (Err(_), Some(cut)) if is_good(&cut) => Ok(cut),
+            (whole, _) => whole.map_err(|error| failed(self.server, error)),
+        }
+    }
 }
 
 /// The message could not be exchanged with this server.
 #[derive(Debug)]
 struct ExchangeFailed {
     server: SocketAddr,
-    error: NetError,
+    error: io::Error,
 }
 
 impl fmt::Display for ExchangeFailed {
@@ -92,18 +90,14 @@ impl fmt::Display for ExchangeFailed {
 
 impl Error for ExchangeFailed {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(match &self.error {
-            // `NetError` does not name the I/O error as its source.
-            NetError::Io(error) => &**error,
-            error => error,
-        })
+        Some(&self.error)
     }
 }
 
-fn failed(server: SocketAddr, error: NetError) -> LookupError {
-    match error {
-        NetError::Timeout => LookupError::TimedOut,
-        error => LookupError::failed(ExchangeFailed { server, error }),
+fn failed(server: SocketAddr, error: io::Error) -> LookupError {
+    match error.kind() {
+        io::ErrorKind::TimedOut => LookupError::TimedOut,
+        _ => LookupError::failed(ExchangeFailed { server, error }),
     }
 }
 
@@ -160,7 +154,7 @@ mod tests {
 
     async fn exchanged(server: SocketAddr, tcp_only: bool) -> Result<Vec<IpAddr>, LookupError> {
         let until = now() + Duration::from_secs(20);
-        let reply = exchange(server, &ask(), tcp_only, until).await?;
+        let reply = exchange(server, &ask(), tcp_only, &Edns::default(), until).await?;
         Ok(reply.answers.iter().filter_map(|record| record.data.ip_addr()).collect())
     }
 
@@ -202,17 +196,14 @@ mod tests {
     async fn a_server_that_is_silent_times_out() {
         let socket = UdpSocket::bind(LOOPBACK).await.unwrap();
         let server = socket.local_addr().unwrap();
-        let outcome = exchange(server, &ask(), false, now()).await;
+        let outcome = exchange(server, &ask(), false, &Edns::default(), now()).await;
         assert!(matches!(outcome, Err(LookupError::TimedOut)), "{outcome:?}");
     }
 
     #[test]
     fn the_io_error_is_the_last_source() {
         let io = std::io::Error::from(std::io::ErrorKind::NetworkUnreachable);
-        let LookupError::Failed(error) = failed(([10, 0, 0, 1], 53).into(), NetError::from(io))
-        else {
-            panic!()
-        };
+        let LookupError::Failed(error) = failed(([10, 0, 0, 1], 53).into(), io) else { panic!() };
         let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
         assert_eq!(source.map(std::io::Error::kind), Some(std::io::ErrorKind::NetworkUnreachable));
     }

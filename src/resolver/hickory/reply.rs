@@ -7,7 +7,7 @@ use hickory_proto::{
     rr::{DNSClass, Name, RData, Record, RecordType},
 };
 
-use super::ask::Ask;
+use super::{ask::Ask, wire::is_same};
 use crate::{
     alias::Chain,
     resolver::{answer::Answer, error::LookupError},
@@ -25,21 +25,21 @@ struct OtherQuestion {
 }
 
 /// Whether the reply of `server` answers what was asked, be it with "there is nothing".
-pub(super) fn check(
-    server: SocketAddr,
-    ask: &Ask,
-    reply: DnsResponse,
-) -> Result<DnsResponse, LookupError> {
-    if !is_reply_to(&ask.question, &reply) {
+pub(super) fn check(server: SocketAddr, ask: &Ask, reply: &Message) -> Result<(), LookupError> {
+    let is_asked = reply.queries.iter().all(|asked| is_same(asked, &ask.question));
+    if !is_asked || reply.metadata.message_type != MessageType::Response {
         return Err(LookupError::failed(OtherQuestion { server }));
     }
     match reply.metadata.response_code {
-        ResponseCode::NXDomain => Ok(reply),
-        ResponseCode::NoError => match ignorance(ask, &reply) {
-            None => Ok(reply),
+        ResponseCode::Refused => Err(LookupError::Refused),
+        ResponseCode::NoError | ResponseCode::NXDomain if reply.queries.len() != 1 => {
+            Err(server_failed(server, "the reply does not say to which question"))
+        }
+        ResponseCode::NXDomain => Ok(()),
+        ResponseCode::NoError => match ignorance(ask, reply) {
+            None => Ok(()),
             Some(reason) => Err(server_failed(server, reason)),
         },
-        ResponseCode::Refused => Err(LookupError::Refused),
         code => Err(server_failed(server, code)),
     }
 }
@@ -133,16 +133,6 @@ fn negative_ttl(reply: &DnsResponse) -> Option<Duration> {
     reply.negative_ttl().map(|seconds| Duration::from_secs(seconds.into()))
 }
 
-fn is_reply_to(question: &Question, reply: &Message) -> bool {
-    let [asked] = reply.queries.as_slice() else {
-        return false;
-    };
-    reply.metadata.message_type == MessageType::Response
-        && asked.name == question.name
-        && asked.query_type == question.query_type
-        && asked.query_class == question.query_class
-}
-
 fn is_of(name: &Name, record_type: RecordType, record: &Record) -> bool {
     record.record_type() == record_type && is_in(record) && record.name == *name
 }
@@ -203,7 +193,8 @@ mod tests {
         let ask = Ask { question: question.clone(), signed: false };
         let mut response = DnsResponse::from_message(Message::response(0, OpCode::Query)).unwrap();
         *response = reply;
-        check(([127, 0, 0, 1], 53).into(), &ask, response).and_then(|reply| read(question, reply))
+        check(([127, 0, 0, 1], 53).into(), &ask, &response)?;
+        read(question, response)
     }
 
     fn read_a(reply: Message) -> Result<Answer, LookupError> {
@@ -312,6 +303,20 @@ mod tests {
         assert!(matches!(with(ResponseCode::Refused), Err(LookupError::Refused)));
         assert_failed(with(ResponseCode::ServFail));
         assert_failed(with(ResponseCode::FormErr));
+    }
+
+    #[test]
+    fn a_bare_header_says_that_a_server_fails_but_not_that_there_is_nothing() {
+        let with = |code| {
+            let mut reply = reply([]);
+            reply.queries.clear();
+            reply.metadata.response_code = code;
+            read_a(reply)
+        };
+        assert!(matches!(with(ResponseCode::Refused), Err(LookupError::Refused)));
+        for code in [ResponseCode::ServFail, ResponseCode::NXDomain, ResponseCode::NoError] {
+            assert_failed(with(code));
+        }
     }
 
     #[test]

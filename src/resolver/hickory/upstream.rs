@@ -9,7 +9,7 @@ use std::{
 use hickory_proto::op::DnsResponse;
 use web_time::Instant;
 
-use super::{ask::Ask, config::Config, exchange::exchange, turns::Turns};
+use super::{ask::Ask, config::Config, edns::Edns, exchange::exchange, turns::Turns};
 use crate::{resolver::error::LookupError, shell::now};
 
 /// How long a server that stepped in for an earlier one is asked first. Then the order of the
@@ -21,6 +21,7 @@ const PREFERENCE: Duration = Duration::from_secs(60);
 pub(super) struct Upstream {
     /// The server that stepped in for an earlier one, and until when it is asked first.
     preferred: Mutex<Option<(SocketAddr, Instant)>>,
+    edns: Edns,
 }
 
 impl Upstream {
@@ -36,7 +37,7 @@ impl Upstream {
             let Some(until) = config.end_of_attempt(now(), deadline) else {
                 break;
             };
-            match exchange(server, ask, config.tcp_only, until).await {
+            match exchange(server, ask, config.tcp_only, &self.edns, until).await {
                 Ok(reply) => {
                     self.remember(server, &config.servers, now());
                     return Ok(reply);

@@ -19,7 +19,7 @@ use hickory_proto::{
 use super::{prune::prune, reason::cut};
 use crate::resolver::{
     error::LookupError,
-    hickory::{ask::Ask, servers::Servers},
+    hickory::{ask::Ask, servers::Servers, wire},
 };
 
 /// How many different questions one look-up may ask. A name in a signed zone takes one and two for
@@ -85,7 +85,7 @@ impl Questions {
             Err(error) => Err(error),
         };
         match reply {
-            Ok(reply) => response(prune(&question, reply)),
+            Ok(reply) => Ok(wire::response(prune(&question, reply))?),
             Err(error) => {
                 let text = error.to_string();
                 self.state().failure.get_or_insert(error);
@@ -146,14 +146,6 @@ fn whole(question: &Question, reply: Message) -> Result<Message, LookupError> {
         return Err(cut(question));
     }
     Ok(reply)
-}
-
-/// The message as it is: to encode it again, as [`DnsResponse::from_message`] does, would only make
-/// the buffer that nobody reads.
-fn response(message: Message) -> Result<DnsResponse, NetError> {
-    let mut response = DnsResponse::from_message(Message::query().into_response())?;
-    *response = message;
-    Ok(response)
 }
 
 #[cfg(test)]
