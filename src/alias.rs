@@ -24,6 +24,15 @@ pub(crate) enum NoEnd {
     TooLong,
 }
 
+impl From<NoEnd> for &'static str {
+    fn from(no_end: NoEnd) -> Self {
+        match no_end {
+            NoEnd::Circle => "the chain of aliases leads in a circle",
+            NoEnd::TooLong => "the chain of aliases is too long",
+        }
+    }
+}
+
 impl<L> Chain<L> {
     /// A chain without a link, which may get `most` of them.
     pub(crate) fn new(name: Name, most: usize) -> Self {

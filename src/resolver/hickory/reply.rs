@@ -9,7 +9,7 @@ use hickory_proto::{
 
 use super::{ask::Ask, wire::is_same};
 use crate::{
-    alias::Chain,
+    alias::{Chain, NoEnd},
     resolver::{answer::Answer, error::LookupError},
 };
 
@@ -47,18 +47,21 @@ pub(super) fn check(server: SocketAddr, ask: &Ask, reply: &Message) -> Result<()
 /// Why a reply without a record of the type asked for does not say that there is none.
 ///
 /// RFC 2308 section 2.2 tells them apart by the SOA record, but caches leave it out. What is left
-/// is a truncated reply, a referral to other servers, and a CNAME record that leads out of what an
-/// authoritative server serves: none of them says that there is nothing.
+/// is a truncated reply, a referral to other servers, a CNAME record that leads out of what an
+/// authoritative server serves, a chain of them without an end, and a server that neither has authority
+/// nor asks others: none of them says that there is nothing.
 ///
 /// Where each link of a chain of aliases is proved, each is asked for, and the first one is enough.
 fn ignorance(ask: &Ask, reply: &Message) -> Option<&'static str> {
     let Question { name, query_type, .. } = &ask.question;
-    let (name, chain) = follow(name.clone(), *query_type, &reply.answers);
+    let (name, chain, end) = follow(name.clone(), *query_type, &reply.answers);
     let has = |record_type| reply.authorities.iter().any(|r| r.record_type() == record_type);
     let recursive = reply.metadata.recursion_available;
     let is_found = reply.answers.iter().any(|record| is_of(&name, *query_type, record));
     if is_found || (ask.signed && !chain.is_empty()) {
         None
+    } else if let Err(no_end) = end {
+        Some(no_end.into())
     } else if reply.metadata.truncation {
         Some("the reply was cut before its first record")
     } else if has(RecordType::SOA) || recursive {
@@ -67,9 +70,19 @@ fn ignorance(ask: &Ask, reply: &Message) -> Option<&'static str> {
         Some("the server only refers to others")
     } else if !chain.is_empty() {
         Some("the alias leads out of what the server serves")
-    } else {
+    } else if reply.metadata.authoritative {
         None
+    } else {
+        Some("the server knows nothing of the name")
     }
+}
+
+/// Whether a reply that was [checked](check) says that there is nothing. What signatures prove is not
+/// said here.
+pub(super) fn is_nothing(ask: &Ask, reply: &Message) -> bool {
+    let Question { name, query_type, .. } = &ask.question;
+    let (name, _, _) = follow(name.clone(), *query_type, &reply.answers);
+    !ask.signed && !reply.answers.iter().any(|record| is_of(&name, *query_type, record))
 }
 
 /// Reads a reply that was [checked](check).
@@ -81,7 +94,7 @@ pub(super) fn read(question: &Question, mut reply: DnsResponse) -> Result<Answer
         return Err(LookupError::nx_domain(negative_ttl(&reply)));
     }
     let record_type = question.query_type;
-    let (name, mut records) = follow(question.name.clone(), record_type, &reply.answers);
+    let (name, mut records, _) = follow(question.name.clone(), record_type, &reply.answers);
     let links = records.len();
     let answers = std::mem::take(&mut reply.answers);
     records.extend(answers.into_iter().filter(|record| is_of(&name, record_type, record)));
@@ -95,12 +108,18 @@ pub(super) fn read(question: &Question, mut reply: DnsResponse) -> Result<Answer
 
 /// The end of the CNAME chain that begins at `name`, and the records that lead there. Of a chain that
 /// leads in a circle or is too long, as much as can be followed.
-fn follow(name: Name, record_type: RecordType, answers: &[Record]) -> (Name, Vec<Record>) {
+fn follow(
+    name: Name,
+    record_type: RecordType,
+    answers: &[Record],
+) -> (Name, Vec<Record>, Result<(), NoEnd>) {
     let mut chain = Chain::new(name, MAX_CHAIN);
-    if record_type != RecordType::CNAME {
-        chain.follow(|name| alias(name, answers)).ok();
-    }
-    chain.into_parts()
+    let end = match record_type {
+        RecordType::CNAME => Ok(()),
+        _ => chain.follow(|name| alias(name, answers)),
+    };
+    let (name, links) = chain.into_parts();
+    (name, links, end)
 }
 
 /// The alias that a name is, and what it leads to.
@@ -260,7 +279,36 @@ mod tests {
             none.metadata.response_code = ResponseCode::NXDomain;
             assert_nothing(read_a(none), NothingKind::NxDomain, Some(30));
         }
-        assert_nothing(read_a(reply([])), NothingKind::NoData, None);
+        // Authority and recursion say it, too.
+        for (authoritative, recursive) in [(true, false), (false, true)] {
+            let mut none = reply([]);
+            none.metadata.authoritative = authoritative;
+            none.metadata.recursion_available = recursive;
+            assert_nothing(read_a(none), NothingKind::NoData, None);
+        }
+    }
+
+    #[test]
+    fn a_server_without_authority_that_asks_nobody_does_not_know() {
+        assert_failed(read_a(reply([])));
+    }
+
+    /// A server that asks others is believed, but not that such a chain leads to nothing.
+    fn read_chain(links: &[(String, String)]) -> Result<Answer, LookupError> {
+        let mut reply = reply(links.iter().map(|(owner, target)| cname(owner, target)));
+        reply.metadata.recursion_available = true;
+        reply.add_authority(soa(30, 30));
+        read_a(reply)
+    }
+
+    #[test]
+    fn a_chain_that_is_too_long_is_not_nothing() {
+        let owner = |n| if n == 0 { "peers.test.".into() } else { format!("n{n}.test.") };
+        let chain = |links| Vec::from_iter((0..links).map(|n| (owner(n), owner(n + 1))));
+        assert_failed(read_chain(&chain(MAX_CHAIN + 1)));
+        assert_nothing(read_chain(&chain(MAX_CHAIN)), NothingKind::NoData, Some(30));
+        assert_failed(read_chain(&[(owner(0), owner(1)), (owner(1), owner(0))]));
+        assert_failed(read_chain(&[(owner(0), owner(0))]));
     }
 
     #[test]
