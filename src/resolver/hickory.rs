@@ -12,18 +12,24 @@ mod followed;
 mod hosts;
 mod origin;
 mod overrides;
+mod passed;
+mod queue;
 mod reply;
 #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
 mod resolv_conf;
 mod resolver;
+mod said;
 mod servers;
+mod silence;
 mod transport;
+mod troubles;
 mod turns;
 mod upstream;
 #[cfg(feature = "dnssec")]
 mod validation;
 #[cfg(feature = "dnssec")]
 mod validator;
+mod walk;
 mod wire;
 
 #[cfg(feature = "dnssec")]

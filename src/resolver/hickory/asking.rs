@@ -7,7 +7,10 @@ use hickory_proto::op::Query as Question;
 use super::servers::Servers;
 #[cfg(feature = "dnssec")]
 use super::{validation::Validation, validator::Validator};
-use crate::resolver::{answer::Answer, error::LookupError};
+use crate::{
+    resolver::{answer::Answer, error::LookupError},
+    shell::now,
+};
 
 /// Asks for the names that one look-up tries.
 pub(super) struct Asking {
@@ -32,7 +35,13 @@ impl Asking {
         self
     }
 
-    pub(super) async fn answer(&mut self, question: Question) -> Result<Answer, LookupError> {
+    /// Asks for one of the names, of which so many are left with it.
+    pub(super) async fn answer(
+        &mut self,
+        question: Question,
+        left: usize,
+    ) -> Result<Answer, LookupError> {
+        self.servers.begin(left, now());
         #[cfg(feature = "dnssec")]
         if let Some(validator) = &mut self.validator {
             return self.servers.in_time(validator.answer(question)).await;

@@ -13,8 +13,13 @@ use crate::resolver::{answer::Answer, query::Query};
 const MAX_TIMEOUT: Duration = Duration::from_secs(30);
 const MAX_ATTEMPTS: u32 = 5;
 const MAX_NDOTS: usize = 15;
+/// As long as the discovery waits for a refresh, unless it is told otherwise.
+const BUDGET: Duration = Duration::from_secs(20);
 /// Bounds the deadline of a look-up, so that it can be computed.
 const MAX_BUDGET: Duration = Duration::from_secs(3600);
+/// As long as each name of a search list is asked for, even if it is a long one: a server that is a
+/// little slow must not lose all of them.
+const LEAST_SHARE: Duration = Duration::from_secs(1);
 
 /// What one look-up goes by.
 #[derive(Debug, Clone)]
@@ -24,6 +29,8 @@ pub(super) struct Config {
     pub(super) ndots: usize,
     pub(super) timeout: Duration,
     pub(super) attempts: NonZeroU32,
+    /// How long one look-up may take.
+    pub(super) budget: Duration,
     /// Whether servers are asked over TCP only (`use-vc`).
     pub(super) tcp_only: bool,
     pub(super) hosts: Arc<HostsFile>,
@@ -38,6 +45,7 @@ impl Config {
             ndots: 1,
             timeout: Duration::from_secs(5),
             attempts: NonZeroU32::MIN.saturating_add(1),
+            budget: BUDGET,
             tcp_only: false,
             hosts: Arc::default(),
         }
@@ -51,17 +59,30 @@ impl Config {
         self
     }
 
-    /// How long a look-up may take: every server has been silent in every attempt by then.
-    pub(super) fn budget(&self) -> Duration {
-        let servers = u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
-        self.timeout.saturating_mul(servers.saturating_mul(self.attempts.get())).min(MAX_BUDGET)
+    /// When a look-up is over that begins now.
+    pub(super) fn deadline(&self, now: Instant) -> Instant {
+        now + self.budget.min(MAX_BUDGET)
     }
 
-    /// When the attempt that begins now is over, within a look-up that ends at `deadline`; `None` if
-    /// that is over.
-    pub(super) fn end_of_attempt(&self, now: Instant, deadline: Instant) -> Option<Instant> {
-        let until = now.checked_add(self.timeout).map_or(deadline, |until| until.min(deadline));
-        (now < deadline).then_some(until)
+    /// When to give up one of the `left` names that a look-up has still to ask for: every server has
+    /// been silent in every attempt by then, or there is only so much time for each name.
+    pub(super) fn end_of_name(&self, now: Instant, deadline: Instant, left: usize) -> Instant {
+        let servers = u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
+        let all = self.timeout.saturating_mul(servers.saturating_mul(self.attempts.get()));
+        let share = share(deadline.saturating_duration_since(now), left).max(LEAST_SHARE);
+        now.checked_add(all.min(share)).map_or(deadline, |end| end.min(deadline))
+    }
+
+    /// When the attempt that begins now is over, if `left` of its kind are to be made until `deadline`;
+    /// `None` if there is no time for it.
+    pub(super) fn end_of_attempt(
+        &self,
+        now: Instant,
+        deadline: Instant,
+        left: usize,
+    ) -> Option<Instant> {
+        let share = share(deadline.saturating_duration_since(now), left);
+        (!share.is_zero()).then(|| now + self.timeout.min(share))
     }
 
     /// What the hosts file says, which comes before any server.
@@ -89,9 +110,14 @@ impl Config {
     }
 }
 
+fn share(time: Duration, left: usize) -> Duration {
+    time / u32::try_from(left.max(1)).unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shell;
 
     fn name(name: &str) -> Name {
         Name::from_ascii(name).unwrap()
@@ -129,25 +155,33 @@ mod tests {
     }
 
     #[test]
-    fn the_budget_covers_every_attempt_and_does_not_overflow() {
-        let mut config = config(&[], 1);
-        assert_eq!(config.budget(), Duration::from_secs(10));
-        config.attempts = NonZeroU32::MAX;
+    fn a_name_has_every_attempt_or_its_share_of_the_time() {
+        let (mut config, now) = (config(&[], 1), shell::now());
+        let second = Duration::from_secs(1);
+        assert_eq!(config.deadline(now), now + 20 * second);
+        let end = |config: &Config, left| config.end_of_name(now, now + 20 * second, left);
+        assert_eq!(end(&config, 1), now + 10 * second);
+        assert_eq!(end(&config, 4), now + 5 * second);
+        assert_eq!(end(&config, 400), now + LEAST_SHARE);
+        assert_eq!(config.end_of_name(now, now + LEAST_SHARE / 2, 4), now + LEAST_SHARE / 2);
         config.timeout = Duration::MAX;
-        assert_eq!(config.budget(), MAX_BUDGET);
+        config.budget = Duration::MAX;
+        assert_eq!(end(&config, 1), now + 20 * second);
+        assert_eq!(config.deadline(now), now + MAX_BUDGET);
     }
 
     #[test]
-    fn an_attempt_ends_with_its_time_out_or_with_the_look_up() {
+    fn an_attempt_has_its_time_out_or_its_share_of_what_is_left() {
         let mut config = config(&[], 1);
         let second = Duration::from_secs(1);
-        let now = crate::shell::now();
-        assert_eq!(config.end_of_attempt(now, now + 9 * second), Some(now + 5 * second));
-        assert_eq!(config.end_of_attempt(now, now + second), Some(now + second));
-        assert_eq!(config.end_of_attempt(now, now), None);
-        assert_eq!(config.end_of_attempt(now + second, now), None);
+        let now = shell::now();
+        let end = |config: &Config, left| config.end_of_attempt(now, now + 9 * second, left);
+        assert_eq!(end(&config, 1), Some(now + 5 * second));
+        assert_eq!(end(&config, 3), Some(now + 3 * second));
+        assert_eq!(config.end_of_attempt(now, now, 1), None);
+        assert_eq!(config.end_of_attempt(now + second, now, 1), None);
         config.timeout = Duration::MAX;
-        assert_eq!(config.end_of_attempt(now, now + second), Some(now + second));
+        assert_eq!(end(&config, 1), Some(now + 9 * second));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::config::Config;
 pub(super) struct Overrides {
     pub(super) timeout: Option<Duration>,
     pub(super) attempts: Option<NonZeroU32>,
+    pub(super) budget: Option<Duration>,
     pub(super) port: Option<u16>,
     pub(super) search: Option<Vec<Name>>,
     pub(super) ndots: Option<usize>,
@@ -22,6 +23,7 @@ impl Overrides {
     pub(super) fn apply(&self, mut config: Config) -> Config {
         config.timeout = self.timeout.unwrap_or(config.timeout);
         config.attempts = self.attempts.unwrap_or(config.attempts);
+        config.budget = self.budget.unwrap_or(config.budget);
         config.ndots = self.ndots.unwrap_or(config.ndots);
         if let Some(search) = &self.search {
             config.search.clone_from(search);
@@ -55,6 +57,7 @@ mod tests {
         let overrides = Overrides {
             timeout: Some(Duration::from_millis(50)),
             attempts: NonZeroU32::new(7),
+            budget: Some(Duration::from_secs(3)),
             port: Some(5353),
             search: Some(search.clone()),
             ndots: Some(3),
@@ -66,5 +69,6 @@ mod tests {
         assert_eq!(config.servers, servers, "the scope is kept");
         assert_eq!((config.search, config.ndots), (search, 3));
         assert_eq!((config.timeout, config.attempts.get()), (Duration::from_millis(50), 7));
+        assert_eq!(config.budget, Duration::from_secs(3));
     }
 }

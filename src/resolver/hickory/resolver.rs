@@ -1,6 +1,11 @@
 //! The resolver over name servers: where it is configured, and one look-up.
 
-use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU32, NonZeroUsize},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::FutureExt;
 use hickory_proto::{op::Query as Question, rr::Name};
@@ -11,15 +16,13 @@ use web_time::Instant;
 use super::validation::Validation;
 use super::{
     asking::Asking, config::Config, error::ConfigError, followed::Followed, origin::Origin,
-    overrides::Overrides, servers::Servers, turns::more_telling, upstream::Upstream,
+    overrides::Overrides, queue::Queue, servers::Servers, upstream::Upstream, walk::Walks,
 };
 use crate::{
     resolver::{
         answer::Answer,
         error::LookupError,
         lookup::{LookupFuture, Resolver},
-        nothing::Nothing,
-        proof::Proof,
         query::Query,
     },
     shell::now,
@@ -45,15 +48,29 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 ///   option `use-vc` of `resolv.conf`, nothing is asked over UDP.
 /// - **One server after another**, in the order of the configuration. A server that is silent,
 ///   unreachable, refuses or fails leads to the next one, for as many attempts as configured; one
-///   that has refused or failed is not asked again by the same look-up. "There is nothing" is final.
-///   If no server knows, the most telling failure is returned.
-/// - **A server that stepped in is asked first** for a minute, so that a dead one costs its time-out
-///   once a minute and not at every look-up.
-/// - **A bounded time.** A look-up takes at most servers × attempts × time-out, search list
-///   included.
-/// - **The search list** completes a name that is not absolute. If some of its names failed and none
-///   was found, that is a failure and not "there is nothing". Absolute names (`peers.example.com.`,
-///   with the trailing dot) are safer and need fewer queries.
+///   that has refused or failed is not asked again by the same look-up. If no server knows, the most
+///   telling failure is returned.
+/// - **"There is nothing" is final**, unless an earlier server of the configuration is silent: it may
+///   know better. Only once that has missed three attempts, over at least 10 s, the other is believed;
+///   until then it is as if nobody had answered.
+/// - **A server that stepped in with an answer is asked first** for a minute, so that a dead one costs
+///   its time-out once a minute and not at every look-up. A silent one is asked last for 20 s.
+/// - **Servers as they are.** One that does not know EDNS is asked without it (for an hour, unless
+///   signatures are wanted), and a malformed record costs that record and no other.
+/// - **A bounded time.** A look-up takes at most 20 s, search list included
+///   ([`with_budget`](Self::with_budget)), and one name at most servers × attempts × time-out. What
+///   is left is shared evenly among the servers that are still to be asked, and the names: three
+///   servers with `timeout:15` are all asked.
+/// - **A bounded number of queries**: 16 at once ([`with_queries_at_once`](Self::with_queries_at_once)),
+///   the rest in the order in which they came. Where many wait, each has its share of the time.
+/// - **The search list** completes a name that is not absolute. It is walked to the first domain where
+///   the name exists, which holds for all types that are looked up at the same time: past domains that
+///   deny it, and past those that fail, in which case what is found is provisional
+///   ([`Answer::provisional`], [`Nothing::provisional`](crate::Nothing::provisional)) unless another
+///   domain before has denied the name and this one has failed for so long that it counts as nothing
+///   (three times in a row over 10 s by a response code, or two minutes of silence). Where no domain
+///   has the name, it is "nothing" if at least one of them says so, else a failure. Absolute names
+///   (`peers.example.com.`, with the trailing dot) are safer and need fewer queries.
 /// - **The system's configuration is followed** while the resolver is in use. If it breaks, the last
 ///   good one stays.
 /// - **The hosts file** comes before any server if the system's configuration is used, for A and
@@ -88,6 +105,8 @@ pub struct HickoryResolver {
     source: Arc<Source>,
     overrides: Overrides,
     upstream: Arc<Upstream>,
+    walks: Arc<Walks>,
+    queue: Arc<Queue>,
     #[cfg(feature = "dnssec")]
     pub(super) validation: Validation,
 }
@@ -149,6 +168,25 @@ impl HickoryResolver {
         self
     }
 
+    /// Sets how long one look-up may take, whatever the servers, attempts and names of the search list.
+    /// Default: 20 s, as [`Config::lookup_timeout`]; where one is set, the other should be, too. At
+    /// least 1 ms.
+    ///
+    /// [`Config::lookup_timeout`]: crate::Config::with_lookup_timeout
+    #[must_use]
+    pub fn with_budget(mut self, budget: Duration) -> Self {
+        self.overrides.budget = Some(budget.max(Duration::from_millis(1)));
+        self
+    }
+
+    /// Sets how many queries this resolver and its clones have under way at once, each with a socket of
+    /// its own. Default: 16.
+    #[must_use]
+    pub fn with_queries_at_once(mut self, at_once: NonZeroUsize) -> Self {
+        self.queue = Arc::new(Queue::new(at_once));
+        self
+    }
+
     /// Sets the port of all servers. Default: as given, or 53, since `resolv.conf` knows no ports.
     #[must_use]
     pub fn with_port(mut self, port: u16) -> Self {
@@ -197,6 +235,8 @@ impl HickoryResolver {
             source: Arc::new(source),
             overrides,
             upstream: Arc::default(),
+            walks: Arc::default(),
+            queue: Arc::default(),
             #[cfg(feature = "dnssec")]
             validation: Validation::default(),
         }
@@ -212,7 +252,6 @@ impl HickoryResolver {
         self.overrides.apply(config)
     }
 
-    /// Asks for each name that the search list makes, until one is found.
     async fn search(&self, query: Query) -> Result<Answer, LookupError> {
         // Without a runtime, the sockets would panic.
         Handle::try_current().map_err(|_| LookupError::failed(NoRuntime))?;
@@ -222,21 +261,12 @@ impl HickoryResolver {
             return Ok(answer);
         }
         let names = config.candidates(&query.name);
-        let mut asking = self.asking(Servers::new(config, Arc::clone(&self.upstream), now));
-        let (mut nothing, mut failure) = (None, None);
-        for name in names {
-            match asking.answer(Question::query(name, query.record_type)).await {
-                Ok(answer) => return Ok(weakened(answer, nothing, failure.is_some())),
-                Err(LookupError::Nothing(found)) => {
-                    nothing = Some(nothing.map_or(found, |known: Nothing| known.and(found)))
-                }
-                // Whoever forged it would lead the search to a name of their choice.
-                Err(error @ LookupError::Bogus(_)) => return Err(error),
-                Err(error) => failure = Some(more_telling(failure, error)),
-            }
+        let (upstream, queue) = (Arc::clone(&self.upstream), Arc::clone(&self.queue));
+        let mut asking = self.asking(Servers::new(config, upstream, queue, now));
+        if let [name] = &names[..] {
+            return asking.answer(Question::query(name.clone(), query.record_type), 1).await;
         }
-        let nothing = nothing.map(LookupError::Nothing);
-        Err(failure.or(nothing).unwrap_or(LookupError::TimedOut))
+        self.walks.answer(&query.name, names, query.record_type, asking).await
     }
 
     fn asking(&self, servers: Servers) -> Asking {
@@ -252,18 +282,6 @@ impl Resolver for HickoryResolver {
         let resolver = self.clone();
         async move { resolver.search(query).await }.boxed()
     }
-}
-
-/// The answer under a later name of the search list is the right one only if there is nothing under
-/// the earlier ones: it is proved no better than that.
-fn weakened(mut answer: Answer, nothing: Option<Nothing>, failed: bool) -> Answer {
-    if let Some(nothing) = nothing {
-        answer.proof = Proof::weaker(answer.proof, nothing.proof);
-    }
-    if failed {
-        answer.proof = Proof::weaker(answer.proof, Some(Proof::Indeterminate));
-    }
-    answer
 }
 
 #[cfg(test)]
@@ -318,6 +336,7 @@ mod tests {
             .unwrap()
             .with_timeout(Duration::from_millis(50))
             .with_attempts(NonZeroU32::new(7).unwrap())
+            .with_budget(Duration::from_secs(9))
             .with_port(5353)
             .with_search(search.clone())
             .with_ndots(3);
@@ -325,6 +344,7 @@ mod tests {
         assert_eq!(config.servers, [SocketAddr::from(([127, 0, 0, 1], 5353))]);
         assert_eq!(config.search, search);
         assert_eq!(config.ndots, 3);
-        assert_eq!(config.budget(), Duration::from_millis(350));
+        assert_eq!((config.timeout, config.attempts.get()), (Duration::from_millis(50), 7));
+        assert_eq!(config.budget, Duration::from_secs(9));
     }
 }

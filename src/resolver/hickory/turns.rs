@@ -34,9 +34,14 @@ impl Turns {
         self.next.pop_front()
     }
 
+    /// How many are left in this round.
+    pub(super) fn left(&self) -> usize {
+        self.next.len()
+    }
+
     /// Takes note that a server did not know.
     pub(super) fn failed(&mut self, server: SocketAddr, error: LookupError) {
-        if !matches!(error, LookupError::ServerFailed(_) | LookupError::Refused) {
+        if is_silence(&error) {
             self.silent.push_back(server);
         }
         self.failure = Some(more_telling(self.failure.take(), error));
@@ -46,6 +51,11 @@ impl Turns {
     pub(super) fn into_failure(self) -> LookupError {
         self.failure.unwrap_or(LookupError::TimedOut)
     }
+}
+
+/// Whether a failure is that of a server which gave no reply at all.
+pub(super) fn is_silence(error: &LookupError) -> bool {
+    !matches!(error, LookupError::ServerFailed(_) | LookupError::Refused)
 }
 
 /// Of two failures, the one that says more: that a server replied is worth more than that none did.
@@ -106,6 +116,7 @@ mod tests {
     fn the_most_telling_failure_is_kept() {
         let [first, second, third] = servers();
         let mut turns = Turns::new(servers().into(), NonZeroU32::MIN);
+        assert_eq!((turns.next(), turns.left()), (Some(first), 2));
         turns.failed(first, LookupError::TimedOut);
         turns.failed(second, LookupError::Refused);
         turns.failed(third, LookupError::failed("no route"));

@@ -157,8 +157,12 @@ mod tests {
     async fn a_reply_is_used_only_so_often() {
         // Nothing can be sent to port 0.
         let config = Config::of_servers(vec![([127, 0, 0, 1], 0).into()]);
-        let questions =
-            Questions::new(Arc::new(Servers::new(config, Arc::default(), shell::now())));
+        let questions = Questions::new(Arc::new(Servers::new(
+            config,
+            Arc::default(),
+            Arc::default(),
+            shell::now(),
+        )));
         let question = Question::query(Name::root(), RecordType::DNSKEY);
         for _ in 0..MAX_TURNS {
             assert!(questions.ask(question.clone()).await.is_err());
