@@ -14,7 +14,12 @@ use tokio::time::timeout;
 
 use crate::scripted;
 
+mod chains;
 mod replies;
+mod servers;
+#[cfg(target_os = "linux")]
+mod system;
+mod walks;
 
 /// More than a whole look-up takes.
 const PATIENT: Duration = Duration::from_secs(40);

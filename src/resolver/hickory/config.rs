@@ -5,8 +5,8 @@ use std::{collections::HashSet, net::SocketAddr, num::NonZeroU32, sync::Arc, tim
 use hickory_proto::rr::Name;
 use web_time::Instant;
 
-use super::hosts::HostsFile;
-use crate::resolver::{answer::Answer, query::Query};
+use super::hosts::{Found, HostsFile};
+use crate::resolver::query::Query;
 
 /// glibc's bounds on what `resolv.conf` may ask for (`RES_MAXRETRANS`, `RES_MAXRETRY`,
 /// `RES_MAXNDOTS`).
@@ -86,8 +86,8 @@ impl Config {
     }
 
     /// What the hosts file says, which comes before any server.
-    pub(super) fn answer_of_hosts(&self, query: &Query) -> Option<Answer> {
-        self.hosts.answer(query)
+    pub(super) fn find_in_hosts(&self, query: &Query) -> Option<Found> {
+        self.hosts.find(query)
     }
 
     /// The absolute names to ask for, in order (resolv.conf(5), `search` and `ndots`).

@@ -32,7 +32,7 @@ struct State {
 impl Followed {
     pub(super) fn new(origin: Origin) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let seen = origin.read();
-        let good = origin.parse(&seen)?;
+        let good = origin.parse_first(&seen)?;
         let state = State { good, seen, checked: None, complained: false };
         Ok(Self { origin, state: Mutex::new(state) })
     }
@@ -142,7 +142,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_first_good_configuration_there_is_none() {
-        assert!(File::new("search a.test\n").is_err());
+    fn without_a_server_at_the_start_this_machine_is_asked() {
+        let file = File::new("search a.test\n").unwrap();
+        assert_eq!(file.servers(), server("127.0.0.1:53"));
+        file.write("nameserver 10.0.0.1\n");
+        assert_eq!(file.servers(), server("10.0.0.1:53"));
     }
 }

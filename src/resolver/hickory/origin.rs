@@ -50,10 +50,36 @@ impl Origin {
             || seen.resolv_conf.as_ref().ok() != found.resolv_conf.as_ref().ok()
     }
 
+    /// What the files say, if they say where to ask.
     pub(super) fn parse(&self, found: &Snapshot) -> Result<Config, Box<dyn Error + Send + Sync>> {
         let text = found.resolv_conf.as_ref().map_err(Arc::clone)?;
+        let parsed = resolv_conf::parse(text);
+        if !parsed.names_server {
+            return Err("the configuration names no server".into());
+        }
         let hosts = Arc::new(HostsFile::read(&found.hosts));
-        Ok(Config { hosts, ..resolv_conf::parse(text)? })
+        Ok(Config { hosts, ..parsed.config })
+    }
+
+    /// The same at the start, when there is none that could stay: a system without a `resolv.conf`, or
+    /// with one that names no server, has its server at hand (resolv.conf(5)).
+    pub(super) fn parse_first(
+        &self,
+        found: &Snapshot,
+    ) -> Result<Config, Box<dyn Error + Send + Sync>> {
+        let parsed = match &found.resolv_conf {
+            Ok(text) => resolv_conf::parse(text),
+            Err(error) => {
+                tracing::warn!(%error, "resolv.conf cannot be read");
+                resolv_conf::parse(b"")
+            }
+        };
+        if !parsed.names_server {
+            let servers = &parsed.config.servers;
+            tracing::warn!(?servers, "resolv.conf names no server; this machine's own is asked");
+        }
+        let hosts = Arc::new(HostsFile::read(&found.hosts));
+        Ok(Config { hosts, ..parsed.config })
     }
 }
 
@@ -78,6 +104,13 @@ impl Origin {
 
     pub(super) fn may_have_changed(&self, _: &Snapshot, _: &Snapshot) -> bool {
         true
+    }
+
+    pub(super) fn parse_first(
+        &self,
+        found: &Snapshot,
+    ) -> Result<Config, Box<dyn Error + Send + Sync>> {
+        self.parse(found)
     }
 
     pub(super) fn parse(&self, _: &Snapshot) -> Result<Config, Box<dyn Error + Send + Sync>> {
@@ -123,10 +156,10 @@ mod tests {
         let here = Query::new(Name::from_ascii("here").unwrap(), RecordType::A);
         let config = origin.parse(&origin.read()).unwrap();
         assert_eq!(config.servers, ["10.0.0.1:53".parse().unwrap()]);
-        assert!(config.answer_of_hosts(&here).is_some());
+        assert!(config.find_in_hosts(&here).is_some());
         // A system can be without a hosts file.
         fs::remove_file(dir.path().join("hosts")).unwrap();
-        assert!(origin.parse(&origin.read()).unwrap().answer_of_hosts(&here).is_none());
+        assert!(origin.parse(&origin.read()).unwrap().find_in_hosts(&here).is_none());
     }
 
     #[test]
@@ -148,8 +181,10 @@ mod tests {
     }
 
     #[test]
-    fn a_resolv_conf_that_cannot_be_read_is_no_configuration() {
+    fn a_resolv_conf_that_cannot_be_read_is_a_configuration_only_at_the_start() {
         let missing = Origin { resolv_conf: "/nowhere/resolv.conf".into(), hosts: None };
         assert!(missing.parse(&missing.read()).unwrap_err().is::<Arc<io::Error>>());
+        let first = missing.parse_first(&missing.read()).unwrap();
+        assert_eq!(first.servers, ["127.0.0.1:53".parse().unwrap()]);
     }
 }

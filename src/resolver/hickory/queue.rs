@@ -1,8 +1,10 @@
 //! How many queries are under way at once, and who is next.
 
 use std::{
+    future::poll_fn,
     num::NonZeroUsize,
     sync::atomic::{AtomicUsize, Ordering},
+    task::Poll,
 };
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -60,6 +62,19 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Lets go first who is ready now, in order.
+pub(super) async fn after_others() {
+    let mut is_last = false;
+    let wait = poll_fn(|cx| match std::mem::replace(&mut is_last, true) {
+        true => Poll::Ready(()),
+        false => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    });
+    wait.await;
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! The text of a `resolv.conf` → a configuration.
 
 use std::{
-    error::Error,
-    net::{Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs},
     time::Duration,
 };
 
-use ::resolv_conf::{Config as ResolvConf, ScopedIp};
+use ::resolv_conf::Config as ResolvConf;
 use hickory_proto::rr::Name;
 
 use super::config::Config;
@@ -14,28 +13,63 @@ use super::config::Config;
 /// `resolv.conf` knows no ports.
 const PORT: u16 = 53;
 
-/// Reads the text of a `resolv.conf`, which must name a server. A line that cannot be read is left out.
-pub(super) fn parse(text: &[u8]) -> Result<Config, Box<dyn Error + Send + Sync>> {
-    let (conf, errors) = ResolvConf::parse_with_errors(text);
-    for error in errors {
-        tracing::warn!(%error, "a line of resolv.conf cannot be read");
+/// What the text of a `resolv.conf` says.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    /// Its configuration; the server of this machine where it names none, as resolv.conf(5) has it.
+    pub(super) config: Config,
+    /// Whether it names a server.
+    pub(super) names_server: bool,
+}
+
+/// Reads the text of a `resolv.conf`, line by line. What cannot be read costs its line and is told.
+pub(super) fn parse(text: &[u8]) -> Parsed {
+    let mut servers = Vec::new();
+    let (mut rest, mut bad) = (Vec::new(), Vec::new());
+    for line in text.split(|byte| *byte == b'\n') {
+        match nameserver(line) {
+            Some(Ok(server)) => servers.push(server),
+            Some(Err(())) => bad.push(line),
+            None => rest.extend(line),
+        }
+        rest.push(b'\n');
     }
-    let servers = Vec::from_iter(conf.nameservers.iter().map(server));
-    if servers.is_empty() {
-        return Err("the configuration names no server".into());
+    let (conf, errors) = ResolvConf::parse_with_errors(&rest);
+    for error in errors {
+        tracing::warn!(%error, "a line of resolv.conf cannot be read and is left out");
+    }
+    for line in bad {
+        let line = String::from_utf8_lossy(line);
+        tracing::warn!(%line, "a name server in resolv.conf cannot be read and is left out");
+    }
+    let names_server = !servers.is_empty();
+    if !names_server {
+        servers.push((Ipv4Addr::LOCALHOST, PORT).into());
     }
     let timeout = Duration::from_secs(conf.timeout.into());
     let ndots = usize::try_from(conf.ndots).unwrap_or(usize::MAX);
     let mut config = Config::of_servers(servers).with_options(ndots, timeout, conf.attempts);
-    config.search = search(&conf)?;
+    config.search = search(&conf);
     config.tcp_only = conf.use_vc;
-    Ok(config)
+    Parsed { config, names_server }
 }
 
-fn server(ip: &ScopedIp) -> SocketAddr {
-    match ip {
-        ScopedIp::V6(ip, Some(scope)) => scoped(*ip, scope),
-        ip => SocketAddr::new(ip.into(), PORT),
+/// The server that a line names; `None` if it is a line of another kind. resolv-conf 0.7 takes only
+/// letters and digits in the name of an interface, which can be `br-lan` or `eth0.5`, too.
+fn nameserver(line: &[u8]) -> Option<Result<SocketAddr, ()>> {
+    let words = line.split(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
+    let mut words = words.filter(|word| !word.is_empty());
+    words.next().filter(|word| *word == b"nameserver")?;
+    let server = words.next().and_then(|word| str::from_utf8(word).ok());
+    Some(server.and_then(server_at).ok_or(()))
+}
+
+fn server_at(text: &str) -> Option<SocketAddr> {
+    let text = text.split([';', '#']).next()?;
+    match text.split_once('%') {
+        None => Some((text.parse::<IpAddr>().ok()?, PORT).into()),
+        Some((_, "")) => None,
+        Some((ip, scope)) => Some(scoped(ip.parse().ok()?, scope)),
     }
 }
 
@@ -50,15 +84,23 @@ fn scoped(ip: Ipv6Addr, scope: &str) -> SocketAddr {
 
 /// The domains that complete a name: those of the last `search` or `domain`, or what follows the first
 /// dot of the host's own name (resolv.conf(5)).
-fn search(conf: &ResolvConf) -> Result<Vec<Name>, Box<dyn Error + Send + Sync>> {
+fn search(conf: &ResolvConf) -> Vec<Name> {
     // systemd-resolved writes `search --` where there is no domain.
     let written = conf.get_last_search_or_domain().filter(|domain| *domain != "--");
-    let mut search = written.map(Name::from_str_relaxed).collect::<Result<Vec<_>, _>>()?;
+    let mut search = Vec::new();
+    for domain in written {
+        match Name::from_str_relaxed(domain) {
+            Ok(name) => search.push(name),
+            Err(error) => {
+                tracing::warn!(%domain, %error, "a domain in resolv.conf cannot be read and is left out");
+            }
+        }
+    }
     if search.is_empty() {
         // A host's name need not be one that DNS knows.
         search.extend(conf.get_system_domain().and_then(|domain| domain.parse().ok()));
     }
-    Ok(search)
+    search
 }
 
 #[cfg(test)]
@@ -66,7 +108,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Config {
-        parse(text.as_bytes()).unwrap()
+        parse(text.as_bytes()).config
     }
 
     fn servers(text: &str) -> Vec<String> {
@@ -109,21 +151,32 @@ mod tests {
         assert_eq!(searched("domain a.test\nsearch b.test c.test."), ["b.test", "c.test."]);
         assert_eq!(searched("search b.test\ndomain a.test"), ["a.test"]);
         assert_eq!(searched("search -- b_1.test"), ["b_1.test"]);
-        assert!(parse(b"nameserver 10.0.0.1\nsearch a..test\n").is_err());
+        assert_eq!(searched("search a..test b.test"), ["b.test"]);
     }
 
     #[test]
-    fn a_line_that_cannot_be_read_is_left_out_and_one_server_is_needed() {
-        let text = "nameserver 10.0.0.1\nnameserver here\nnonsense\n\u{fffd}\n";
-        assert_eq!(servers(text), ["10.0.0.1:53"]);
+    fn a_line_that_cannot_be_read_is_left_out() {
+        let text = "nameserver here\nnameserver\nnonsense\n\tnameserver\t10.0.0.1 # here\r\n";
+        let bytes = [b"search \xff.test\nnameserver \xff\n", text.as_bytes()].concat();
+        let parsed = parse(&bytes);
+        assert_eq!(parsed.config.servers, ["10.0.0.1:53".parse().unwrap()]);
+        assert!(parsed.names_server);
+    }
+
+    #[test]
+    fn without_a_server_it_is_that_of_this_machine() {
         for none in ["", "# half-written\n", "search a.test\n", "nameserver here\n"] {
-            assert!(parse(none.as_bytes()).is_err(), "{none}");
+            let parsed = parse(none.as_bytes());
+            assert_eq!(parsed.config.servers, ["127.0.0.1:53".parse().unwrap()], "{none}");
+            assert!(!parsed.names_server, "{none}");
         }
+        assert_eq!(read("search a.test").search.len(), 1);
     }
 
     #[test]
     fn the_scope_of_a_link_local_server_is_kept() {
         assert_eq!(servers("nameserver fe80::1%7"), ["[fe80::1%7]:53"]);
+        assert_eq!(servers("nameserver fe80::1%br-no.such_0"), ["[fe80::1]:53"]);
         // No interface has such a name.
         assert_eq!(servers("nameserver fe80::1%nosuchinterface"), ["[fe80::1]:53"]);
     }

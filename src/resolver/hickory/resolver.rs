@@ -15,8 +15,9 @@ use web_time::Instant;
 #[cfg(feature = "dnssec")]
 use super::validation::Validation;
 use super::{
-    asking::Asking, config::Config, error::ConfigError, followed::Followed, origin::Origin,
-    overrides::Overrides, queue::Queue, servers::Servers, upstream::Upstream, walk::Walks,
+    asking::Asking, config::Config, error::ConfigError, followed::Followed, hosts::Found,
+    origin::Origin, overrides::Overrides, queue::Queue, servers::Servers, upstream::Upstream,
+    walk::Walks,
 };
 use crate::{
     resolver::{
@@ -71,11 +72,13 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 ///   (three times in a row over 10 s by a response code, or two minutes of silence). Where no domain
 ///   has the name, it is "nothing" if at least one of them says so, else a failure. Absolute names
 ///   (`peers.example.com.`, with the trailing dot) are safer and need fewer queries.
-/// - **The system's configuration is followed** while the resolver is in use. If it breaks, the last
-///   good one stays.
+/// - **The system's configuration is followed** while the resolver is in use. What cannot be read of it
+///   costs its line and is told at `warn`. If it breaks, the last good one stays; at the start, no
+///   `nameserver`, or no file, means the server of this machine, 127.0.0.1.
 /// - **The hosts file** comes before any server if the system's configuration is used, for A and
-///   AAAA.
-///
+///   AAAA: a name that it has for one family is not asked for in the other. Where it names only
+///   addresses of this machine for a name (`localhost` apart), the servers are asked, which is said
+///   once at `warn`, and it counts, [provisionally](Answer::provisional), if they say "nothing".
 /// - **DNSSEC** is validated if the feature `dnssec` is enabled and `with_dnssec` was called.
 ///
 /// It keeps no cache: the discovery schedules its refreshes by the TTLs it is given.
@@ -126,8 +129,9 @@ impl HickoryResolver {
     /// Asks the servers that the system is configured with, and follows changes of them.
     ///
     /// On Linux and most Unix systems that is `/etc/resolv.conf` (`nameserver`, `search`, `domain`,
-    /// and the options `ndots`, `timeout`, `attempts` and `use-vc`; `rotate` is ignored) and
-    /// `/etc/hosts`.
+    /// and the options `ndots`, `timeout`, `attempts` and `use-vc`) and `/etc/hosts`. Not heeded are
+    /// `rotate`, since nodes with the same configuration should ask the same server first, and
+    /// `no-aaaa`, since a source says itself which family it looks up (`/dns4/…`).
     /// Whether they changed is checked before a look-up, at most once a second. Elsewhere it is the
     /// system's own interface, at most every 30 seconds.
     pub fn system() -> Result<Self, ConfigError> {
@@ -257,9 +261,21 @@ impl HickoryResolver {
         Handle::try_current().map_err(|_| LookupError::failed(NoRuntime))?;
         let now = now();
         let config = self.config(now);
-        if let Some(answer) = config.answer_of_hosts(&query) {
-            return Ok(answer);
+        match config.find_in_hosts(&query) {
+            Some(Found::Outcome(outcome)) => outcome,
+            Some(Found::OnlyUs(hosts)) => {
+                let outcome = self.ask(query, config, now).await;
+                if matches!(outcome, Err(LookupError::Nothing(_))) {
+                    only_us(hosts)
+                } else {
+                    outcome
+                }
+            }
+            None => self.ask(query, config, now).await,
         }
+    }
+
+    async fn ask(&self, query: Query, config: Config, now: Instant) -> Result<Answer, LookupError> {
         let names = config.candidates(&query.name);
         let (upstream, queue) = (Arc::clone(&self.upstream), Arc::clone(&self.queue));
         let mut asking = self.asking(Servers::new(config, upstream, queue, now));
@@ -274,6 +290,17 @@ impl HickoryResolver {
         #[cfg(feature = "dnssec")]
         let asking = asking.validating(&self.validation);
         asking
+    }
+}
+
+/// What the hosts file says by itself is never a reason to believe that there is nobody else.
+fn only_us(hosts: Result<Answer, LookupError>) -> Result<Answer, LookupError> {
+    match hosts {
+        Ok(answer) => Ok(answer.with_provisional(true)),
+        Err(LookupError::Nothing(nothing)) => {
+            Err(LookupError::Nothing(nothing.with_provisional(true)))
+        }
+        Err(error) => Err(error),
     }
 }
 
@@ -326,7 +353,58 @@ mod tests {
         };
         let answer = ask(RecordType::A).await.unwrap();
         assert_eq!((answer.records.len(), answer.proof), (1, None));
+        assert!(matches!(ask(RecordType::AAAA).await, Err(LookupError::Nothing(_))));
         assert!(matches!(ask(RecordType::SRV).await, Err(LookupError::Failed(_))));
+    }
+
+    /// Knows one address of `peers.`, and no other name.
+    #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+    async fn serve(socket: tokio::net::UdpSocket) {
+        let mut buffer = [0; 512];
+        loop {
+            let (length, from) = socket.recv_from(&mut buffer).await.unwrap();
+            let query = hickory_proto::op::Message::from_vec(&buffer[..length]).unwrap();
+            let mut reply = query.into_response();
+            let question = reply.queries[0].clone();
+            reply.metadata.authoritative = true;
+            if question.name != Name::from_ascii("peers.").unwrap() {
+                reply.metadata.response_code = hickory_proto::op::ResponseCode::NXDomain;
+            } else if question.query_type == RecordType::A {
+                let ip: std::net::IpAddr = [10, 0, 0, 2].into();
+                reply.add_answer(hickory_proto::rr::Record::from_rdata(
+                    question.name,
+                    5,
+                    ip.into(),
+                ));
+            }
+            socket.send_to(&reply.to_vec().unwrap(), from).await.unwrap();
+        }
+    }
+
+    #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
+    #[tokio::test]
+    async fn what_the_hosts_file_says_of_us_alone_is_not_all_there_is() {
+        let socket = tokio::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let server = tokio::spawn(serve(socket));
+        let dir = tempfile::TempDir::new().unwrap();
+        let (resolv_conf, hosts) = (dir.path().join("resolv.conf"), dir.path().join("hosts"));
+        std::fs::write(&resolv_conf, "nameserver 127.0.0.1\n").unwrap();
+        // As Compose writes it, for a `hostname:` that equals the service's name.
+        std::fs::write(&hosts, "127.0.1.1 peers alone\n").unwrap();
+        let origin = Origin { resolv_conf, hosts: Some(hosts) };
+        let resolver = HickoryResolver::following(origin).unwrap().with_port(port);
+        let ask = async |name, record_type| {
+            let query = Query::new(Name::from_ascii(name).unwrap(), record_type);
+            let answer = resolver.lookup(query).await?;
+            let ip = answer.records.iter().find_map(|record| record.data.ip_addr());
+            Ok::<_, LookupError>((ip.unwrap().to_string(), answer.provisional))
+        };
+        assert_eq!(ask("peers", RecordType::A).await.unwrap(), ("10.0.0.2".into(), false));
+        assert_eq!(ask("alone", RecordType::A).await.unwrap(), ("127.0.1.1".into(), true));
+        let outcome = ask("alone", RecordType::AAAA).await;
+        assert!(matches!(outcome, Err(LookupError::Nothing(nothing)) if nothing.provisional));
+        server.abort();
     }
 
     #[test]

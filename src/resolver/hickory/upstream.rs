@@ -14,7 +14,7 @@ use super::{
     config::Config,
     edns::Edns,
     exchange::exchange,
-    queue::Queue,
+    queue::{Queue, after_others},
     reply::is_nothing,
     silence::Silences,
     turns::{Turns, is_silence},
@@ -49,6 +49,8 @@ impl Upstream {
             let Some(_turn) = queue.turn(deadline).await else {
                 break;
             };
+            // Those that came at the same time are seen to wait.
+            after_others().await;
             let began = now();
             let left = queue.rounds().max(1 + turns.left());
             let Some(until) = config.end_of_attempt(began, deadline, left) else {
