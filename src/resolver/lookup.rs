@@ -19,7 +19,8 @@ pub type LookupFuture = BoxFuture<'static, Result<Answer, LookupError>>;
 ///
 /// - The returned future is polled inside the swarm's task. Dropping it cancels the look-up.
 /// - A [`Query`] whose name is not [absolute](Name::is_fqdn) is completed by the resolver's search
-///   list, if it has one; otherwise it is taken as absolute.
+///   list, if it has one; otherwise it is taken as absolute. What is found behind a domain of the list
+///   that failed, and may have the name, is [provisional](Answer::provisional).
 /// - "There is no such name" and "no record of this type" are [`LookupError::Nothing`], and nothing
 ///   else is: a resolver that could not get an answer must say so with another variant, because
 ///   the discovery concludes from `Nothing` that members have left.

@@ -72,7 +72,7 @@ impl HickoryResolver {
     /// A look-up asks one question more for the keys of each zone from the anchor down to the name,
     /// and one for each delegation between them; below an unsigned zone about one for each label.
     /// It never asks more than 100, each as described [above](Self#what-it-does), and they share the
-    /// time of one look-up: servers × attempts × time-out. Signatures of one set (8), NSEC and NSEC3
+    /// [time of one look-up](Self::with_budget). Signatures of one set (8), NSEC and NSEC3
     /// records of one reply (6) and the steps of a proof (2,000) are bounded, too. A zone that takes
     /// more is bogus. Replies and proofs are kept for one look-up only, so that an expired signature
     /// is noticed by the next. Signatures are verified in the task that polls the look-up, and take
