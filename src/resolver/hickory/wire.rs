@@ -198,6 +198,30 @@ mod tests {
         assert!(read.metadata.truncation);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_are_too_odd(
+            changes in proptest::collection::vec((12usize..200, proptest::num::u8::ANY), 0..9),
+            length in 0usize..200,
+        ) {
+            let mut message = message();
+            message.add_answers([a(1), a(2)]);
+            message.add_authority(a(3));
+            message.add_additionals([a(4), a(5)]);
+            let mut bytes = message.to_vec().unwrap();
+            for (at, byte) in changes {
+                if let Some(changed) = bytes.get_mut(at) {
+                    *changed = byte;
+                }
+            }
+            bytes.truncate(length.max(HEADER));
+            if let Some(reply) = reply(&bytes) {
+                let is_whole = reply.answers.len() == 2;
+                assert!(is_whole || reply.metadata.truncation || reply.queries.is_empty());
+            }
+        }
+    }
+
     #[test]
     fn what_is_cut_off_is_missing() {
         let mut message = message();
