@@ -29,6 +29,7 @@ pub(super) mod fair_share;
 mod lookups;
 mod members;
 mod pace;
+mod questions;
 pub(crate) mod refresh;
 mod rejections;
 mod sampling;
@@ -158,6 +159,7 @@ impl Names {
             self.drive(id, context);
             // A static source, and one whose look-ups all ended within their first step, is done.
             self.finish(id, context);
+            self.use_so_far(id, context);
         }
     }
 
@@ -241,6 +243,31 @@ impl Names {
         }
     }
 
+    /// Uses what a refresh has named so far: A does not wait for AAAA, nor one target for another.
+    fn use_so_far(&mut self, id: u64, context: &mut Context<'_>) {
+        let Some(source) = self.sources.get_mut(&id) else { return };
+        let Some(named) = source.take_so_far(&context.config.pool, context.now) else { return };
+        let passed = sift(source, named, context);
+        if !source.members_mut().add(passed) {
+            return;
+        }
+        source.members_mut().bound(context.config.limits.candidates.get(), context.rank);
+        if let Some(candidates) = source.announce(false, false) {
+            self.version += 1;
+            let source = source.source().clone();
+            tracing::debug!(%source, candidates = candidates.len(), "resolved in part");
+            context.effects.tell(Event::Resolved {
+                source,
+                candidates,
+                complete: false,
+                missing: None,
+                dropped: Vec::new(),
+                dropped_total: 0,
+                proof: None,
+            });
+        }
+    }
+
     fn finish(&mut self, id: u64, context: &mut Context<'_>) {
         let Some(source) = self.sources.get_mut(&id) else { return };
         let Some(outcome) = source.finish(&context.config.pool, context.now) else { return };
@@ -288,7 +315,14 @@ fn take_answer(
     resolution: Resolution,
     context: &mut Context<'_>,
 ) -> bool {
-    let Resolution { candidates, complete, ttl, records, .. } = resolution;
+    if resolution.provisional && source.members().len() > 0 {
+        // A domain that comes first failed. What it named before goes on.
+        let text = "a domain of the search list that comes first failed";
+        take_failure(source, LookupError::failed(text), context);
+        return false;
+    }
+    let Resolution { candidates, complete, ttl, records, hollow, .. } = resolution;
+    source.note_hollow(hollow, context.config.alone_after, context.now);
     let passed = sift(source, candidates, context);
     let recovered = source.note_answer();
     let (config, now) = (context.config, context.now);

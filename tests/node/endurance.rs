@@ -421,8 +421,11 @@ fn a_part_of_an_answer_is_no_reason_to_be_alone() {
     world.zone.insert(("peers.example.".into(), RecordType::AAAA), Err(LookupError::TimedOut));
     world.set(ip(1), Host::Lives(world.local));
     world.source("/dns/peers.example./tcp/4001");
-    world.run(secs(600));
+    world.run(secs(110));
     assert_eq!(world.core.status(), Status::Starting);
+    // A type that was silent for two minutes counts as "nothing".
+    world.run(secs(60));
+    assert_eq!(world.core.status(), Status::Alone);
 }
 
 #[test]

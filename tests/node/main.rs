@@ -13,6 +13,7 @@ mod fairness;
 mod fingers;
 mod hints;
 mod pins;
+mod questions;
 mod quiet;
 mod sampled;
 mod status;

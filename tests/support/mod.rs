@@ -59,6 +59,8 @@ pub struct World {
     pub proof: Option<Proof>,
     /// No look-up is ever answered.
     pub deaf: bool,
+    /// These questions are never answered.
+    pub silent: HashSet<(String, RecordType)>,
     pub hosts: HashMap<Multiaddr, Host>,
     /// What is behind all other addresses.
     pub elsewhere: Host,
@@ -104,6 +106,7 @@ impl World {
             partial: false,
             proof: None,
             deaf: false,
+            silent: HashSet::new(),
             hosts: HashMap::new(),
             elsewhere: Host::Refuses,
             speaks: HashMap::new(),
@@ -262,8 +265,10 @@ impl World {
             match output {
                 Output::Lookup { id, query, .. } => {
                     let result = self.answer(&query);
+                    let key = (query.name.to_ascii().to_lowercase(), query.record_type);
+                    let is_silent = self.deaf || self.silent.contains(&key);
                     self.queries.push((self.now, query));
-                    if !self.deaf {
+                    if !is_silent {
                         self.schedule(self.latency, Input::Lookup(id, result));
                     }
                 }

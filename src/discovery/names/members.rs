@@ -57,6 +57,8 @@ struct Member {
     omitted_since: Option<Instant>,
     /// How many answers in a row, partial ones too, have not named it.
     unnamed: u8,
+    /// Whether it is known by a part of an answer alone, of which more is under way.
+    is_early: bool,
     transports: Option<Transports>,
 }
 
@@ -122,7 +124,7 @@ impl Members {
     ) -> bool {
         let size = candidates.len();
         let omitted_answers = self.omitted_answers(&liveness);
-        let before = self.all.iter().filter(|m| m.omitted == 0).count();
+        let before = self.all.iter().filter(|m| m.omitted == 0 && !m.is_early).count();
         for member in &mut self.all {
             member.omitted = member.omitted.saturating_add(u8::from(complete));
             if complete {
@@ -130,7 +132,7 @@ impl Members {
             }
             member.unnamed = member.unnamed.saturating_add(1);
         }
-        let newcomers = self.name(candidates);
+        let newcomers = self.name(candidates, false);
         self.drop_superseded();
         let turned = complete && {
             // As many as before, nobody new and nobody back: the same.
@@ -144,6 +146,19 @@ impl Members {
         }
         self.drop_departed(liveness, now);
         turned
+    }
+
+    /// Takes candidates of an answer of which more is under way: it adds, and takes nothing away. Says
+    /// whether there are new ones.
+    pub(super) fn add(&mut self, candidates: Vec<Named>) -> bool {
+        let is_new = |named: &Named| !self.contains(&named.candidate);
+        let new: Vec<_> = candidates.into_iter().filter(is_new).collect();
+        let has_new = !new.is_empty();
+        if has_new {
+            self.name(new, true);
+            self.drop_superseded();
+        }
+        has_new
     }
 
     /// Keeps so many members at the most, and notes how many were too many. Each family has its
@@ -197,13 +212,14 @@ impl Members {
 
     /// Adds what an answer names, in place of what was known of it. Says how many the last complete
     /// answer did not name.
-    fn name(&mut self, candidates: Vec<Named>) -> usize {
+    fn name(&mut self, candidates: Vec<Named>, is_early: bool) -> usize {
         let mut newcomers = candidates.len();
         let named = |Named { candidate, transports }| Member {
             candidate,
             omitted: 0,
             omitted_since: None,
             unnamed: 0,
+            is_early,
             transports,
         };
         self.all.extend(candidates.into_iter().map(named));
@@ -213,7 +229,7 @@ impl Members {
             let same = new.candidate == old.candidate;
             if same {
                 mem::swap(new, old);
-                newcomers -= usize::from(new.omitted <= 1);
+                newcomers -= usize::from(new.omitted <= 1 && !new.is_early);
             }
             same
         });

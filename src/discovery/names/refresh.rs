@@ -48,6 +48,9 @@ pub(crate) struct Refresh {
     under_way: BTreeMap<u32, Step>,
     /// The `dnsaddr` names that were asked for, so that circles end.
     visited: HashSet<Dnsaddr>,
+    /// Questions that count as "nothing" unless they are answered this time.
+    given_up: HashSet<Query>,
+    asked: HashSet<Query>,
     hosts: Hosts,
     tally: Tally,
 }
@@ -80,6 +83,8 @@ impl Refresh {
             waiting: VecDeque::new(),
             under_way: BTreeMap::new(),
             visited: HashSet::new(),
+            given_up: HashSet::new(),
+            asked: HashSet::new(),
             hosts: Hosts::new(limits.records_per_answer),
             tally: Tally::default(),
         };
@@ -98,12 +103,34 @@ impl Refresh {
         this
     }
 
+    /// Takes these questions for "nothing" unless they are answered, and waits for none of them.
+    pub(crate) fn giving_up(mut self, given_up: HashSet<Query>) -> Self {
+        self.given_up = given_up;
+        self
+    }
+
     /// Next query to send, with the step id by which its result is to be handed back.
     pub(crate) fn poll_query(&mut self) -> Option<(u32, Query)> {
         let (id, step) = self.waiting.pop_front()?;
         let query = step.query.clone();
+        self.asked.insert(query.clone());
         self.under_way.insert(id, step);
         Some((id, query))
+    }
+
+    /// What a step that is under way asks.
+    pub(crate) fn query_of(&self, step: u32) -> Option<&Query> {
+        self.under_way.get(&step).map(|step| &step.query)
+    }
+
+    /// What was asked so far.
+    pub(crate) fn asked(&self) -> &HashSet<Query> {
+        &self.asked
+    }
+
+    /// The questions under way.
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = &Query> {
+        self.under_way.values().map(|step| &step.query)
     }
 
     /// Takes the result of a look-up. Unknown and repeated steps are no-ops.
@@ -121,8 +148,29 @@ impl Refresh {
                 self.tally.fail(LookupError::Insecure(nothing.proof));
             }
             Ok(answer) => self.handle_answer(step, &answer),
+            Err(LookupError::Nothing(nothing)) => {
+                if matches!(step.task, Task::Entries(_, depth) if depth > 0) {
+                    self.tally.note_hollow();
+                }
+                self.tally.fail(LookupError::Nothing(nothing));
+            }
+            Err(_) if self.given_up.contains(&step.query) => {
+                self.tally.fail(LookupError::no_data(None));
+            }
             Err(error) => self.tally.fail(error),
         }
+    }
+
+    /// Whether nothing is waited for but questions that count as "nothing".
+    pub(crate) fn waits_in_vain(&self) -> bool {
+        let in_vain = |step: &Step| self.given_up.contains(&step.query);
+        self.waiting.is_empty() && self.under_way.values().all(in_vain)
+    }
+
+    /// The candidates that are named by what was answered so far; `None` if nothing was.
+    pub(crate) fn so_far(&self, pool: &Pool) -> Option<Vec<Named>> {
+        let mut tally = self.tally.clone();
+        tally.has_records().then(|| self.hosts.clone().candidates(&mut tally, pool))
     }
 
     /// Whether no query is waiting or under way.
@@ -133,7 +181,13 @@ impl Refresh {
     /// The outcome. Look-ups still waiting or under way count as timed out.
     pub(crate) fn finish(mut self, pool: &Pool) -> Result<Resolution, LookupError> {
         if !self.is_done() {
-            self.tally.fail(LookupError::TimedOut);
+            self.tally.fail(match self.waits_in_vain() {
+                true => LookupError::no_data(None),
+                false => LookupError::TimedOut,
+            });
+        }
+        if self.hosts.has_hollow() {
+            self.tally.note_hollow();
         }
         let candidates = self.hosts.candidates(&mut self.tally, pool);
         self.tally.resolution(candidates)

@@ -12,6 +12,7 @@ use web_time::Instant;
 use super::{
     members::Members,
     pace::{Looks, StartUp},
+    questions::{Questions, Reply},
     refresh::{Named, Refresh, Resolution},
     rejections::Rejections,
     schedule::NOTHINGS,
@@ -35,6 +36,10 @@ pub(super) struct SourceState {
     announced: Option<Arc<[Candidate]>>,
     announced_complete: bool,
     refresh: Option<UnderWay>,
+    questions: Questions,
+    /// Since when a target or a nested name has no address, and how many looks have said so.
+    hollow: Option<(Instant, u32)>,
+    hollow_believed: bool,
     /// When it is looked up next; `None` while that is under way, and for static sources.
     next: Option<Instant>,
     last_started: Option<Instant>,
@@ -62,7 +67,14 @@ struct UnderWay {
     deadline: Instant,
     /// Asked for again while under way.
     again: bool,
+    /// How the look-ups ended that were not looked at yet.
+    replies: Vec<(Query, Reply)>,
+    /// When to use what has come so far, if more is still under way.
+    use_at: Option<Instant>,
 }
+
+/// How long an answer waits for the others of its refresh, A for AAAA above all, before it is used.
+const GRACE: Duration = Duration::from_millis(50);
 
 impl SourceState {
     pub(super) fn new(source: Source, now: Instant) -> Self {
@@ -73,6 +85,9 @@ impl SourceState {
             announced: None,
             announced_complete: false,
             refresh: None,
+            questions: Questions::default(),
+            hollow: None,
+            hollow_believed: true,
             next: Some(now),
             last_started: None,
             failures: 0,
@@ -128,8 +143,11 @@ impl SourceState {
         now: Instant,
     ) {
         if self.refresh.is_none() && self.next.is_some_and(|at| at <= now) {
-            let plan = Refresh::new(&self.source, limits);
-            self.refresh = Some(UnderWay { plan, deadline: now + timeout, again: false });
+            let given_up = self.questions.given_up(now);
+            let plan = Refresh::new(&self.source, limits).giving_up(given_up);
+            let (deadline, replies) = (now + timeout, Vec::new());
+            let use_at = None;
+            self.refresh = Some(UnderWay { plan, deadline, again: false, replies, use_at });
             self.next = None;
             self.last_started = Some(now);
             self.jitter = rng.f64();
@@ -142,6 +160,8 @@ impl SourceState {
 
     pub(super) fn handle_result(&mut self, step: u32, result: Result<Answer, LookupError>) {
         if let Some(under_way) = &mut self.refresh {
+            let query = under_way.plan.query_of(step).cloned();
+            under_way.replies.extend(query.map(|query| (query, Reply::of(&result))));
             under_way.plan.handle_result(step, result);
         }
     }
@@ -152,12 +172,41 @@ impl SourceState {
         pool: &Pool,
         now: Instant,
     ) -> Option<Result<Resolution, LookupError>> {
-        let done = |r: &mut UnderWay| r.plan.is_done() || r.deadline <= now;
+        let under_way = self.refresh.as_mut()?;
+        for (query, reply) in under_way.replies.drain(..) {
+            self.questions.note(query, reply, now);
+            under_way.use_at.get_or_insert(now + GRACE);
+        }
+        let is_ripe = |r: &mut UnderWay| r.use_at.is_some_and(|at| at <= now);
+        let done = |r: &mut UnderWay| {
+            r.plan.is_done() || r.deadline <= now || (is_ripe(r) && r.plan.waits_in_vain())
+        };
         let under_way = self.refresh.take_if(done)?;
+        for query in under_way.plan.unanswered() {
+            self.questions.note(query.clone(), Reply::Silence, now);
+        }
+        self.questions.keep(under_way.plan.asked());
         if under_way.again {
             self.next = Some(now);
         }
         Some(under_way.plan.finish(pool))
+    }
+
+    /// The candidates that a refresh has named so far, when they have waited for long enough for the
+    /// rest of it.
+    pub(super) fn take_so_far(&mut self, pool: &Pool, now: Instant) -> Option<Vec<Named>> {
+        let under_way = self.refresh.as_mut()?;
+        under_way.use_at.take_if(|at| *at <= now)?;
+        under_way.plan.so_far(pool)
+    }
+
+    /// Notes whether a target or a nested name has no address, which is believed as "nothing" is.
+    pub(super) fn note_hollow(&mut self, is_hollow: bool, alone_after: Duration, now: Instant) {
+        let looks = |(since, looks): (Instant, u32)| (since, looks.saturating_add(1));
+        self.hollow = is_hollow.then(|| self.hollow.map_or((now, 1), looks));
+        let believed =
+            |(since, looks): (Instant, u32)| looks >= NOTHINGS && since + alone_after <= now;
+        self.hollow_believed = self.hollow.is_none_or(believed);
     }
 
     /// Looks up at once, or right after the refresh that is under way.
@@ -189,7 +238,8 @@ impl SourceState {
 
     /// The next instant at which something is to be done.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.refresh.as_ref().map(|r| r.deadline).or(self.next)
+        let of_refresh = |r: &UnderWay| r.use_at.map_or(r.deadline, |at| at.min(r.deadline));
+        self.refresh.as_ref().map(of_refresh).or(self.next)
     }
 
     /// The pace at which it is asked again while its answers offer nobody to try.
@@ -295,7 +345,7 @@ impl SourceState {
     /// nothing known before.
     pub(super) fn is_settled(&self) -> bool {
         match self.announced {
-            Some(_) => self.announced_complete,
+            Some(_) => self.announced_complete && self.hollow_believed,
             None => self.nothing_believed,
         }
     }

@@ -22,7 +22,7 @@ use crate::{
 ///
 /// What it holds is bounded for all answers of a refresh together, since each of them may lead to
 /// many others.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Hosts {
     /// How many records one answer may carry.
     records: NonZeroUsize,
@@ -33,7 +33,7 @@ pub(super) struct Hosts {
     direct: BTreeMap<Family, BTreeSet<Candidate>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct KnownHost {
     asked: Vec<RecordType>,
     ips: BTreeSet<IpAddr>,
@@ -43,7 +43,7 @@ struct KnownHost {
 }
 
 /// One record's, or the source's, way to reach a host.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Use {
     v4: bool,
     v6: bool,
@@ -120,6 +120,11 @@ impl Hosts {
 
     pub(super) fn note_asked(&mut self, name: &Name, record_type: RecordType) {
         self.by_name.entry(name.clone()).or_default().asked.push(record_type);
+    }
+
+    /// Whether a host has a use and no address.
+    pub(super) fn has_hollow(&self) -> bool {
+        self.by_name.values().any(|host| !host.uses.is_empty() && host.ips.is_empty())
     }
 
     /// All candidates, sorted, without duplicates: of each family as many as an answer may carry

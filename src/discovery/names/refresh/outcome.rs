@@ -18,6 +18,11 @@ pub(crate) struct Resolution {
     pub(crate) complete: bool,
     /// The least TTL of all records used. `None` for a static source.
     pub(crate) ttl: Option<Duration>,
+    /// Whether a part was found behind a domain of the search list that failed: see
+    /// [`Answer::provisional`](crate::Answer::provisional).
+    pub(crate) provisional: bool,
+    /// Whether a target, or a nested name, is said to have no address.
+    pub(crate) hollow: bool,
     /// How many records the answer sections carried.
     pub(crate) records: usize,
     /// The most telling failure of a part, if one failed.

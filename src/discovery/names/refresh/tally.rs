@@ -8,12 +8,14 @@ use crate::{
     resolver::{Answer, LookupError, Nothing, Proof},
 };
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Tally {
     /// Whether there are records. What follows from them may be nothing, which then is the end of
     /// those records, not of the source.
     positive: bool,
     complete: bool,
+    provisional: bool,
+    hollow: bool,
     ttl: Option<Duration>,
     records: usize,
     /// The most telling failure.
@@ -31,6 +33,8 @@ impl Default for Tally {
         Self {
             positive: false,
             complete: true,
+            provisional: false,
+            hollow: false,
             ttl: None,
             records: 0,
             failure: None,
@@ -44,7 +48,8 @@ impl Default for Tally {
 
 impl Tally {
     pub(super) fn answer(&mut self, answer: &Answer, ttl: Option<Duration>) {
-        self.complete &= answer.complete;
+        self.complete &= answer.complete && !answer.provisional;
+        self.provisional |= answer.provisional;
         self.records = self.records.saturating_add(answer.records.len());
         self.note_ttl(ttl);
         self.proof = Some(match self.proof {
@@ -64,12 +69,23 @@ impl Tally {
         self.complete = false;
     }
 
+    /// Whether there is an answer with records by now.
+    pub(super) fn has_records(&self) -> bool {
+        self.positive
+    }
+
     pub(super) fn note_ttl(&mut self, ttl: Option<Duration>) {
         self.ttl = least(self.ttl, ttl);
     }
 
     pub(super) fn fail(&mut self, error: LookupError) {
         match error {
+            LookupError::Nothing(nothing) if nothing.provisional => {
+                // A domain that failed may have the name.
+                self.fail(LookupError::failed(
+                    "a domain of the search list that comes first failed",
+                ));
+            }
             LookupError::Nothing(nothing) => {
                 self.nothing = Some(self.nothing.map_or(nothing, |known| known.and(nothing)));
             }
@@ -78,6 +94,11 @@ impl Tally {
             }
             _ => {}
         }
+    }
+
+    /// Notes that a target, or a nested name, is said to have no address.
+    pub(super) fn note_hollow(&mut self) {
+        self.hollow = true;
     }
 
     pub(super) fn drop(&mut self, dropped: Dropped) {
@@ -100,6 +121,8 @@ impl Tally {
         Ok(Resolution {
             candidates,
             complete: self.complete && self.failure.is_none(),
+            provisional: self.provisional,
+            hollow: self.hollow,
             ttl: self.ttl,
             records: self.records,
             incomplete_because: self.failure,

@@ -1,0 +1,161 @@
+//! One question is not another: what one of them names is used, whatever becomes of the others.
+
+use std::time::Duration;
+
+use libp2p_dns_discovery::{
+    Event, LookupError, Status,
+    hickory_proto::rr::{Name, RData, Record, RecordType, rdata::SRV, rdata::TXT},
+};
+
+use crate::support::{Host, World, address_record, at, ip, lowest, secs};
+
+const DNS: &str = "/dns/peers.example./tcp/4001";
+const SERVICE: &str = "_p2p._tcp.peers.example.";
+
+fn key(name: &str, record_type: RecordType) -> (String, RecordType) {
+    (name.to_owned(), record_type)
+}
+
+fn srv(target: &str) -> Record {
+    let data = SRV::new(0, 0, 4001, Name::from_ascii(target).expect("a name"));
+    Record::from_rdata(Name::from_ascii(SERVICE).expect("a name"), 30, RData::SRV(data))
+}
+
+fn txt(text: &str) -> Record {
+    let name = Name::from_ascii("_dnsaddr.peers.example.").expect("a name");
+    Record::from_rdata(name, 30, RData::TXT(TXT::new(vec![text.to_owned()])))
+}
+
+fn joined(world: &World) -> bool {
+    world.core.status() == Status::Joined
+}
+
+/// Fails on the code that waits for the whole refresh: after 20 s.
+#[test]
+fn an_answer_is_used_while_another_type_is_silent() {
+    let mut world = World::new(lowest(3));
+    world.name(&[1, 2].map(ip));
+    world.live(ip(1));
+    world.silent.insert(key("peers.example.", RecordType::AAAA));
+    world.source(DNS);
+    world.until(Duration::from_millis(100), "by A", joined);
+}
+
+/// Fails on the code that waits for the whole refresh: after 20 s.
+#[test]
+fn a_target_is_used_while_another_one_is_silent() {
+    let mut world = World::new(lowest(3));
+    world
+        .zone
+        .insert(key(SERVICE, RecordType::SRV), Ok(vec![srv("a.example."), srv("b.example.")]));
+    let a = address_record("a.example.", ip(1), 30);
+    world.zone.insert(key("a.example.", RecordType::A), Ok(vec![a]));
+    for record_type in [RecordType::A, RecordType::AAAA] {
+        world.silent.insert(key("b.example.", record_type));
+    }
+    world.live(ip(1));
+    world.source("srv:_p2p._tcp.peers.example.");
+    world.until(Duration::from_millis(100), "by the first target", joined);
+}
+
+/// Fails on the code that waits for the whole refresh: after 20 s.
+#[test]
+fn a_text_is_used_while_the_name_in_another_one_is_silent() {
+    let mut world = World::new(lowest(3));
+    let texts =
+        vec![txt(&format!("dnsaddr={}", at(ip(1)))), txt("dnsaddr=/dnsaddr/other.example.")];
+    world.zone.insert(key("_dnsaddr.peers.example.", RecordType::TXT), Ok(texts));
+    world.silent.insert(key("_dnsaddr.other.example.", RecordType::TXT));
+    world.live(ip(1));
+    world.source("/dnsaddr/peers.example.");
+    world.until(Duration::from_millis(100), "by the first text", joined);
+}
+
+/// What has come so far is no answer: nothing departs for it, and it is told once.
+#[test]
+fn a_part_of_a_refresh_takes_nothing_away_and_repeats_nothing() {
+    let mut world = World::new(lowest(3));
+    world.name(&[1, 2].map(ip));
+    for n in 1..=2 {
+        world.live(ip(n));
+    }
+    let v6 = "fd00::1".parse().expect("an address");
+    let aaaa = address_record("peers.example.", v6, 30);
+    world.zone.insert(key("peers.example.", RecordType::AAAA), Ok(vec![aaaa]));
+    world.live(v6);
+    world.source(DNS);
+    world.run(secs(5));
+    let told = |w: &World| w.count(|e| matches!(e, Event::Resolved { .. }));
+    assert_eq!(told(&world), 1);
+    world.silent.insert(key("peers.example.", RecordType::AAAA));
+    world.run(secs(300));
+    assert!(told(&world) <= 2, "told that the answer is not whole: {}", told(&world));
+    assert_eq!(world.count(|e| matches!(e, Event::Departed { .. })), 0);
+    assert_eq!(world.core.peers().count(), 3);
+}
+
+/// Fails on the code of before: `Starting` for ever.
+#[test]
+fn a_lone_node_is_alone_where_the_server_cannot_speak_of_a_type() {
+    for error in [LookupError::Refused, LookupError::ServerFailed("NOTIMP".into())] {
+        let mut world = World::new(lowest(3));
+        world.name(&[ip(1)]);
+        world.core.handle_listen_address(&at(ip(1)), world.now);
+        world.zone.insert(key("peers.example.", RecordType::AAAA), Err(error));
+        world.source(DNS);
+        world.run(secs(5));
+        assert_eq!(world.core.status(), Status::Starting, "it may be a moment's failure");
+        world.until(secs(20), "alone", |w| w.core.status() == Status::Alone);
+    }
+}
+
+/// Fails on the code of before: they stay for ever.
+#[test]
+fn members_leave_where_the_server_cannot_speak_of_a_type() {
+    let mut world = World::new(lowest(3));
+    world.name(&[1, 2].map(ip));
+    world.live(ip(1));
+    world.live(ip(2));
+    let failed = LookupError::ServerFailed("SERVFAIL".into());
+    world.zone.insert(key("peers.example.", RecordType::AAAA), Err(failed));
+    world.source(DNS);
+    world.run(secs(200));
+    world.name(&[ip(1)]);
+    let departed = |w: &World| w.count(|e| matches!(e, Event::Departed { .. })) == 1;
+    world.until(secs(120), "departed", departed);
+}
+
+/// A type that was answered once keeps what it named, however long it fails.
+#[test]
+fn a_type_that_fails_later_keeps_what_it_named() {
+    let mut world = World::new(lowest(3));
+    world.name(&[ip(1)]);
+    world.live(ip(1));
+    let v6 = "fd00::1".parse().expect("an address");
+    let aaaa = address_record("peers.example.", v6, 30);
+    world.zone.insert(key("peers.example.", RecordType::AAAA), Ok(vec![aaaa]));
+    world.live(v6);
+    world.source(DNS);
+    world.run(secs(60));
+    world.zone.insert(key("peers.example.", RecordType::AAAA), Err(LookupError::Refused));
+    world.run(secs(3_600));
+    assert_eq!(world.core.peers().count(), 2);
+    assert_eq!(world.count(|e| matches!(e, Event::Departed { .. })), 0);
+}
+
+/// Fails on the code of before: alone, and ready, after some milliseconds.
+#[test]
+fn a_target_without_an_address_is_somebody_until_nothing_would_be_believed() {
+    let mut world = World::new(lowest(3));
+    world
+        .zone
+        .insert(key(SERVICE, RecordType::SRV), Ok(vec![srv("a.example."), srv("b.example.")]));
+    let a = address_record("a.example.", ip(1), 30);
+    world.zone.insert(key("a.example.", RecordType::A), Ok(vec![a]));
+    world.core.handle_listen_address(&at(ip(1)), world.now);
+    world.set(ip(1), Host::Lives(world.local));
+    world.source("srv:_p2p._tcp.peers.example.");
+    world.run(secs(9));
+    assert_eq!(world.core.status(), Status::Starting);
+    world.until(secs(10), "alone", |w| w.core.status() == Status::Alone);
+}
