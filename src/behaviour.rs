@@ -305,6 +305,16 @@ impl<R: Resolver> NetworkBehaviour for Behaviour<R> {
     type ConnectionHandler = Handler;
     type ToSwarm = Event;
 
+    fn handle_pending_inbound_connection(
+        &mut self,
+        _: ConnectionId,
+        _: &Multiaddr,
+        _: &Multiaddr,
+    ) -> Result<(), ConnectionDenied> {
+        self.core.handle_incoming(now());
+        Ok(())
+    }
+
     fn handle_established_inbound_connection(
         &mut self,
         _: ConnectionId,

@@ -25,7 +25,7 @@ use self::{
     order::Order,
     own::Own,
     selection::Selecting,
-    status::{Readiness, Said},
+    status::{Named, Readiness, Said},
     view::{View, state_of},
 };
 pub use self::{
@@ -222,6 +222,18 @@ impl Discovery {
         if let Some(dial) = self.dialling.end(id) {
             self.waiting.step = true;
             self.judge(now, |judge| judge.judge(&dial, Outcome::Failed(failure.bounded())));
+        }
+    }
+
+    /// Takes note that a connection arrives here, before it is known from whom, and whatever becomes
+    /// of it.
+    ///
+    /// Where a dial meets our own identity and nothing arrives here meanwhile, another node holds our
+    /// key ([`Event::SameKey`](crate::Event::SameKey)). Whoever does not feed what arrives is told so
+    /// of its own aliases.
+    pub fn handle_incoming(&mut self, now: Instant) {
+        if self.own.arrive(now, &mut self.rng) {
+            self.follow_own();
         }
     }
 
@@ -435,11 +447,13 @@ impl Discovery {
         self.expire_dials(now);
         self.look_up(now);
         self.reorder(now);
+        self.know_ourselves(now);
         self.dial(now);
         self.judge_readiness(now);
         let times = [
             self.disqualified.next_timeout(),
             self.names.next_timeout(),
+            self.own.next_timeout(),
             self.dialling.next_timeout(),
             self.readiness.next_timeout(),
         ];
@@ -490,6 +504,14 @@ impl Discovery {
         self.carry_out(effects, now);
     }
 
+    /// Own addresses → who else answers with our identity.
+    fn know_ourselves(&mut self, now: Instant) {
+        let mut effects = Effects::default();
+        self.own.poll(now, &mut self.rng, &mut effects);
+        self.own.follow(&self.order);
+        self.carry_out(effects, now);
+    }
+
     /// What an order follows from.
     fn ordered_from(&self) -> (u64, Option<(u64, u64)>) {
         let of_ours = (self.own.version(), self.selecting.version());
@@ -530,6 +552,13 @@ impl Discovery {
         let mut effects = Effects::default();
         let said =
             Said { is_answered: self.names.is_answered(), is_settled: self.names.is_settled() };
+        self.readiness.follow(self.names.heard(), &self.order, &self.own, || {
+            let is_ours = |c: &Candidate| self.own.is_own(c) || self.own.is_own_address(c);
+            Named {
+                only_static: self.names.only_static().cloned().collect(),
+                rejected: self.names.rejected_others(&is_ours),
+            }
+        });
         self.readiness.update(&view!(self, now), said, &mut effects);
         self.carry_out(effects, now);
     }
@@ -555,6 +584,13 @@ impl Discovery {
             Effect::NotOurs(candidate) => {
                 self.own.lose(&candidate);
                 self.follow_own();
+            }
+            Effect::MetOurselves { candidate, started } => {
+                self.own.meet(&candidate, started, now, &mut self.rng);
+                self.follow_own();
+            }
+            Effect::Looked(candidate) => {
+                self.own.looked(&candidate, self.config.probe_timeout, now, &mut self.rng);
             }
             Effect::Recheck { candidate, at } => self.ledger.recheck(&candidate, at),
             Effect::StillConnected(candidate) => self.ledger.still_connected(&candidate, now),

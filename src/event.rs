@@ -186,6 +186,19 @@ pub enum Event {
         /// was no entry.
         gone: bool,
     },
+    /// Another node holds our key: our identity answers at an address that is not ours. Several
+    /// replicas, say, that were given one secret, of which each takes the others for itself, and with
+    /// which nobody else can hold more than one connection. Told once, until somebody else answers
+    /// there, or it turns out to be this node after all.
+    ///
+    /// Told when two dials at random times met our identity while no connection arrived here: whoever
+    /// meets itself, by an alias, through a NAT or a balancer, is dialled at that moment. A node to
+    /// which somebody connects every second cannot tell the one from the other, and is not told.
+    #[non_exhaustive]
+    SameKey {
+        /// The address, without `/p2p`.
+        address: Multiaddr,
+    },
     /// Identities alternate behind an address: it is a load balancer, and no peer's own address.
     /// Told once.
     #[non_exhaustive]
@@ -221,7 +234,9 @@ pub enum Event {
 pub struct Isolation {
     /// Since when others are named and none of them is verified.
     pub since: Instant,
-    /// The candidates that could not be verified, in order, each with what went wrong the last time.
+    /// The candidates that could not be verified, in order, each with what went wrong the last time;
+    /// after these, the addresses that [the filter rejected](Failure::Rejected) and that count as
+    /// others.
     pub reasons: Arc<[(Candidate, Failure)]>,
     /// How many could not be verified in all: an event holds no more than 64 reasons.
     pub failed: usize,
@@ -230,15 +245,30 @@ pub struct Isolation {
 }
 
 /// Where the node stands with respect to the others.
+///
+/// [`Alone`](Self::Alone) and [`Isolated`](Self::Isolated) go by those who are named in the families
+/// of IP in which this node listens; if it listens in none, by all. Static addresses count as named
+/// only where there is no other source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// Nothing is known yet.
+    /// Nothing is known yet, or others were named a moment ago, or it is being found out whether
+    /// [another node holds our key](Event::SameKey).
     Starting,
     /// DNS names nobody but us: an answer that lists only us, or NXDOMAIN or NODATA three times in
     /// a row with nothing known before. Never the outcome of a failure to get an answer.
+    ///
+    /// It stays while all that were named since merely refuse connections and none was ever verified:
+    /// a second pod that does not start must not take the first one down. Over QUIC alone, a closed
+    /// port is silent, and no refusal.
     Alone,
-    /// DNS names others, and none of them can be reached.
+    /// Others are named, and none of them can be reached. Not told before one
+    /// [probe time-out](crate::Config::with_probe_timeout) has passed since others were first named.
+    ///
+    /// Addresses that the filter rejects are others, too: where they carry no pin and have to, and
+    /// where their source names no address of ours that the filter lets through. A host may name
+    /// itself by its loopback and link-local addresses beside the one that others reach. So is an
+    /// address where [another node holds our key](Event::SameKey).
     Isolated,
     /// A verified other is connected, or was verified within two re-verification intervals.
     Joined,
@@ -296,7 +326,11 @@ pub enum Failure {
     /// This machine has no route to the address's family.
     #[error("no route to the address ({0})")]
     NoRoute(Arc<str>),
-    /// The transport refused or broke the connection, or the handshake failed.
+    /// The host refused the connection: it is there, and nothing listens at the address, or not yet.
+    /// Over QUIC, that looks like [`TimedOut`](Self::TimedOut).
+    #[error("{0}")]
+    Closed(Arc<str>),
+    /// The transport broke the connection, or the handshake failed.
     #[error("{0}")]
     Transport(Arc<str>),
     /// A behaviour of this swarm does not allow the connection.
@@ -323,7 +357,13 @@ pub enum Failure {
          swarms"
     )]
     Unidentified(PeerId),
+    /// Another node holds our key, and answers with our identity.
+    #[error("another node holds our key there; each node needs one of its own")]
+    SameKey,
     /// Identities alternate there.
     #[error("identities alternate behind the address")]
     Shared,
+    /// The filter does not let the address through, or it names no peer and has to. It is not dialled.
+    #[error(transparent)]
+    Rejected(Rejection),
 }

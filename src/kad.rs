@@ -67,6 +67,7 @@ where
         | Event::Rejected { .. }
         | Event::MoreRejected { .. }
         | Event::Bounded { .. }
+        | Event::SameKey { .. }
         | Event::Status { .. }
         | Event::Isolated(_) => {}
     }

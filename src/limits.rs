@@ -189,7 +189,8 @@ impl Limits {
     /// that fail, do not add up. Default: 4, so that records cannot turn the cluster against one
     /// host. Raise it where many nodes share an address and differ by port, or share a relay.
     ///
-    /// Connections to those who have answered a probe are not counted.
+    /// Connections to those who have answered a probe are not counted, and neither are the few looks at
+    /// an address where our own identity answered ([`Event::SameKey`]).
     ///
     /// A host is an IP address, whatever the transports, ports and pins: also where it stands in an
     /// IPv6 address to be translated (see [`Filter`](crate::Filter)), and as that of a relay.

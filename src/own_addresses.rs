@@ -61,7 +61,6 @@ impl OwnAddresses {
     }
 
     /// Those that listeners report, in no particular order.
-    #[cfg(feature = "publish")]
     pub(crate) fn listening(&self) -> impl Iterator<Item = &Candidate> {
         let all = self.0.values().flatten();
         all.filter(|owned| owned.listeners > 0).map(|owned| &owned.candidate)

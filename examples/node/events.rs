@@ -139,7 +139,10 @@ impl Events {
         let since = isolation.since.saturating_duration_since(self.started.into_std());
         let reasons = isolation.reasons.iter().map(|(candidate, reason)| Reason {
             address: candidate.to_string(),
-            reason: reason.to_string(),
+            reason: match reason {
+                Failure::Rejected(rejection) => words::rejected(rejection),
+                _ => reason.to_string(),
+            },
         });
         self.print(Event::Isolated(Isolated {
             since: since.as_secs_f64(),
@@ -192,6 +195,7 @@ fn translate_failure(event: &Discovered) -> Option<Event> {
         Discovered::Stranger { address, peer, .. } => {
             (address, Failure::Stranger(*peer).to_string())
         }
+        Discovered::SameKey { address, .. } => (address, Failure::SameKey.to_string()),
         Discovered::SharedAddress { address, .. } => (address, Failure::Shared.to_string()),
         _ => return None,
     };

@@ -13,7 +13,7 @@ pub(super) fn outcome(error: &DialError) -> DialFailure {
         // The expected id of a dial is compared before the local one, so that most aliases of
         // ourselves end in the latter.
         DialError::WrongPeerId { obtained, address: _ } => DialFailure::Identity(*obtained),
-        DialError::LocalPeerId { address: _ } => DialFailure::OwnAddress,
+        DialError::LocalPeerId { address: _ } => DialFailure::Itself,
         // Each of our dials carries an address: the swarm took it away because we listen on it.
         DialError::NoAddresses => DialFailure::OwnAddress,
         DialError::DialPeerConditionFalse(_) => DialFailure::Busy,
@@ -38,6 +38,7 @@ fn io_failure(error: &io::Error) -> Failure {
             Failure::NoRoute(text)
         }
         io::ErrorKind::TimedOut => Failure::TimedOut,
+        io::ErrorKind::ConnectionRefused => Failure::Closed(text),
         _ => Failure::Transport(text),
     }
 }
@@ -129,9 +130,13 @@ mod tests {
 
     #[test]
     fn an_address_of_ours_is_told() {
-        for error in [DialError::LocalPeerId { address: address() }, DialError::NoAddresses] {
-            assert!(matches!(outcome(&error), DialFailure::OwnAddress), "{error}");
-        }
+        assert!(matches!(outcome(&DialError::NoAddresses), DialFailure::OwnAddress));
+    }
+
+    #[test]
+    fn our_identity_is_told_where_nobody_was_expected() {
+        let error = DialError::LocalPeerId { address: address() };
+        assert!(matches!(outcome(&error), DialFailure::Itself));
     }
 
     #[test]
@@ -158,7 +163,7 @@ mod tests {
         let refused = || TransportError::Other(ErrorKind::ConnectionRefused.into());
         assert_eq!(failure([unsupported(), refused()]), Failure::Unsupported);
         let text = io::Error::from(ErrorKind::ConnectionRefused).to_string();
-        assert_eq!(failure([refused(), unsupported()]), Failure::Transport(text.into()));
+        assert_eq!(failure([refused(), unsupported()]), Failure::Closed(text.into()));
     }
 
     #[test]
@@ -169,7 +174,7 @@ mod tests {
             (ErrorKind::AddrNotAvailable, Failure::NoRoute(told.into())),
             (ErrorKind::TimedOut, Failure::TimedOut),
             (ErrorKind::HostUnreachable, Failure::Transport(told.into())),
-            (ErrorKind::ConnectionRefused, Failure::Transport(told.into())),
+            (ErrorKind::ConnectionRefused, Failure::Closed(told.into())),
         ] {
             assert_eq!(io_kind(&wrapped(kind)), kind);
             assert_eq!(failure([TransportError::Other(wrapped(kind))]), expected);

@@ -34,6 +34,7 @@ mod host_probes;
 mod introductions;
 mod repair;
 mod route;
+mod same_key;
 mod scene;
 mod search;
 #[cfg(test)]
@@ -64,6 +65,7 @@ pub(super) struct Dialling {
 enum Asker {
     Checks,
     Introductions,
+    SameKey,
     Repair,
     Hints,
     Search(Family),
@@ -108,7 +110,9 @@ impl Dialling {
         self.wake = self.hosts.next_timeout(config.max_refresh);
         let mut families = Family::ALL;
         families.sort_by_key(|family| self.searches[family.index()].latest());
-        self.askers = [Asker::Checks, Asker::Introductions, Asker::Repair, Asker::Hints].into();
+        self.askers =
+            [Asker::Checks, Asker::Introductions, Asker::SameKey, Asker::Repair, Asker::Hints]
+                .into();
         self.askers.extend(families.map(Asker::Search));
     }
 
@@ -259,6 +263,7 @@ impl Dialling {
         match asker {
             Asker::Checks => checks::next(&scene, rng),
             Asker::Introductions => self.introductions.next(&scene),
+            Asker::SameKey => same_key::next(&scene),
             Asker::Repair => {
                 let has_route = |family: Family| self.searches[family.index()].has_route();
                 self.repair.next(&scene, *is_joined, has_route, rng)
@@ -296,7 +301,7 @@ impl Dialling {
                 let is_retry = view.ledger.failed(&candidate).is_some();
                 self.searches[family.index()].started(id, is_retry);
             }
-            Asker::Checks | Asker::Repair => {}
+            Asker::Checks | Asker::SameKey | Asker::Repair => {}
         }
         let address = candidate.address().clone();
         effects.push(Effect::Output(Output::Dial { id, address, expect }));

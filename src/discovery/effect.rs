@@ -26,6 +26,15 @@ pub(super) enum Effect {
     Ours(Candidate),
     /// Of `own`: to note that a candidate does not lead to ourselves, or no longer.
     NotOurs(Candidate),
+    /// Of `own`: to note that a dial of ours met our identity.
+    MetOurselves {
+        /// Where.
+        candidate: Candidate,
+        /// When the dial began.
+        started: Instant,
+    },
+    /// Of `own`: to note that one more look began at what led to ourselves.
+    Looked(Candidate),
     /// Of `ledger`: to verify an entry at an instant.
     Recheck {
         /// The entry's candidate.

@@ -171,6 +171,12 @@ impl Ledger {
         self.histories.waiting()
     }
 
+    /// The candidates that failed in another way than that their host refused the connection, in
+    /// order.
+    pub(super) fn broken(&self) -> impl Iterator<Item = &Candidate> {
+        self.histories.broken()
+    }
+
     /// When an entry is to be verified next: selected ones every interval, others far more rarely,
     /// and so those whose peer is connected, if not by this address.
     pub(super) fn plan_check(
@@ -327,6 +333,8 @@ fn told(candidate: &Candidate, failure: Failure, old: Option<PeerId>, gone: bool
     match failure {
         Failure::Refused(peer) => Event::Refused { address, peer, old, gone },
         Failure::Stranger(peer) => Event::Stranger { address, peer, old, gone },
+        // An entry there ended when our identity answered for the first time.
+        Failure::SameKey => Event::SameKey { address },
         reason => Event::Unreachable { address, peer: old, gone, reason },
     }
 }

@@ -64,6 +64,8 @@ pub(super) struct Names {
     next_source: u64,
     lookups: Lookups,
     version: u64,
+    /// How often a source came or went, or a refresh ended.
+    heard: u64,
     /// How many candidates the sources name, all together, past the bound.
     cut: usize,
     /// Whether it was announced that candidates are left out.
@@ -78,6 +80,7 @@ impl Names {
         }
         self.sources.insert(self.next_source, SourceState::new(source, now));
         self.next_source += 1;
+        self.heard += 1;
         true
     }
 
@@ -88,6 +91,7 @@ impl Names {
         let id = found.map(|(id, _)| *id)?;
         self.sources.remove(&id);
         self.version += 1;
+        self.heard += 1;
         Some(self.lookups.forget(id))
     }
 
@@ -111,10 +115,48 @@ impl Names {
         self.version
     }
 
+    /// Differs whenever the sources may have said something else, of candidates or not.
+    pub(super) fn heard(&self) -> u64 {
+        self.heard
+    }
+
     /// Whether candidates are left out, as last announced: then it matters which of them the selection
     /// wants.
     pub(super) fn is_cut(&self) -> bool {
         self.announced_cut
+    }
+
+    /// The candidates that only static sources name, where there are others beside these: such a source
+    /// is a way to be found, and says nothing of who is there.
+    pub(super) fn only_static(&self) -> impl Iterator<Item = &Candidate> {
+        let telling = || self.sources.values().filter(|source| self.tells_who_is_there(source));
+        let mute = self.sources.values().filter(|source| !self.tells_who_is_there(source));
+        let named = mute.flat_map(|source| source.members().candidates());
+        named.filter(move |c| !telling().any(|source| source.members().contains(c)))
+    }
+
+    /// What is rejected and somebody else's all the same: what carries no pin and has to; and what is
+    /// rejected for another reason where its source names none of ours that was accepted. For hosts
+    /// name themselves by their loopback and link-local addresses, too.
+    pub(super) fn rejected_others(
+        &self,
+        is_ours: &dyn Fn(&Candidate) -> bool,
+    ) -> BTreeMap<Candidate, Rejection> {
+        let mut others = BTreeMap::new();
+        for source in self.sources.values().filter(|source| self.tells_who_is_there(source)) {
+            let names_us = source.members().candidates().any(is_ours);
+            let is_other = |(candidate, rejection): &(&Candidate, &Rejection)| {
+                !is_ours(candidate) && (!names_us || matches!(rejection, Rejection::Unpinned))
+            };
+            let rejected = source.rejections().iter().filter(is_other);
+            others.extend(rejected.map(|(c, rejection)| (c.clone(), rejection.clone())));
+        }
+        others
+    }
+
+    /// Whether a source says who is there: a static one does only where there is no other.
+    fn tells_who_is_there(&self, source: &SourceState) -> bool {
+        !source.source().is_static() || self.sources.values().all(|s| s.source().is_static())
     }
 
     /// Whether any source was ever answered.
@@ -272,6 +314,7 @@ impl Names {
         let Some(source) = self.sources.get_mut(&id) else { return };
         let Some(outcome) = source.finish(&context.config.pool, context.now) else { return };
         self.cancel_lookups(id, context.effects);
+        self.heard += 1;
         let Some(source) = self.sources.get_mut(&id) else { return };
         match outcome {
             Ok(resolution) => self.version += u64::from(take_answer(source, resolution, context)),

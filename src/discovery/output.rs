@@ -71,6 +71,8 @@ pub enum Output {
 pub enum DialFailure {
     /// The handshake proved this identity, which is not the expected one.
     Identity(PeerId),
+    /// The handshake proved our own identity, and the dial expected nobody.
+    Itself,
     /// The address is one that we listen on; nothing was sent.
     OwnAddress,
     /// The expected peer is connected or being dialled already; nothing was sent.
@@ -89,6 +91,7 @@ impl DialFailure {
         match self {
             Self::Denied(text) => Self::Denied(short(text)),
             Self::Failed(Failure::NoRoute(text)) => Self::Failed(Failure::NoRoute(short(text))),
+            Self::Failed(Failure::Closed(text)) => Self::Failed(Failure::Closed(short(text))),
             Self::Failed(Failure::Transport(text)) => Self::Failed(Failure::Transport(short(text))),
             other => other,
         }

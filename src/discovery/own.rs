@@ -1,15 +1,26 @@
 //! Who we are: the addresses by which this node is reached, and which candidates lead to it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
+use web_time::Instant;
 
-use super::order::Order;
+use self::same_key::SameKey;
+use super::{
+    effect::{Effect, Effects},
+    order::Order,
+};
 use crate::{
     candidate::{Candidate, Family},
+    event::Failure,
     own_addresses::OwnAddresses,
 };
+
+mod same_key;
 
 /// Our identity and addresses, and the candidates that are ours.
 #[derive(Debug)]
@@ -19,6 +30,7 @@ pub(super) struct Own {
     /// Candidates that led to ourselves when they were last dialled, by an address that nobody said
     /// to be ours.
     found: HashSet<Candidate>,
+    same_key: SameKey,
     version: u64,
     candidates: Ours,
 }
@@ -34,13 +46,22 @@ struct Ours {
     by_themselves: BTreeSet<Candidate>,
     /// These, and the other transports to their hosts.
     all: BTreeSet<Candidate>,
+    /// How many these are of each family.
+    counts: [usize; Family::ALL.len()],
 }
 
 impl Own {
     /// `configured` are the addresses that the operator says to be ours.
     pub(super) fn new(local: PeerId, configured: &[Multiaddr]) -> Self {
         let addresses = OwnAddresses::new(configured);
-        Self { local, addresses, found: HashSet::new(), version: 1, candidates: Ours::default() }
+        Self {
+            local,
+            addresses,
+            found: HashSet::new(),
+            same_key: SameKey::default(),
+            version: 1,
+            candidates: Ours::default(),
+        }
     }
 
     pub(super) fn local(&self) -> &PeerId {
@@ -82,7 +103,57 @@ impl Own {
 
     /// Notes that a candidate did not lead to ourselves, or that it is no candidate any more.
     pub(super) fn lose(&mut self, candidate: &Candidate) {
-        self.version += u64::from(self.found.remove(candidate));
+        let changed = self.found.remove(candidate) || self.is_twin(candidate);
+        self.version += u64::from(changed);
+        self.same_key.forget(candidate);
+    }
+
+    /// Notes that a dial that began at an instant has met our identity at a candidate. To be called
+    /// after [`find`](Self::find).
+    pub(super) fn meet(
+        &mut self,
+        candidate: &Candidate,
+        started: Instant,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) {
+        let concerns = self.was_found(candidate) || self.is_twin(candidate);
+        if concerns && self.same_key.meet(candidate, started, now, rng) {
+            self.find(candidate.clone());
+        }
+    }
+
+    /// Notes that a connection arrives here; says whether that tells us anything.
+    pub(super) fn arrive(&mut self, now: Instant, rng: &mut fastrand::Rng) -> bool {
+        let Some(ours) = self.same_key.arrive(now, rng) else { return false };
+        ours.into_iter().for_each(|candidate| self.find(candidate));
+        true
+    }
+
+    /// Notes that one more look at a candidate has begun, of those that [`next_look`](Self::next_look)
+    /// names, and how long it may take.
+    pub(super) fn looked(
+        &mut self,
+        candidate: &Candidate,
+        within: Duration,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) {
+        self.same_key.looked(candidate, within, now, rng);
+    }
+
+    /// Says where another node turns out to hold our key: such a candidate is none of ours.
+    pub(super) fn poll(&mut self, now: Instant, rng: &mut fastrand::Rng, effects: &mut Effects) {
+        while let Some(candidate) = self.same_key.next_twin(now, rng) {
+            self.found.remove(&candidate);
+            self.version += 1;
+            effects.push(Effect::TurnAway(candidate, Failure::SameKey));
+        }
+    }
+
+    /// The next instant at which there may be something to [say](Self::poll).
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.same_key.next_timeout()
     }
 
     /// Finds the candidates that are ours, if our addresses or the order have changed. To be called
@@ -101,8 +172,11 @@ impl Own {
             let leads_here = |group: &[Candidate]| group.iter().any(|c| by_themselves.contains(c));
             let others = order.groups().filter(|(_, group)| leads_here(group));
             all.extend(others.map(|(candidate, _)| candidate.clone()));
+            all.retain(|c| by_address.contains(c) || !self.is_twin(c));
         }
-        self.candidates = Ours { made_from, by_address, by_themselves, all };
+        let count = |family| all.iter().filter(|c| c.family() == family).count();
+        let counts = Family::ALL.map(count);
+        self.candidates = Ours { made_from, by_address, by_themselves, all, counts };
     }
 
     /// Whether an address is known to be ours, by what the swarm or the operator said; whether it is
@@ -119,6 +193,26 @@ impl Own {
     /// Whether a candidate led to ourselves when it was last dialled.
     pub(super) fn was_found(&self, candidate: &Candidate) -> bool {
         !self.found.is_empty() && self.found.contains(candidate)
+    }
+
+    /// Whether another node holds our key at a candidate.
+    pub(super) fn is_twin(&self, candidate: &Candidate) -> bool {
+        self.same_key.is_twin(candidate)
+    }
+
+    /// Whether another node holds our key at any of them.
+    pub(super) fn has_twin(&self) -> bool {
+        self.same_key.has_twin()
+    }
+
+    /// Whether another node may hold our key at one that is taken for ours; that is being found out.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.same_key.is_in_doubt()
+    }
+
+    /// Where to look once more whether we are met there, and when.
+    pub(super) fn next_look(&self) -> Option<(Instant, &Candidate)> {
+        self.same_key.next_look()
     }
 
     /// Whether a candidate leads to ourselves, as far as we know: by itself, or because another
@@ -140,6 +234,23 @@ impl Own {
     /// How many candidates are ours.
     pub(super) fn len(&self) -> usize {
         self.candidates.all.len()
+    }
+
+    /// How many candidates of a family are ours.
+    pub(super) fn len_in(&self, family: Family) -> usize {
+        self.candidates.counts[family.index()]
+    }
+
+    /// Whether those count who are named in a family: we listen in it, or it is none of an IP. One who
+    /// listens in neither of IPv4 and IPv6, or through a relay alone, is reached by none of them more
+    /// than by the other.
+    pub(super) fn is_of_ours(&self, family: Family) -> bool {
+        let listens_in = |family| self.addresses.listening().any(|c| c.family() == family);
+        match family {
+            Family::V4 => listens_in(Family::V4) || !listens_in(Family::V6),
+            Family::V6 => listens_in(Family::V6) || !listens_in(Family::V4),
+            Family::Other => true,
+        }
     }
 
     /// The first of our candidates in a family.

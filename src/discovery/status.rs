@@ -5,6 +5,8 @@ use std::time::Duration;
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
+pub(super) use self::others::Named;
+use self::others::Others;
 use super::{
     effect::{Effect, Effects},
     ledger::{Ledger, VerifiedPeer},
@@ -15,8 +17,10 @@ use super::{
 };
 use crate::{
     config::Config,
-    event::{Event, Isolation, Status},
+    event::{Event, Failure, Isolation, Status},
 };
+
+mod others;
 
 /// How many reasons [`Event::Isolated`] holds: enough to see what is wrong, where DNS may name
 /// thousands.
@@ -41,14 +45,27 @@ pub(super) struct Readiness {
     status: Status,
     /// Whether DNS lists us.
     listed: Option<bool>,
+    others: Others,
+    /// Since when others are named.
+    others_since: Option<Instant>,
     nobody_verified_since: Option<Instant>,
+    /// Whether it was said that we are alone although others are named.
+    bears_others: bool,
     /// When the status changes if nothing happens.
     wake: Option<Instant>,
 }
 
 impl Readiness {
     pub(super) fn new() -> Self {
-        Self { status: Status::Starting, listed: None, nobody_verified_since: None, wake: None }
+        Self {
+            status: Status::Starting,
+            listed: None,
+            others: Others::default(),
+            others_since: None,
+            nobody_verified_since: None,
+            bears_others: false,
+            wake: None,
+        }
     }
 
     pub(super) fn status(&self) -> Status {
@@ -73,23 +90,43 @@ impl Readiness {
         self.wake
     }
 
+    /// Counts anew who is named beside us, if anything has changed; see [`Others::follow`]. To be
+    /// called before [`update`](Self::update).
+    pub(super) fn follow(
+        &mut self,
+        heard: u64,
+        order: &Order,
+        own: &Own,
+        named: impl FnOnce() -> Named,
+    ) {
+        self.others.follow(heard, order, own, named);
+    }
+
     /// Computes the status anew, and tells it if it has changed.
     pub(super) fn update(&mut self, view: &View<'_>, said: Said, effects: &mut Effects) {
         let is_live = has_live_peer(view);
         let seen_until = if is_live { None } else { seen_until(view) };
         self.wake = seen_until;
         let joined = is_live || seen_until.is_some();
-        let others = view.has_others();
-        self.note_verified(joined || !others, view, effects);
+        let others = self.others.len() > 0;
+        self.note_others(others, view.now);
+        // Whom only a static source names is looked for in earnest until DNS has said all.
+        let misses_somebody = others || (view.has_others() && !said.is_settled);
+        self.note_verified(joined || !misses_somebody, view, effects);
         if self.nobody_verified_since.is_some() || self.status == Status::Starting {
             effects.push(Effect::LookSooner);
         }
         let status = match (joined, others) {
             (true, _) => Status::Joined,
             (false, true) => self.isolated_or_not_yet(view),
+            // What is taken for ours may turn out to be somebody else's.
+            (false, false) if view.own.is_in_doubt() && self.status != Status::Alone => {
+                Status::Starting
+            }
             (false, false) if said.is_settled => Status::Alone,
             (false, false) => Status::Starting,
         };
+        self.bears_others &= others && status == Status::Alone;
         let listed = said.is_answered.then(|| view.own.len() > 0);
         if (status, listed) == (self.status, self.listed) {
             return;
@@ -113,12 +150,14 @@ impl Readiness {
         most: usize,
     ) -> Option<Isolation> {
         let since = self.nobody_verified_since.filter(|_| self.status == Status::Isolated)?;
-        let others = order.len() - own.len();
+        let rejected = self.others.rejected();
+        let others = order.len() - own.len() + rejected.len();
         let failed = order.iter().filter_map(|c| match state_of(c, own, ledger) {
             CandidateState::Unreachable(reason) => Some((c.clone(), reason)),
             _ => None,
         });
-        let mut reasons: Vec<_> = failed.collect();
+        let rejected = rejected.map(|(c, why)| (c.clone(), Failure::Rejected(why.clone())));
+        let mut reasons: Vec<_> = failed.chain(rejected).collect();
         let failed = reasons.len();
         reasons.truncate(most);
         Some(Isolation { since, reasons: reasons.into(), failed, others })
@@ -138,6 +177,10 @@ impl Readiness {
         effects.tell(Event::Isolated(isolation));
     }
 
+    fn note_others(&mut self, others: bool, now: Instant) {
+        self.others_since = others.then(|| self.others_since.unwrap_or(now));
+    }
+
     /// Notes whether others are named of whom none is known to live. From then on, they are tried
     /// again more often.
     fn note_verified(&mut self, is_well: bool, view: &View<'_>, effects: &mut Effects) {
@@ -151,19 +194,25 @@ impl Readiness {
     }
 
     /// Others are named and none is verified: isolated, once those that were tried first have had
-    /// the time that a probe has. Until then, what was true stays: a node that was alone and ready
-    /// is not unready because a second one is named that does not listen yet.
+    /// the time that a probe has. Until then, what was true stays; and a node that was alone stays so
+    /// while they merely refuse: a second pod that does not start must not take the first one down.
     fn isolated_or_not_yet(&mut self, view: &View<'_>) -> Status {
-        let Some(since) = self.nobody_verified_since else { return self.status };
+        let since = self.others_since.unwrap_or(view.now);
         let patience = since + view.config.probe_timeout;
-        match self.status {
-            Status::Joined | Status::Isolated => return Status::Isolated,
-            Status::Starting if all_failed(view) => return Status::Isolated,
-            _ if patience <= view.now => return Status::Isolated,
-            Status::Starting | Status::Alone => {}
+        // Whoever was joined has met them, and lost them since; and so has who met its own key.
+        let has_met = || self.status == Status::Joined || view.own.has_twin();
+        if view.now < patience && !has_met() {
+            self.wake = Some(patience);
+            return self.status;
         }
-        self.wake = Some(patience);
-        self.status
+        if self.status != Status::Alone || !self.others.merely_refuse(view) {
+            return Status::Isolated;
+        }
+        if !std::mem::replace(&mut self.bears_others, true) {
+            let others = self.others.len();
+            tracing::warn!(others, "alone: others are named, and they refuse connections");
+        }
+        Status::Alone
     }
 }
 
@@ -187,11 +236,6 @@ fn lonely_pause(candidates: usize, config: &Config) -> Duration {
     let at_once = config.limits.concurrent_probes.get() * 3;
     let rounds = u32::try_from(candidates.div_ceil(at_once.max(1)).max(1)).unwrap_or(u32::MAX);
     LONELY_RETRY.saturating_mul(rounds).min(config.retry_cap)
-}
-
-fn all_failed(view: &View<'_>) -> bool {
-    let mut others = view.order.iter().filter(|c| !view.own.is_own(c));
-    others.all(|c| view.ledger.failed(c).is_some())
 }
 
 #[cfg(test)]

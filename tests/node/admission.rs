@@ -121,7 +121,7 @@ fn a_judgement_that_changed_is_made_again_when_told() {
     let gate = open.clone();
     let (mut world, peers) =
         world_of_three(|_| lowest(3).with_admission(move |_, _| gate.load(Ordering::Relaxed)));
-    world.until(secs(5), "isolated", |w| w.core.status() == Status::Isolated);
+    world.until(secs(11), "isolated", |w| w.core.status() == Status::Isolated);
     let isolation = world.core.isolation().expect("isolated");
     let refused = |(_, failure): &(_, Failure)| matches!(failure, Failure::Refused(_));
     assert!(isolation.reasons.iter().all(refused), "{:?}", isolation.reasons);

@@ -112,10 +112,14 @@ fn a_shuffle_changes_no_finger() {
 fn a_node_that_no_answer_lists_has_a_place_all_the_same() {
     let (mut world, _) = ring(Selection::Fingers, 100, 5_000);
     world.until(secs(5), "seven", |w| w.selected().len() == 7);
-    let mut other = ring(Selection::Fingers, 100, 5_000).0;
-    other.run(secs(5));
     let places = |w: &World| w.core.selected().cloned().collect::<Vec<_>>();
-    assert_ne!(places(&world), places(&other), "and another one another");
+    // One in a hundred has the same.
+    let is_elsewhere = |_| {
+        let mut other = ring(Selection::Fingers, 100, 5_000).0;
+        other.run(secs(5));
+        places(&other) != places(&world)
+    };
+    assert!((0..8).any(is_elsewhere), "and another one another");
 }
 
 /// Between one that is gone and one that is near enough for the next finger, the successor is looked

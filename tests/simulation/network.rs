@@ -110,7 +110,7 @@ impl World {
         let (at, peer) = match self.answers(node, dialled) {
             Answers::Somebody { at, peer } => (at, peer),
             Answers::Refuses => {
-                let refused = Failure::Transport("connection refused".into());
+                let refused = Failure::Closed("connection refused".into());
                 return self.fail(node, id, DialFailure::Failed(refused));
             }
             // The core's deadline ends it.
@@ -123,6 +123,8 @@ impl World {
             Expect::Anyone => true,
             _ => false,
         };
+        let now = self.now;
+        self.nodes[at].core.handle_incoming(now);
         if expected && at != node {
             let link = Link { id: self.next_connection(), to: at, peer };
             self.connect(node, id, to, link);

@@ -29,6 +29,8 @@ pub enum Host {
     Slow(PeerId, Duration),
     /// These peers answer in turn.
     Alternates(Vec<PeerId>),
+    /// Another node answers, with our own key.
+    Twin,
     /// Nothing answers, and nothing says so.
     Silent,
     /// The connection is refused.
@@ -44,6 +46,7 @@ enum Input {
     Lookup(LookupId, Result<Answer, LookupError>),
     Dial(DialId, Multiaddr, Expect),
     Protocols(ConnectionId, PeerId, bool),
+    Arrival,
 }
 
 /// The world of one node.
@@ -62,6 +65,8 @@ pub struct World {
     /// These questions are never answered.
     pub silent: HashSet<(String, RecordType)>,
     pub hosts: HashMap<Multiaddr, Host>,
+    /// How long after a dial to ourselves has ended we see the connection that it made here.
+    pub late_arrivals: Duration,
     /// What is behind all other addresses.
     pub elsewhere: Host,
     /// Who says whether it speaks the required protocol, so long after it was connected.
@@ -108,6 +113,7 @@ impl World {
             deaf: false,
             silent: HashSet::new(),
             hosts: HashMap::new(),
+            late_arrivals: Duration::ZERO,
             elsewhere: Host::Refuses,
             speaks: HashMap::new(),
             speaks_after: Duration::from_millis(1),
@@ -214,6 +220,7 @@ impl World {
         while let Some(entry) = self.queue.first_entry().filter(|e| e.key().0 <= self.now) {
             match entry.remove() {
                 Input::Lookup(id, result) => self.core.handle_lookup(id, result),
+                Input::Arrival => self.arrive(),
                 Input::Dial(id, address, expect) => self.finish_dial(id, &address, expect),
                 Input::Protocols(id, peer, speaks) => {
                     self.core.handle_protocols(id, &peer, speaks, self.now);
@@ -240,6 +247,7 @@ impl World {
         self.serial += 1;
         let address: Multiaddr = address.parse().expect("an address");
         self.connections.push((id, peer, address.clone()));
+        self.arrive();
         self.core.handle_connected(id, peer, &address, Direction::Accepted, self.now);
         self.identify(id, peer);
         id
@@ -337,6 +345,10 @@ impl World {
                 self.turns += 1;
                 peers[self.turns % peers.len()]
             }
+            Some(Host::Twin) => {
+                let ours = DialFailure::Identity(self.local);
+                return self.core.handle_dial_failure(id, ours, self.now);
+            }
             Some(Host::NoRoute) => {
                 return self.miss(id, Failure::NoRoute("network unreachable".into()));
             }
@@ -346,9 +358,12 @@ impl World {
             }
             Some(Host::Silent) => return,
             Some(Host::Refuses) | None => {
-                return self.miss(id, Failure::Transport("connection refused".into()));
+                return self.miss(id, Failure::Closed("connection refused".into()));
             }
         };
+        if peer == self.local {
+            self.schedule(self.late_arrivals, Input::Arrival);
+        }
         let connects = match expect {
             Expect::Peer(expected) => expected == peer,
             Expect::Anyone => peer != self.local,
@@ -359,6 +374,11 @@ impl World {
         } else {
             self.core.handle_dial_failure(id, DialFailure::Identity(peer), self.now);
         }
+    }
+
+    /// A connection arrives here, from whomever.
+    pub fn arrive(&mut self) {
+        self.core.handle_incoming(self.now);
     }
 
     /// The last probe that was aborted meets an identity all the same.

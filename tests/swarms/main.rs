@@ -7,3 +7,4 @@ mod behaviour;
 mod composition;
 mod kad;
 mod members;
+mod same_key;

@@ -108,7 +108,8 @@ impl<'a> Scene<'a> {
         Ask::Dial(Wish { candidate, expect, purpose, share: purpose, is_probe: true, then: None })
     }
 
-    fn expectation(&self, candidate: &Candidate) -> Expect {
+    /// Whom a dial expects at a candidate that nobody is verified at.
+    pub(super) fn expectation(&self, candidate: &Candidate) -> Expect {
         match candidate.pinned() {
             // A relay is asked for a peer, so that a throw-away id would reach nobody there.
             Some(pinned) if candidate.is_relayed() => Expect::Peer(*pinned),

@@ -80,6 +80,7 @@ impl<'a, 'b> Hearsay<'a, 'b> {
                     | Failure::PinMismatch(_)
                     | Failure::Refused(_)
                     | Failure::Stranger(_)
+                    | Failure::SameKey
             )
         })
     }

@@ -93,6 +93,8 @@ impl History {
 pub(super) struct Histories {
     by_candidate: HashMap<Candidate, History>,
     waiting: BTreeSet<(Instant, Candidate)>,
+    /// Those that failed in another way than that their host refused.
+    broken: BTreeSet<Candidate>,
 }
 
 impl Histories {
@@ -184,6 +186,12 @@ impl Histories {
         self.waiting.iter()
     }
 
+    /// The candidates that failed in another way than that their host refused the connection, in
+    /// order.
+    pub(super) fn broken(&self) -> impl Iterator<Item = &Candidate> {
+        self.broken.iter()
+    }
+
     /// Forgets a candidate.
     pub(super) fn forget(&mut self, candidate: &Candidate) {
         self.wait_no_more(candidate);
@@ -194,12 +202,19 @@ impl Histories {
         if let Some(failed) = self.by_candidate.get_mut(candidate).and_then(|h| h.failed.take()) {
             self.waiting.remove(&(failed.retry_at, candidate.clone()));
         }
+        self.broken.remove(candidate);
     }
 
     fn wait(&mut self, candidate: &Candidate, failed: Option<Failed>) {
         self.wait_no_more(candidate);
         let Some(failed) = failed else { return };
         self.waiting.insert((failed.retry_at, candidate.clone()));
+        // One that was only postponed has not failed.
+        if self.of(candidate).failures > 0
+            && !matches!(failed.reason, Failure::Closed(_) | Failure::Aborted)
+        {
+            self.broken.insert(candidate.clone());
+        }
         self.of(candidate).failed = Some(failed);
     }
 }
@@ -225,6 +240,22 @@ mod tests {
 
     fn waiting(histories: &Histories) -> Vec<(Instant, Candidate)> {
         histories.waiting().cloned().collect()
+    }
+
+    #[test]
+    fn whoever_failed_otherwise_than_by_refusing_is_broken_until_it_refuses_or_is_forgotten() {
+        let (now, mut histories) = (epoch(), Histories::default());
+        let broken = |histories: &Histories| histories.broken().cloned().collect::<Vec<_>>();
+        histories.fail(&c(1), Failure::Closed("refused".into()), now, secs(1));
+        histories.fail(&c(2), Failure::TimedOut, now, secs(1));
+        histories.fail(&c(3), Failure::Shared, now, secs(1));
+        histories.postpone(&c(4), Failure::Aborted, now, secs(1));
+        assert_eq!(broken(&histories), [c(2), c(3)]);
+        histories.retry_all_by(now);
+        histories.fail(&c(2), Failure::Closed("refused".into()), now, secs(1));
+        assert_eq!(broken(&histories), [c(3)]);
+        histories.forget(&c(3));
+        assert_eq!(broken(&histories), []);
     }
 
     #[test]

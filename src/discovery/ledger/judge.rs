@@ -67,9 +67,15 @@ impl<'a, 'b> Judge<'a, 'b> {
                 let probed = dial.expect == Expect::Probe;
                 let how = if probed { Proved::Probe } else { Proved::Dial };
                 self.identify(candidate, peer, how, Some(dial.purpose));
+                self.note_whether_ours(dial, &peer);
                 if dial.purpose == Purpose::Repair && probed {
                     self.cx.effects.push(Effect::Meet(candidate.clone()));
                 }
+            }
+            Outcome::Failed(DialFailure::Itself) => {
+                let local = *self.cx.own.local();
+                self.identify(candidate, local, Proved::Dial, Some(dial.purpose));
+                self.note_whether_ours(dial, &local);
             }
             Outcome::Failed(DialFailure::OwnAddress) => self.find_itself(candidate),
             Outcome::Failed(DialFailure::Busy) => self.postpone(candidate),
@@ -132,6 +138,9 @@ impl<'a, 'b> Judge<'a, 'b> {
             return self.find_itself(candidate);
         }
         let ours = peer == *self.cx.own.local();
+        if !ours && self.cx.own.is_twin(candidate) {
+            self.cx.effects.push(Effect::NotOurs(candidate.clone()));
+        }
         if !ours && candidate.pinned().is_some_and(|pinned| *pinned != peer) {
             return self.mismatch(candidate, peer);
         }
@@ -140,6 +149,9 @@ impl<'a, 'b> Judge<'a, 'b> {
         let is_shared = if is_handshake { answers.note(peer) } else { answers.is_shared() };
         if is_shared {
             return self.share(candidate);
+        }
+        if ours && self.cx.own.is_twin(candidate) {
+            return self.turn_away(candidate, Failure::SameKey);
         }
         if ours {
             return self.find_itself(candidate);
@@ -214,6 +226,14 @@ impl<'a, 'b> Judge<'a, 'b> {
         }
         self.ledger.note_tried(candidate);
         self.ledger.end(candidate, Ending::Ours, self.cx);
+    }
+
+    /// A dial that met our identity says more, by when it began: whether it was ourselves who answered.
+    fn note_whether_ours(&mut self, dial: &Dial, peer: &PeerId) {
+        if peer == self.cx.own.local() {
+            let (candidate, started) = (dial.candidate.clone(), dial.started);
+            self.cx.effects.push(Effect::MetOurselves { candidate, started });
+        }
     }
 
     /// Another identity answered at the address of a peer that is connected there. Either that
@@ -313,6 +333,9 @@ impl<'a, 'b> Judge<'a, 'b> {
             self.ledger.histories.get(c).is_some_and(|history| history.is_turned_away(&failure))
         };
         let news = !self.cx.order.at_address(candidate).any(is_told);
+        if news && failure == Failure::SameKey {
+            tracing::warn!(address = %candidate, "another node holds our key");
+        }
         self.ledger.histories.of(candidate).announced().turned_away(&failure);
         self.ledger.punish(candidate, failure.clone(), self.cx);
         if !self.ledger.end(candidate, Ending::Failed(failure.clone()), self.cx) && news {

@@ -212,9 +212,17 @@ impl Node {
         match &failure {
             DialFailure::Identity(peer) => self.prove(dial.address, *peer),
             DialFailure::OwnAddress => self.told.answered(&dial.address, peer(0)),
+            DialFailure::Itself => self.prove(dial.address, peer(0)),
             _ => {}
         }
         self.core.handle_dial_failure(id, failure, self.now);
+    }
+
+    /// A connection arrives here.
+    pub fn arrive(&mut self) {
+        self.input();
+        self.log.push("somebody arrives".into());
+        self.core.handle_incoming(self.now);
     }
 
     /// A dial of the discovery ends in a connection.

@@ -215,11 +215,15 @@ fn a_dial(node: &Node, input: &mut Input<'_>) -> Option<DialId> {
 
 fn end_dial(node: &mut Node, input: &mut Input<'_>) {
     let Some(id) = a_dial(node, input) else { return };
+    if input.below(8) == 0 {
+        node.arrive();
+    }
     let failed = match input.below(16) {
         0..=3 => return by_world(node, id),
         // Whoever it is, and whatever was expected.
         4 => return node.connect(id, other(input)),
-        5..=7 => DialFailure::Identity(any_peer(input)),
+        5 | 6 => DialFailure::Identity(any_peer(input)),
+        7 => DialFailure::Itself,
         8 => DialFailure::OwnAddress,
         9 => DialFailure::Busy,
         10 => DialFailure::Denied("limit".into()),

@@ -126,7 +126,7 @@ impl World {
                 if self.turns.is_multiple_of(2) { one } else { other }
             }
             Host::Silent => return None,
-            Host::Refuses => return Some(Err(failed(Failure::Transport("refused".into())))),
+            Host::Refuses => return Some(Err(failed(Failure::Closed("refused".into())))),
             Host::NoRoute => return Some(Err(failed(Failure::NoRoute("no route".into())))),
             Host::Denied => return Some(Err(DialFailure::Denied("limit".into()))),
         };

@@ -1,0 +1,199 @@
+//! Whether a second node holds our key: what led to ourselves, and whether a connection arrived here
+//! at that time.
+//!
+//! A node that dials itself by an alias, through a NAT that turns it back or through a balancer is
+//! dialled at that moment. Where our identity answers and nobody has dialled us, it is another node
+//! that answers. A connection may also arrive by chance, and a second holder of our key may dial us
+//! just then; so it takes looks at random times, and the busier a node is, the more of them say
+//! nothing. One that is dialled every second all the time cannot tell.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use web_time::Instant;
+
+use crate::candidate::Candidate;
+
+/// How long after the end of a dial the connection may arrive that it made here. The handshake has
+/// gone through our own listener by then; but a swarm tells what happened in an order of its own, and
+/// QUIC's handshakes run beside it.
+const LATENESS: Duration = Duration::from_secs(1);
+/// The time from one look to the next is between this and six times this, at random: two holders of
+/// one key that start together must not go on looking at each other in step. The longer it is, the
+/// fewer looks meet by chance; the shorter, the more of them there are in half a minute.
+const PAUSE: Duration = Duration::from_secs(1);
+/// So many looks at which nobody arrived tell that another node holds our key.
+const ENOUGH_ALONE: u8 = 2;
+/// So many looks in a row at which somebody arrived tell that the address is ours.
+const ENOUGH_OURS: u8 = 8;
+/// So many tell it of an address of which it was told that it is not: a balancer, say, behind which we
+/// are left alone.
+const ENOUGH_OURS_AFTER_ALL: u8 = 16;
+/// So many looks in a row that come to nothing end them.
+const ENOUGH_IN_VAIN: u8 = 3;
+/// So many addresses are looked at at once: a zone may name thousands that are passed on to us.
+const MOST: usize = 8;
+
+/// The addresses where our identity answered that are not known to be ours.
+#[derive(Debug, Default)]
+pub(super) struct SameKey {
+    /// When a connection last arrived here.
+    arrived: Option<Instant>,
+    met: BTreeMap<Candidate, Met>,
+    /// Where our identity has answered, and until when a connection may arrive by that.
+    awaiting: BTreeMap<Candidate, Instant>,
+    /// When to look again.
+    due: BTreeMap<Candidate, Instant>,
+}
+
+/// What the looks at one address have shown.
+#[derive(Debug, Clone, Copy, Default)]
+struct Met {
+    /// At how many of them nobody arrived.
+    alone: u8,
+    /// At how many in a row somebody did.
+    ours: u8,
+    /// How many in a row met nobody.
+    in_vain: u8,
+    /// Whether another node holds our key there.
+    is_twin: bool,
+}
+
+impl SameKey {
+    /// Whether another node holds our key there.
+    pub(super) fn is_twin(&self, candidate: &Candidate) -> bool {
+        self.met.get(candidate).is_some_and(|met| met.is_twin)
+    }
+
+    /// Whether there is such a node.
+    pub(super) fn has_twin(&self) -> bool {
+        self.met.values().any(|met| met.is_twin)
+    }
+
+    /// Whether there may be such a node at an address: the looks will tell.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        let is_new = |c: &&Candidate| !self.is_twin(c);
+        let once = |c: &Candidate| self.met.get(c).is_some_and(|met| met.alone > 0);
+        self.awaiting.keys().any(|c| is_new(&c)) || self.due.keys().any(once)
+    }
+
+    /// A dial that began at an instant has met our identity. Says whether that shows that a node of
+    /// which we thought otherwise is ourselves.
+    pub(super) fn meet(
+        &mut self,
+        candidate: &Candidate,
+        started: Instant,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) -> bool {
+        let under_way = self.awaiting.len() + self.due.len();
+        if !self.met.contains_key(candidate) && under_way >= MOST {
+            return false;
+        }
+        self.met.entry(candidate.clone()).or_default().in_vain = 0;
+        self.due.remove(candidate);
+        if self.arrived.is_some_and(|arrived| arrived >= started) {
+            return self.coincide(candidate, now, rng);
+        }
+        self.awaiting.insert(candidate.clone(), now + LATENESS);
+        false
+    }
+
+    /// A connection arrives here. Returns the candidates of which we thought otherwise and that are
+    /// ourselves; `None` if no look is concerned.
+    pub(super) fn arrive(
+        &mut self,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) -> Option<Vec<Candidate>> {
+        self.arrived = Some(now);
+        if self.awaiting.is_empty() {
+            return None;
+        }
+        let in_time = self.awaiting.iter().filter(|(_, until)| **until >= now);
+        let mut in_time: Vec<_> = in_time.map(|(candidate, _)| candidate.clone()).collect();
+        in_time.retain(|candidate| {
+            self.awaiting.remove(candidate);
+            self.coincide(candidate, now, rng)
+        });
+        Some(in_time)
+    }
+
+    /// The next candidate that another node turns out to answer at with our key.
+    pub(super) fn next_twin(&mut self, now: Instant, rng: &mut fastrand::Rng) -> Option<Candidate> {
+        loop {
+            let (candidate, _) = self.awaiting.iter().find(|(_, until)| **until <= now)?;
+            let candidate = candidate.clone();
+            self.awaiting.remove(&candidate);
+            let met = self.met.entry(candidate.clone()).or_default();
+            (met.alone, met.ours) = (met.alone.saturating_add(1), 0);
+            if met.is_twin {
+                continue;
+            }
+            if met.alone >= ENOUGH_ALONE {
+                met.is_twin = true;
+                return Some(candidate);
+            }
+            self.look_soon(candidate, now, rng);
+        }
+    }
+
+    /// When the next of them may turn out so.
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        self.awaiting.values().min().copied()
+    }
+
+    /// The next look to be had, and when.
+    pub(super) fn next_look(&self) -> Option<(Instant, &Candidate)> {
+        self.due.iter().map(|(candidate, at)| (*at, candidate)).min()
+    }
+
+    /// A look has begun, and ends in so much time at the latest. If it meets nobody, there is another.
+    pub(super) fn looked(
+        &mut self,
+        candidate: &Candidate,
+        within: Duration,
+        now: Instant,
+        rng: &mut fastrand::Rng,
+    ) {
+        let Some(met) = self.met.get_mut(candidate) else { return };
+        met.in_vain += 1;
+        if met.in_vain > ENOUGH_IN_VAIN {
+            (met.in_vain, met.alone) = (0, 0);
+            self.due.remove(candidate);
+            return;
+        }
+        self.look_soon(candidate.clone(), now + within, rng);
+    }
+
+    /// Somebody else answers at a candidate, or nobody names it any more.
+    pub(super) fn forget(&mut self, candidate: &Candidate) {
+        self.met.remove(candidate);
+        self.awaiting.remove(candidate);
+        self.due.remove(candidate);
+    }
+
+    /// A connection has arrived when the last look was had. Says whether that is the last one that it
+    /// takes to see that what was thought to be another node is ourselves.
+    fn coincide(&mut self, candidate: &Candidate, now: Instant, rng: &mut fastrand::Rng) -> bool {
+        let met = self.met.entry(candidate.clone()).or_default();
+        met.ours = met.ours.saturating_add(1);
+        let enough = if met.is_twin { ENOUGH_OURS_AFTER_ALL } else { ENOUGH_OURS };
+        if met.ours >= enough {
+            met.alone = 0;
+            return std::mem::take(&mut met.is_twin);
+        }
+        // A twin is dialled again like everybody who cannot be reached.
+        if !met.is_twin {
+            self.look_soon(candidate.clone(), now, rng);
+        }
+        false
+    }
+
+    fn look_soon(&mut self, candidate: Candidate, after: Instant, rng: &mut fastrand::Rng) {
+        let pause = PAUSE.mul_f64(1.0 + 5.0 * rng.f64());
+        self.due.insert(candidate, after + pause);
+    }
+}
+
+#[cfg(test)]
+mod tests;
