@@ -245,8 +245,10 @@ impl Config {
         self
     }
 
-    /// The least time between two refreshes of a source, whatever its TTL. Default: 5 s, the TTL
-    /// that Kubernetes' DNS gives.
+    /// The least time from an answer of a source to its next refresh, whatever the TTL. Default: 5 s,
+    /// the TTL that Kubernetes' DNS gives. Sooner come looks at the
+    /// [start](Self::with_start_refresh), and those after a failure: after a second at most, then
+    /// with back-off up to a fifth of [`with_max_refresh`](Self::with_max_refresh).
     ///
     /// Large answers are asked for more rarely: at most once in 10 ms per record.
     #[must_use]
@@ -259,8 +261,9 @@ impl Config {
     /// offer nobody to try. Default: 500 ms.
     ///
     /// Pods of one deployment appear within seconds, each with a name that names nobody yet, or only
-    /// itself, and the TTL of such an answer says little. The pause is doubled up to four times as
-    /// much, then kept for half a minute, then doubled until it is that of the TTL. It begins again
+    /// itself, and the TTL of such an answer says little. The pause is doubled twice, and then
+    /// stays until half a minute has passed since the first look. After that it is doubled until it
+    /// is that of the TTL. It begins again
     /// when the answer changes. A year turns this off.
     #[must_use]
     pub fn with_start_refresh(mut self, pause: Duration) -> Self {
@@ -302,7 +305,8 @@ impl Config {
 
     /// The back-off of an address that cannot be reached: the first pause, and the longest. Default:
     /// 1 s, doubled with every failure up to 5 min; half of each pause is random. While nobody at
-    /// all is verified, no pause is longer than 30 s, as far as
+    /// all is verified, no pause is longer than 30 s, or 30 s for every 48 candidates (three for each
+    /// of [`Limits::with_concurrent_probes`]), as far as
     /// [`Limits::with_probes_per_host`] allows: of a static source, which has no refresh that renews
     /// these probes, each address is tried so often in [`with_max_refresh`](Self::with_max_refresh).
     #[must_use]

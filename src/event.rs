@@ -20,7 +20,9 @@ use crate::{
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
-    /// A source's candidates were learned for the first time, or changed.
+    /// A source's candidates were learned for the first time, or changed; or whether they are all did;
+    /// or it was answered again after failures. While a part of the look-up is still under way, new
+    /// candidates are told 50 ms after the first answer, as not complete.
     #[non_exhaustive]
     Resolved {
         /// The source that was looked up.
@@ -35,7 +37,8 @@ pub enum Event {
         dropped: Vec<Dropped>,
         /// How much could not be used in all.
         dropped_total: usize,
-        /// The weakest DNSSEC proof among the answers; `None` if one of them came without.
+        /// The weakest DNSSEC proof among the answers; `None` if one of them came without, or while
+        /// a part of the look-up is under way.
         proof: Option<Proof>,
     },
     /// A source is recognised as [sampled](Source::sampled): its answers claim to be complete, have
@@ -187,8 +190,8 @@ pub enum Event {
         gone: bool,
     },
     /// Another node holds our key: our identity answers at an address that is not ours. Several
-    /// replicas, say, that were given one secret, of which each takes the others for itself, and with
-    /// which nobody else can hold more than one connection. Told once, until somebody else answers
+    /// replicas, say, that were given one secret. Each takes the others for itself, and everybody else
+    /// takes all of them for one peer. Told once, until somebody else answers
     /// there, or it turns out to be this node after all.
     ///
     /// Told when two dials at random times met our identity while no connection arrived here: whoever
@@ -256,14 +259,19 @@ pub enum Status {
     /// [another node holds our key](Event::SameKey).
     Starting,
     /// DNS names nobody but us: an answer that lists only us, or NXDOMAIN or NODATA three times in
-    /// a row with nothing known before. Never the outcome of a failure to get an answer.
+    /// a row, over [ten seconds](crate::Config::with_alone_after), with nothing known before. A failure
+    /// to get an answer is no such word. Two kinds count as "nothing" once they have lasted: of a record
+    /// type that the server has never answered, beside another type of the name that it does answer; and
+    /// of a domain of the search list, after one that has denied the name.
     ///
     /// It stays while all that were named since merely refuse connections and none was ever verified:
     /// a second pod that does not start must not take the first one down. Over QUIC alone, a closed
     /// port is silent, and no refusal.
     Alone,
-    /// Others are named, and none of them can be reached. Not told before one
-    /// [probe time-out](crate::Config::with_probe_timeout) has passed since others were first named.
+    /// Others are named, and none of them can be reached. A node that
+    /// starts, or is alone, is not told so before one
+    /// [probe time-out](crate::Config::with_probe_timeout) has passed since others were first named,
+    /// unless another node holds its key.
     ///
     /// Addresses that the filter rejects are others, too: where they carry no pin and have to, and
     /// where their source names no address of ours that the filter lets through. A host may name

@@ -29,7 +29,7 @@ use crate::{Config, Event};
 /// | depth of `dnsaddr` entries and CNAME chains | 4 | [`with_recursion_depth`](Self::with_recursion_depth) | it is not followed; `dropped`, or a failure of the look-up |
 /// | look-ups of a refresh | 128 | [`with_lookups_per_refresh`](Self::with_lookups_per_refresh) | they are not made; `dropped` |
 /// | time of a refresh | 20 s | [`Config::with_lookup_timeout`] | what has come counts; `missing` |
-/// | refreshes of a source | one in 5 s, and in 10 ms a record; at the start [sooner](crate::Config::with_start_refresh) | [`Config::with_min_refresh`] | it is asked later |
+/// | refreshes of a source | one in 5 s, and in 10 ms a record; sooner at the [start](crate::Config::with_start_refresh), and after a failure | [`Config::with_min_refresh`] | it is asked later |
 /// | what could not be used, one by one | 16 a refresh | | `dropped_total` counts all |
 /// | candidates, and entries of the table | 16,384 | [`with_candidates`](Self::with_candidates) | fair shares are kept; [`Bounded`](Event::Bounded) |
 /// | rejected addresses, one by one | 64 a refresh | [`with_rejections_told`](Self::with_rejections_told) | [`MoreRejected`](Event::MoreRejected) counts them |

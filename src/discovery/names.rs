@@ -288,13 +288,12 @@ impl Names {
     /// Uses what a refresh has named so far: A does not wait for AAAA, nor one target for another.
     fn use_so_far(&mut self, id: u64, context: &mut Context<'_>) {
         let Some(source) = self.sources.get_mut(&id) else { return };
-        let Some(named) = source.take_so_far(&context.config.pool, context.now) else { return };
-        let passed = sift(source, named, context);
-        if !source.members_mut().add(passed) {
+        let Some(named) = source.take_so_far(context.config, context.now) else { return };
+        if !source.members_mut().add(named) {
             return;
         }
         source.members_mut().bound(context.config.limits.candidates.get(), context.rank);
-        if let Some(candidates) = source.announce(false, false) {
+        if let Some(candidates) = source.announce_part() {
             self.version += 1;
             let source = source.source().clone();
             tracing::debug!(%source, candidates = candidates.len(), "resolved in part");
@@ -358,12 +357,13 @@ fn take_answer(
     resolution: Resolution,
     context: &mut Context<'_>,
 ) -> bool {
-    if resolution.provisional && source.members().len() > 0 {
+    if resolution.provisional && !source.is_provisional() {
         // A domain that comes first failed. What it named before goes on.
         let text = "a domain of the search list that comes first failed";
         take_failure(source, LookupError::failed(text), context);
         return false;
     }
+    source.note_provisional(resolution.provisional);
     let Resolution { candidates, complete, ttl, records, hollow, .. } = resolution;
     source.note_hollow(hollow, context.config.alone_after, context.now);
     let passed = sift(source, candidates, context);

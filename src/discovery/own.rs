@@ -91,9 +91,12 @@ impl Own {
 
     /// The swarm says the same again and again: only what changes costs a look at all candidates.
     fn change(&mut self, address: &Candidate, change: impl FnOnce(&mut OwnAddresses)) {
-        let before = self.addresses.contains(address);
+        let seen = |own: &Self| {
+            (own.addresses.contains(address), Family::ALL.map(|family| own.is_of_ours(family)))
+        };
+        let before = seen(self);
         change(&mut self.addresses);
-        self.version += u64::from(self.addresses.contains(address) != before);
+        self.version += u64::from(seen(self) != before);
     }
 
     /// Notes that a candidate led to ourselves.
@@ -349,8 +352,12 @@ mod tests {
         let confirmed = own.version();
         assert_ne!(confirmed, found);
         own.external(&tcp);
+        assert_eq!(own.version(), confirmed, "it is ours all the while");
+        own.listen(&tcp);
+        let listening = own.version();
+        assert_ne!(listening, confirmed, "the family is one in which we listen");
         own.listen(&tcp);
         own.external_expired(&tcp);
-        assert_eq!(own.version(), confirmed, "it is ours all the while");
+        assert_eq!(own.version(), listening);
     }
 }

@@ -123,7 +123,8 @@ impl Readiness {
             (false, false) if view.own.is_in_doubt() && self.status != Status::Alone => {
                 Status::Starting
             }
-            (false, false) if said.is_settled => Status::Alone,
+            // A part of an answer that is late, or fails, names nobody: what was true stays.
+            (false, false) if said.is_settled || self.status == Status::Alone => Status::Alone,
             (false, false) => Status::Starting,
         };
         self.bears_others &= others && status == Status::Alone;

@@ -159,3 +159,55 @@ fn a_target_without_an_address_is_somebody_until_nothing_would_be_believed() {
     assert_eq!(world.core.status(), Status::Starting);
     world.until(secs(10), "alone", |w| w.core.status() == Status::Alone);
 }
+
+/// What was said of a type once is no less true because it is not said again. Fails if `Alone` takes a
+/// whole answer each time: `Starting`, and not ready, for as long as AAAA fails.
+#[test]
+fn a_lone_ready_node_stays_so_while_a_type_fails_for_a_time() {
+    let mut world = World::new(lowest(3));
+    world.name(&[ip(1)]);
+    world.core.handle_listen_address(&at(ip(1)), world.now);
+    world.zone.insert(key("peers.example.", RecordType::AAAA), Err(LookupError::no_data(None)));
+    world.source(DNS);
+    world.until(secs(20), "alone", |w| w.core.status() == Status::Alone);
+    world.zone.insert(key("peers.example.", RecordType::AAAA), Err(LookupError::TimedOut));
+    world.run(secs(3_600));
+    world.silent.insert(key("peers.example.", RecordType::AAAA));
+    world.run(secs(3_600));
+    assert_eq!(world.statuses().last(), Some(&Status::Alone));
+    let alone = world.statuses().iter().filter(|status| **status == Status::Alone).count();
+    assert_eq!(alone, 1, "it was all the while: {:?}", world.statuses());
+}
+
+/// A first pod whose entry the platform takes back before a whole answer came. Fails if only whole
+/// answers count once anything was named: `Starting` for ever.
+#[test]
+fn a_lone_node_is_alone_where_its_own_entry_came_in_part_and_left() {
+    let mut world = World::new(lowest(3));
+    world.name(&[ip(1)]);
+    world.core.handle_listen_address(&at(ip(1)), world.now);
+    world.zone.insert(key("peers.example.", RecordType::AAAA), Err(LookupError::Refused));
+    world.source(DNS);
+    world.run(secs(3));
+    world.zone.clear();
+    world.until(secs(60), "alone", |w| w.core.status() == Status::Alone);
+}
+
+/// A type that was silent for long is heard when it speaks again, also some time after the others.
+#[test]
+fn a_type_that_counts_as_nothing_is_heard_when_it_is_answered_again() {
+    let mut world = World::new(lowest(3));
+    world.name(&[ip(1)]);
+    world.live(ip(1));
+    world.silent.insert(key("peers.example.", RecordType::AAAA));
+    world.source(DNS);
+    world.run(secs(400));
+    let v6 = "fd00::1".parse().expect("an address");
+    let peer = world.live(v6);
+    let aaaa = address_record("peers.example.", v6, 30);
+    world.zone.insert(key("peers.example.", RecordType::AAAA), Ok(vec![aaaa]));
+    world.silent.clear();
+    world.latency = Duration::from_millis(200);
+    let is_met = |w: &World| w.core.addresses_of(&peer).next().is_some();
+    world.until(secs(60), "the other family", is_met);
+}

@@ -91,6 +91,14 @@ impl Members {
         named.eq(answer.iter().map(|named| &named.candidate))
     }
 
+    /// Whether a candidate without a pin is a member with one.
+    fn has_pin(&self, named: &Named) -> bool {
+        let after = self.all.partition_point(|member| member.candidate <= named.candidate);
+        let next = self.all.get(after).map(|member| &member.candidate);
+        named.candidate.pinned().is_none()
+            && next.is_some_and(|next| next.is_at_address_of(&named.candidate))
+    }
+
     /// Of each member whose record names several transports to its host: these, as far as they are
     /// members.
     pub(super) fn transports(&self) -> impl Iterator<Item = (&Candidate, Transports)> {
@@ -151,7 +159,7 @@ impl Members {
     /// Takes candidates of an answer of which more is under way: it adds, and takes nothing away. Says
     /// whether there are new ones.
     pub(super) fn add(&mut self, candidates: Vec<Named>) -> bool {
-        let is_new = |named: &Named| !self.contains(&named.candidate);
+        let is_new = |named: &Named| !self.contains(&named.candidate) && !self.has_pin(named);
         let new: Vec<_> = candidates.into_iter().filter(is_new).collect();
         let has_new = !new.is_empty();
         if has_new {

@@ -154,7 +154,9 @@ impl Refresh {
                 }
                 self.tally.fail(LookupError::Nothing(nothing));
             }
-            Err(_) if self.given_up.contains(&step.query) => {
+            Err(LookupError::Refused | LookupError::ServerFailed(_) | LookupError::TimedOut)
+                if self.given_up.contains(&step.query) =>
+            {
                 self.tally.fail(LookupError::no_data(None));
             }
             Err(error) => self.tally.fail(error),
@@ -170,7 +172,9 @@ impl Refresh {
     /// The candidates that are named by what was answered so far; `None` if nothing was.
     pub(crate) fn so_far(&self, pool: &Pool) -> Option<Vec<Named>> {
         let mut tally = self.tally.clone();
-        tally.has_records().then(|| self.hosts.clone().candidates(&mut tally, pool))
+        // What is behind a domain that failed is judged as a whole.
+        let is_usable = tally.has_records() && !tally.is_provisional();
+        is_usable.then(|| self.hosts.clone().candidates(&mut tally, pool))
     }
 
     /// Whether no query is waiting or under way.

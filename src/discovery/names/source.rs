@@ -40,6 +40,8 @@ pub(super) struct SourceState {
     /// Since when a target or a nested name has no address, and how many looks have said so.
     hollow: Option<(Instant, u32)>,
     hollow_believed: bool,
+    /// Whether all that is known was found behind a domain of the search list that failed.
+    provisional: bool,
     /// When it is looked up next; `None` while that is under way, and for static sources.
     next: Option<Instant>,
     last_started: Option<Instant>,
@@ -71,10 +73,30 @@ struct UnderWay {
     replies: Vec<(Query, Reply)>,
     /// When to use what has come so far, if more is still under way.
     use_at: Option<Instant>,
+    /// How long the next part waits for the rest.
+    grace: Duration,
+    /// When the first reply came.
+    answered: Option<Instant>,
 }
 
-/// How long an answer waits for the others of its refresh, A for AAAA above all, before it is used.
+/// How long an answer waits for the others of its refresh, A for AAAA above all, before it is used;
+/// and twice as long each further time in one refresh.
 const GRACE: Duration = Duration::from_millis(50);
+/// How long a refresh waits for questions that count as "nothing", once the others were answered: one
+/// that is answered again after all is to be heard.
+const IN_VAIN: Duration = Duration::from_secs(2);
+
+impl UnderWay {
+    /// When it is over if nothing is waited for but questions that count as "nothing".
+    fn vain_at(&self) -> Option<Instant> {
+        self.answered.filter(|_| self.plan.waits_in_vain()).map(|at| at + IN_VAIN)
+    }
+
+    fn next_timeout(&self) -> Instant {
+        let times = [self.use_at, self.vain_at()];
+        times.into_iter().flatten().fold(self.deadline, Instant::min)
+    }
+}
 
 impl SourceState {
     pub(super) fn new(source: Source, now: Instant) -> Self {
@@ -88,6 +110,7 @@ impl SourceState {
             questions: Questions::default(),
             hollow: None,
             hollow_believed: true,
+            provisional: true,
             next: Some(now),
             last_started: None,
             failures: 0,
@@ -146,8 +169,10 @@ impl SourceState {
             let given_up = self.questions.given_up(now);
             let plan = Refresh::new(&self.source, limits).giving_up(given_up);
             let (deadline, replies) = (now + timeout, Vec::new());
-            let use_at = None;
-            self.refresh = Some(UnderWay { plan, deadline, again: false, replies, use_at });
+            let (use_at, grace, answered) = (None, GRACE, None);
+            let again = false;
+            self.refresh =
+                Some(UnderWay { plan, deadline, again, replies, use_at, grace, answered });
             self.next = None;
             self.last_started = Some(now);
             self.jitter = rng.f64();
@@ -175,29 +200,55 @@ impl SourceState {
         let under_way = self.refresh.as_mut()?;
         for (query, reply) in under_way.replies.drain(..) {
             self.questions.note(query, reply, now);
-            under_way.use_at.get_or_insert(now + GRACE);
+            under_way.use_at.get_or_insert(now + under_way.grace);
+            under_way.answered.get_or_insert(now);
         }
-        let is_ripe = |r: &mut UnderWay| r.use_at.is_some_and(|at| at <= now);
-        let done = |r: &mut UnderWay| {
-            r.plan.is_done() || r.deadline <= now || (is_ripe(r) && r.plan.waits_in_vain())
-        };
+        let is_in_vain =
+            |r: &UnderWay| r.vain_at().is_some_and(|at| at <= now) && r.plan.waits_in_vain();
+        let done = |r: &mut UnderWay| r.plan.is_done() || r.deadline <= now || is_in_vain(r);
         let under_way = self.refresh.take_if(done)?;
         for query in under_way.plan.unanswered() {
             self.questions.note(query.clone(), Reply::Silence, now);
         }
-        self.questions.keep(under_way.plan.asked());
         if under_way.again {
             self.next = Some(now);
         }
-        Some(under_way.plan.finish(pool))
+        let asked = under_way.plan.asked().clone();
+        let outcome = under_way.plan.finish(pool);
+        // Where the first question failed, the others were not asked.
+        if outcome.is_ok() {
+            self.questions.keep(&asked);
+        }
+        Some(outcome)
     }
 
     /// The candidates that a refresh has named so far, when they have waited for long enough for the
     /// rest of it.
-    pub(super) fn take_so_far(&mut self, pool: &Pool, now: Instant) -> Option<Vec<Named>> {
+    pub(super) fn take_so_far(&mut self, config: &Config, now: Instant) -> Option<Vec<Named>> {
+        let pool = &config.pool;
         let under_way = self.refresh.as_mut()?;
         under_way.use_at.take_if(|at| *at <= now)?;
-        under_way.plan.so_far(pool)
+        under_way.grace = under_way.grace.saturating_mul(2);
+        let named = under_way.plan.so_far(pool)?;
+        // What the filter rejects is told when the refresh has ended.
+        Some(named.into_iter().filter(|named| self.passes(named, config).is_ok()).collect())
+    }
+
+    /// Whether the filter lets a candidate through.
+    fn passes(&self, named: &Named, config: &Config) -> Result<(), Rejection> {
+        if self.source.is_pinned() && named.candidate.pinned().is_none() {
+            return Err(Rejection::Unpinned);
+        }
+        config.filter.check(&named.candidate, !self.source.is_static())
+    }
+
+    /// Whether all that is known of it was found behind a domain that failed.
+    pub(super) fn is_provisional(&self) -> bool {
+        self.provisional
+    }
+
+    pub(super) fn note_provisional(&mut self, provisional: bool) {
+        self.provisional = provisional;
     }
 
     /// Notes whether a target or a nested name has no address, which is believed as "nothing" is.
@@ -238,8 +289,7 @@ impl SourceState {
 
     /// The next instant at which something is to be done.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let of_refresh = |r: &UnderWay| r.use_at.map_or(r.deadline, |at| at.min(r.deadline));
-        self.refresh.as_ref().map(of_refresh).or(self.next)
+        self.refresh.as_ref().map(UnderWay::next_timeout).or(self.next)
     }
 
     /// The pace at which it is asked again while its answers offer nobody to try.
@@ -303,7 +353,6 @@ impl SourceState {
         named: Vec<Named>,
         config: &Config,
     ) -> (Vec<Named>, Vec<(Candidate, Rejection)>) {
-        let (by_dns, only_pinned) = (!self.source.is_static(), self.source.is_pinned());
         let mut rejected = BTreeMap::new();
         let mut passed = Vec::with_capacity(named.len());
         // Both are sorted. What passed once passes again.
@@ -314,12 +363,7 @@ impl SourceState {
                 passed.push(named);
                 continue;
             }
-            let unpinned = only_pinned && named.candidate.pinned().is_none();
-            let outcome = match unpinned {
-                true => Err(Rejection::Unpinned),
-                false => config.filter.check(&named.candidate, by_dns),
-            };
-            match outcome {
+            match self.passes(&named, config) {
                 Ok(()) => passed.push(named),
                 Err(rejection) => drop(rejected.insert(named.candidate, rejection)),
             }
@@ -341,11 +385,20 @@ impl SourceState {
         Some(announced)
     }
 
+    /// What to announce of a part of an answer: the candidates, if there are others.
+    pub(super) fn announce_part(&mut self) -> Option<Arc<[Candidate]>> {
+        let named = self.members.candidates();
+        let same = self.announced.as_ref().is_some_and(|before| before.iter().eq(named));
+        if same { None } else { self.announce(false, false) }
+    }
+
     /// Whether the source has said all: a complete answer, or nothing, which is believed by now, with
     /// nothing known before.
     pub(super) fn is_settled(&self) -> bool {
         match self.announced {
-            Some(_) => self.announced_complete && self.hollow_believed,
+            Some(_) if self.announced_complete && self.hollow_believed => true,
+            // Also where only a part was ever known: the status goes by whom it names.
+            Some(_) => self.nothing_believed,
             None => self.nothing_believed,
         }
     }

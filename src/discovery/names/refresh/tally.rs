@@ -69,6 +69,11 @@ impl Tally {
         self.complete = false;
     }
 
+    /// Whether a part was found behind a domain of the search list that failed.
+    pub(super) fn is_provisional(&self) -> bool {
+        self.provisional
+    }
+
     /// Whether there is an answer with records by now.
     pub(super) fn has_records(&self) -> bool {
         self.positive
