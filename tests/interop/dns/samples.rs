@@ -19,6 +19,8 @@ const MEMBERS: usize = 100;
 const ANSWERS: usize = 12;
 /// Without the mark, who is left out of two answers in a row leaves: three answers are known.
 const THREE: usize = 3 * SAMPLE;
+/// How many looks at its own pace are enough for that.
+const LOOKS: usize = 8;
 
 pub(super) fn check(brand: Brand) -> Result<Answer, Answer> {
     if brand != Brand::CoreDns {
@@ -37,7 +39,17 @@ pub(super) fn check(brand: Brand) -> Result<Answer, Answer> {
         let known = known.await;
         assert!(known > MEMBERS / 2, "{known} are known");
         let mut unmarked = Node::new(server.address(), &source);
-        follow(&mut unmarked, |_, now| assert!(now.len() <= THREE, "{}", now.len())).await;
+        follow(&mut unmarked, |_, _| {}).await;
+        // Answers in a row count only over ten seconds, and these came at once.
+        let mut held = MEMBERS;
+        for _ in 0..LOOKS {
+            let Outcome::Resolved { candidates, .. } = unmarked.outcome().await else { continue };
+            held = candidates.len();
+            if held <= THREE {
+                break;
+            }
+        }
+        assert!(held <= THREE, "{held} are held");
         let note = "where it is marked; that it is recognised takes peers that answer \
                     (`tests/node/sampled.rs`)";
         Ok(Answer::PassWith(note.to_owned()))
