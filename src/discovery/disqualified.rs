@@ -50,11 +50,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
-    fn epoch() -> Instant {
-        Instant::now()
-    }
+    use crate::discovery::testing::epoch;
 
     const TWO: NonZeroUsize = NonZeroUsize::new(2).expect("two");
 

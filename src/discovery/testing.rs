@@ -244,6 +244,6 @@ pub(super) fn nz(n: usize) -> std::num::NonZeroUsize {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
-fn epoch() -> Instant {
+pub(super) fn epoch() -> Instant {
     Instant::now()
 }

@@ -48,15 +48,10 @@ pub(super) fn membership(
 #[cfg(test)]
 mod tests {
     use libp2p_swarm::{ConnectionId, StreamProtocol};
-    use web_time::Instant;
 
     use super::{super::connections::Connection, *};
+    use crate::discovery::testing::epoch;
     use crate::event::Proved;
-
-    #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
-    fn epoch() -> Instant {
-        Instant::now()
-    }
 
     fn candidate() -> Candidate {
         Candidate::new(&"/ip4/10.0.0.1/tcp/1".parse().expect("an address"))

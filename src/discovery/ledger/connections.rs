@@ -94,11 +94,7 @@ impl Connections {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
-    fn epoch() -> Instant {
-        Instant::now()
-    }
+    use crate::discovery::testing::epoch;
 
     fn c(address: &str) -> Candidate {
         Candidate::new(&address.parse().expect("an address"))

@@ -202,18 +202,9 @@ impl Table {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use super::*;
-
-    #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
-    fn epoch() -> Instant {
-        Instant::now()
-    }
-
-    fn secs(n: u64) -> Duration {
-        Duration::from_secs(n)
-    }
+    use crate::discovery::testing::{epoch, secs};
 
     fn c(n: u8) -> Candidate {
         Candidate::new(&format!("/ip4/10.0.0.{n}/tcp/1").parse().expect("an address"))

@@ -6,6 +6,7 @@ use super::{
     presence::Presence,
     *,
 };
+use crate::discovery::testing::{epoch, secs};
 use crate::discovery::{
     dial::{Dial, Expect, Purpose},
     output::DialFailure,
@@ -26,15 +27,6 @@ struct World {
     now: Instant,
     /// What the ledger asked of others in the last act.
     asked: Vec<Effect>,
-}
-
-#[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
-fn epoch() -> Instant {
-    Instant::now()
-}
-
-fn secs(n: u64) -> Duration {
-    Duration::from_secs(n)
 }
 
 fn c(n: u8) -> Candidate {

@@ -84,17 +84,9 @@ impl Looks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discovery::testing::{epoch, secs};
 
     const FIRST: Duration = Duration::from_millis(500);
-
-    #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
-    fn epoch() -> Instant {
-        Instant::now()
-    }
-
-    fn secs(n: u64) -> Duration {
-        Duration::from_secs(n)
-    }
 
     struct World {
         start_up: StartUp,

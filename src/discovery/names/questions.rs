@@ -101,15 +101,7 @@ mod tests {
     use hickory_proto::rr::{Name, RecordType};
 
     use super::*;
-
-    #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
-    fn epoch() -> Instant {
-        Instant::now()
-    }
-
-    fn secs(n: u64) -> Duration {
-        Duration::from_secs(n)
-    }
+    use crate::discovery::testing::{epoch, secs};
 
     fn query(name: &str, record_type: RecordType) -> Query {
         Query::new(Name::from_ascii(name).expect("a name"), record_type)

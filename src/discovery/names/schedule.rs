@@ -63,10 +63,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn secs(n: u64) -> Duration {
-        Duration::from_secs(n)
-    }
+    use crate::discovery::testing::secs;
 
     #[test]
     fn an_answer_is_asked_for_again_at_its_ttl_within_the_bounds() {

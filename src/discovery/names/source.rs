@@ -407,15 +407,7 @@ impl SourceState {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
-    fn epoch() -> Instant {
-        Instant::now()
-    }
-
-    fn secs(n: u64) -> Duration {
-        Duration::from_secs(n)
-    }
+    use crate::discovery::testing::{epoch, secs};
 
     fn source(text: &str, now: Instant) -> SourceState {
         SourceState::new(text.parse().expect("a source"), now)

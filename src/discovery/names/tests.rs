@@ -1,21 +1,13 @@
 use hickory_proto::rr::{Name, RData, Record};
 
 use super::*;
+use crate::discovery::testing::{epoch, secs};
 
 const DNS: &str = "/dns4/peers.example./tcp/4001";
 
 /// The lowest first.
 fn by_order(family: &[Candidate]) -> Vec<usize> {
     (0..family.len()).collect()
-}
-
-#[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
-fn epoch() -> Instant {
-    Instant::now()
-}
-
-fn secs(n: u64) -> std::time::Duration {
-    std::time::Duration::from_secs(n)
 }
 
 /// The names alone, with what the others would know of candidates.

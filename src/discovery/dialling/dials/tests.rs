@@ -1,14 +1,6 @@
 use super::*;
 use crate::discovery::dial::Expect;
-
-#[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
-fn epoch() -> Instant {
-    Instant::now()
-}
-
-fn secs(n: u64) -> Duration {
-    Duration::from_secs(n)
-}
+use crate::discovery::testing::{epoch, secs};
 
 fn nz(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).expect("not zero")

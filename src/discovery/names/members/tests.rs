@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::discovery::testing::epoch;
 
 fn c(n: u8) -> Candidate {
     Candidate::new(&format!("/ip4/10.0.0.{n}/tcp/1").parse().expect("an address"))
@@ -13,11 +14,6 @@ fn named(numbers: &[u8]) -> Vec<Named> {
 /// The lowest first.
 fn by_order(family: &[Candidate]) -> Vec<usize> {
     (0..family.len()).collect()
-}
-
-#[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
-fn epoch() -> Instant {
-    Instant::now()
 }
 
 struct World {

@@ -1,9 +1,5 @@
 use super::*;
-
-#[expect(clippy::disallowed_methods, reason = "the epoch of a virtual clock")]
-fn epoch() -> Instant {
-    Instant::now()
-}
+use crate::discovery::testing::epoch;
 
 fn millis(n: u64) -> Duration {
     Duration::from_millis(n)
