@@ -72,10 +72,7 @@ impl<L> Chain<L> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn name(text: &str) -> Name {
-        Name::from_ascii(text).unwrap()
-    }
+    use crate::testing::name;
 
     /// Follows these aliases from `a.`; the links are the places in the list.
     fn followed(aliases: &[(&str, &str)], most: usize) -> (Result<(), NoEnd>, String, Vec<usize>) {

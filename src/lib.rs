@@ -53,6 +53,8 @@ pub mod resolver;
 mod selection;
 mod shell;
 mod source;
+#[cfg(test)]
+mod testing;
 
 #[cfg(test)]
 mod tests {

@@ -116,10 +116,7 @@ mod tests {
     };
 
     use super::*;
-
-    fn name(text: &str) -> Name {
-        Name::from_ascii(text).unwrap()
-    }
+    use crate::testing::name;
 
     fn owner() -> Name {
         name("_dnsaddr.peers.example.")

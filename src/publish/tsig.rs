@@ -146,10 +146,7 @@ fn failed(error: NetError) -> UpdateError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn name(text: &str) -> Name {
-        Name::from_ascii(text).unwrap()
-    }
+    use crate::testing::name;
 
     fn updater() -> TsigUpdater {
         let key = TsigKey::new(name("peers."), crate::publish::Algorithm::default(), b"secret");

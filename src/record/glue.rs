@@ -38,17 +38,8 @@ impl Glue {
 
 #[cfg(test)]
 mod tests {
-    use hickory_proto::rr::{RData, Record, rdata::A};
-
     use super::*;
-
-    fn name(text: &str) -> Name {
-        Name::from_ascii(text).unwrap()
-    }
-
-    fn a(owner: &str, ttl: u32, last: u8) -> Record {
-        Record::from_rdata(name(owner), ttl, RData::A(A::new(10, 0, 0, last)))
-    }
+    use crate::testing::{a, name};
 
     #[test]
     fn glue_is_found_whatever_its_case() {

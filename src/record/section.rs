@@ -117,24 +117,13 @@ fn end_of(aliases: &BTreeMap<Name, Name>, from: Name) -> Option<Name> {
 
 #[cfg(test)]
 mod tests {
-    use hickory_proto::rr::rdata::{A, AAAA, CNAME, SRV, TXT};
+    use hickory_proto::rr::rdata::{AAAA, CNAME, TXT};
 
     use super::*;
-
-    fn name(text: &str) -> Name {
-        Name::from_ascii(text).unwrap()
-    }
-
-    fn a(owner: &str, ttl: u32, last: u8) -> Record {
-        Record::from_rdata(name(owner), ttl, RData::A(A::new(10, 0, 0, last)))
-    }
+    use crate::testing::{a, name, srv};
 
     fn cname(owner: &str, ttl: u32, target: &str) -> Record {
         Record::from_rdata(name(owner), ttl, RData::CNAME(CNAME(name(target))))
-    }
-
-    fn srv(target: &str, port: u16) -> Record {
-        Record::from_rdata(name("s."), 5, RData::SRV(SRV::new(0, 0, port, name(target))))
     }
 
     /// Of this answer to `query A`: the last bytes, the end of the chain and the TTL.

@@ -13,10 +13,7 @@ pub(crate) fn absolute(name: &Name) -> Name {
 
 /// The lesser of two TTLs where there are two.
 pub(crate) fn least(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(a.min(b)),
-        (a, b) => a.or(b),
-    }
+    [a, b].into_iter().flatten().min()
 }
 
 /// How long a record may be kept.
@@ -54,17 +51,8 @@ pub(crate) fn targets<'a>(records: impl IntoIterator<Item = &'a Record>) -> BTre
 
 #[cfg(test)]
 mod tests {
-    use hickory_proto::rr::rdata::SRV;
-
     use super::*;
-
-    fn name(text: &str) -> Name {
-        Name::from_ascii(text).unwrap()
-    }
-
-    fn srv(target: &str, port: u16) -> Record {
-        Record::from_rdata(name("s."), 5, RData::SRV(SRV::new(0, 0, port, name(target))))
-    }
+    use crate::testing::{name, srv};
 
     #[test]
     fn srv_targets() {

@@ -117,11 +117,7 @@ fn share(time: Duration, left: usize) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shell;
-
-    fn name(name: &str) -> Name {
-        Name::from_ascii(name).unwrap()
-    }
+    use crate::{shell, testing::name};
 
     fn config(search: &[&str], ndots: usize) -> Config {
         let server = SocketAddr::from(([127, 0, 0, 1], 53));

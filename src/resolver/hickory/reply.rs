@@ -174,11 +174,10 @@ mod tests {
     };
 
     use super::*;
-    use crate::resolver::nothing::{Nothing, NothingKind};
-
-    fn name(name: &str) -> Name {
-        Name::from_ascii(name).unwrap()
-    }
+    use crate::{
+        resolver::nothing::{Nothing, NothingKind},
+        testing::name,
+    };
 
     fn record(owner: &str, data: RData) -> Record {
         Record::from_rdata(name(owner), 30, data)

@@ -15,6 +15,7 @@ use crate::{
     candidate::Candidate,
     pool::Pool,
     resolver::{Nothing, NothingKind},
+    testing::name,
 };
 
 mod alias;
@@ -28,10 +29,6 @@ const P: &str = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
 const Q: &str = "12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X";
 
 type Reply = Result<Answer, LookupError>;
-
-fn name(text: &str) -> Name {
-    Name::from_ascii(text).unwrap()
-}
 
 fn a(owner: &str, last: u8) -> Record {
     Record::from_rdata(name(owner), 30, RData::A(A::new(10, 0, 0, last)))

@@ -9,14 +9,12 @@ use hickory_proto::{
     },
     op::{DnsResponse, Message, OpCode, Query as Question, ResponseCode},
     rr::{
-        Name, RData, Record, RecordType, SerialNumber,
+        RData, Record, RecordType, SerialNumber,
         rdata::{CNAME, SOA, SRV},
     },
 };
 
-pub(super) fn name(text: &str) -> Name {
-    Name::from_ascii(text).unwrap()
-}
+pub(super) use crate::testing::name;
 
 pub(super) fn question(owner: &str, record_type: RecordType) -> Question {
     Question::query(name(owner), record_type)
