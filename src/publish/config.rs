@@ -8,6 +8,7 @@ use libp2p_core::Multiaddr;
 use crate::{
     filter::Filter,
     pace::sane,
+    record,
     source::{Kind, Source, SourceError},
 };
 
@@ -208,11 +209,9 @@ fn owner(name: &str) -> Result<(Source, Name), ConfigError> {
 }
 
 fn absolute(zone: &str) -> Result<Name, ConfigError> {
-    let name = Name::from_ascii(zone);
-    let mut name =
-        name.map_err(|source| ConfigError::Zone { zone: zone.to_owned(), source })?.to_lowercase();
-    name.set_fqdn(true);
-    Ok(name)
+    let name = Name::from_ascii(zone)
+        .map_err(|source| ConfigError::Zone { zone: zone.to_owned(), source })?;
+    Ok(record::absolute(&name))
 }
 
 #[cfg(test)]

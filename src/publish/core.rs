@@ -229,10 +229,7 @@ impl Core {
     }
 
     fn due(&self) -> Option<Instant> {
-        match (self.change, self.next) {
-            (Some(change), Some(next)) => Some(change.min(next)),
-            (change, next) => change.or(next),
-        }
+        [self.change, self.next].into_iter().flatten().min()
     }
 
     fn read(&mut self, now: Instant) {

@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use data_encoding::BASE64;
 use hickory_proto::rr::{Name, TSigner, rdata::tsig::TsigAlgorithm};
 
+use crate::record;
+
 /// How far the clocks of this machine and of the name server may be apart, in seconds: what
 /// RFC 8945 section 10 recommends.
 const FUDGE: u16 = 300;
@@ -83,9 +85,7 @@ impl TsigKey {
         if secret.is_empty() {
             return Err(KeyError::Empty);
         }
-        let mut name = name.to_lowercase();
-        name.set_fqdn(true);
-        Ok(Self { name, algorithm, secret })
+        Ok(Self { name: record::absolute(&name), algorithm, secret })
     }
 
     /// The key's name, absolute.

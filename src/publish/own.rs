@@ -23,16 +23,13 @@ impl Wanted {
         if !config.addresses.is_empty() {
             let configured =
                 config.addresses.iter().map(|address| pin(&Candidate::new(address), local));
-            let is_fit = |address: &Candidate| {
-                address.pinned() == Some(local)
-                    && matches!(config.filter.check(address, false), Ok(()) | Err(Rejection::Name))
-            };
-            let (fit, unfit) = configured.partition(is_fit);
+            let (fit, unfit) =
+                configured.partition(|address| is_published(address, config, local, false));
             return bounded(fit, unfit, config);
         }
         let fit = |addresses: &mut dyn Iterator<Item = &Candidate>| -> BTreeSet<_> {
             let pinned = addresses.map(|address| pin(address, local));
-            pinned.filter(|address| is_published(address, config, local)).collect()
+            pinned.filter(|address| is_published(address, config, local, true)).collect()
         };
         let external = fit(&mut own.confirmed());
         let chosen = if external.is_empty() { fit(&mut own.listening()) } else { external };
@@ -40,10 +37,11 @@ impl Wanted {
     }
 }
 
-/// Whether a reader with this filter would dial it, or look its name up.
-fn is_published(address: &Candidate, config: &Config, local: &PeerId) -> bool {
+/// Whether a reader with this filter would dial the address, or look its name up. An address that the
+/// operator wrote is judged as such: `named_by_dns` is false for it.
+fn is_published(address: &Candidate, config: &Config, local: &PeerId, named_by_dns: bool) -> bool {
     address.pinned() == Some(local)
-        && matches!(config.filter.check(address, true), Ok(()) | Err(Rejection::Name))
+        && matches!(config.filter.check(address, named_by_dns), Ok(()) | Err(Rejection::Name))
 }
 
 /// The address with this node's id, unless it ends in an id already.

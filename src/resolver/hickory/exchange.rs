@@ -65,12 +65,11 @@ impl Attempt<'_> {
         };
         let whole = over_tcp(self.server, &request, self.until).await;
         let is_good = |reply: &Message| reply::check(self.server, self.ask, reply).is_ok();
-        match (whole, cut) {
+        match cut {
             // A part of the members is better than none, and a response code is whole: it stands in
             // the header, which is never cut.
-            (Ok(whole), Some(cut)) if !is_good(&whole) && is_good(&cut) => Ok(cut),
-            (Err(_), Some(cut)) if is_good(&cut) => Ok(cut),
-            (whole, _) => whole.map_err(|error| failed(self.server, error)),
+            Some(cut) if !whole.as_ref().is_ok_and(is_good) && is_good(&cut) => Ok(cut),
+            _ => whole.map_err(|error| failed(self.server, error)),
         }
     }
 }

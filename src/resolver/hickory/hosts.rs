@@ -12,7 +12,12 @@ use hickory_proto::{
 };
 use hickory_resolver::Hosts;
 
-use crate::resolver::{answer::Answer, error::LookupError, query::Query};
+use crate::resolver::{
+    answer::Answer,
+    error::LookupError,
+    nothing::{Nothing, NothingKind},
+    query::Query,
+};
 
 /// What a hosts file says, as hickory-resolver reads it.
 #[derive(Debug, Default)]
@@ -28,7 +33,8 @@ pub(super) enum Found {
     /// The file answers: no server is asked.
     Outcome(Result<Answer, LookupError>),
     /// The file names only addresses of this machine: servers are asked. Where they say that there is
-    /// nothing, this is what is left.
+    /// nothing, this outcome is what is left. It is provisional: what the file says by itself is never
+    /// a reason to believe that there is nobody else.
     OnlyUs(Result<Answer, LookupError>),
 }
 
@@ -70,8 +76,11 @@ impl HostsFile {
         let is_only_us = !is_localhost(&name) && addresses().all(is_own);
         let records = if query.record_type == RecordType::A { v4 } else { v6 };
         let outcome = match records.is_empty() {
-            true => Err(LookupError::no_data(None)),
-            false => Ok(Answer::new(name.clone(), records)),
+            true => {
+                let nothing = Nothing::new(NothingKind::NoData, None);
+                Err(LookupError::Nothing(nothing.with_provisional(is_only_us)))
+            }
+            false => Ok(Answer::new(name.clone(), records).with_provisional(is_only_us)),
         };
         Some(match is_only_us {
             true => {

@@ -263,14 +263,10 @@ impl HickoryResolver {
         let config = self.config(now);
         match config.find_in_hosts(&query) {
             Some(Found::Outcome(outcome)) => outcome,
-            Some(Found::OnlyUs(hosts)) => {
-                let outcome = self.ask(query, config, now).await;
-                if matches!(outcome, Err(LookupError::Nothing(_))) {
-                    only_us(hosts)
-                } else {
-                    outcome
-                }
-            }
+            Some(Found::OnlyUs(hosts)) => match self.ask(query, config, now).await {
+                Err(LookupError::Nothing(_)) => hosts,
+                outcome => outcome,
+            },
             None => self.ask(query, config, now).await,
         }
     }
@@ -290,17 +286,6 @@ impl HickoryResolver {
         #[cfg(feature = "dnssec")]
         let asking = asking.validating(&self.validation);
         asking
-    }
-}
-
-/// What the hosts file says by itself is never a reason to believe that there is nobody else.
-fn only_us(hosts: Result<Answer, LookupError>) -> Result<Answer, LookupError> {
-    match hosts {
-        Ok(answer) => Ok(answer.with_provisional(true)),
-        Err(LookupError::Nothing(nothing)) => {
-            Err(LookupError::Nothing(nothing.with_provisional(true)))
-        }
-        Err(error) => Err(error),
     }
 }
 

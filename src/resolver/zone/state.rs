@@ -1,7 +1,7 @@
 //! What a zone holds, and what it answers.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     num::NonZeroUsize,
     time::Duration,
 };
@@ -139,9 +139,7 @@ impl State {
             RData::SRV(srv) => Some(&srv.target),
             _ => None,
         });
-        let targets: HashSet<&Name> = targets.collect();
-        let mut targets = Vec::from_iter(targets);
-        targets.sort();
+        let targets: BTreeSet<&Name> = targets.collect();
         let sets = targets.into_iter().flat_map(|target| {
             [RecordType::A, RecordType::AAAA].map(|record_type| self.set(target, record_type))
         });
