@@ -68,6 +68,14 @@ impl Family {
 /// The transports to one host that one record names, in order of preference. More than one.
 pub(crate) type Transports = Arc<[Candidate]>;
 
+/// The transports of a group that are there: the filter or a bound may have left some of them out.
+pub(crate) fn among(group: &Transports, is_there: impl Fn(&Candidate) -> bool) -> Transports {
+    match group.iter().all(&is_there) {
+        true => group.clone(),
+        false => group.iter().filter(|c| is_there(c)).cloned().collect(),
+    }
+}
+
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

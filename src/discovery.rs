@@ -325,8 +325,9 @@ impl Discovery {
 
     /// Takes note that we listen on an address.
     pub fn handle_listen_address(&mut self, address: &Multiaddr, now: Instant) {
-        self.own.listen(&Candidate::new(address));
-        self.note_own_address(&Candidate::new(address), now);
+        let address = Candidate::new(address);
+        self.own.listen(&address);
+        self.note_own_address(&address, now);
     }
 
     /// Takes note that we no longer listen on an address.
@@ -337,8 +338,9 @@ impl Discovery {
 
     /// Takes note that an address was confirmed as an external one of ours.
     pub fn handle_external_address(&mut self, address: &Multiaddr, now: Instant) {
-        self.own.external(&Candidate::new(address));
-        self.note_own_address(&Candidate::new(address), now);
+        let address = Candidate::new(address);
+        self.own.external(&address);
+        self.note_own_address(&address, now);
     }
 
     /// Takes note that an address is no longer an external one of ours.
@@ -401,9 +403,8 @@ impl Discovery {
 
     /// The candidates whose peers take a place now, in order.
     pub fn selected(&self) -> impl Iterator<Item = &Candidate> {
-        let is_there = |c: &Candidate, peer| self.ledger.entry(c).is_some_and(|e| e.peer == peer);
-        let selected = self.selecting.selected().iter();
-        selected.filter(move |(c, peer)| is_there(c, **peer)).map(|(candidate, _)| candidate)
+        let selected = self.selecting.selected();
+        selected.keys().filter(|candidate| self.ledger.takes_place(candidate, selected))
     }
 
     /// Whether a peer takes a place now.

@@ -119,7 +119,7 @@ impl Dialling {
     /// Gives up the dials whose deadline has passed.
     pub(super) fn expire(&mut self, now: Instant, effects: &mut Effects) {
         while let Some((id, dial)) = self.dials.end_overdue(now) {
-            self.give_up(id, dial, now, effects);
+            self.give_up(id, dial, effects);
         }
     }
 
@@ -240,11 +240,7 @@ impl Dialling {
             let Some((id, dial)) = id.and_then(|id| Some((id, self.dials.end(id)?))) else {
                 continue;
             };
-            if dial.expect == Expect::Probe {
-                effects.push(Effect::Output(Output::Abort { id }));
-            } else if dial.waits_for.is_none() {
-                self.dials.abandon(&dial);
-            }
+            self.stop(id, &dial, effects);
         }
     }
 
@@ -329,23 +325,26 @@ impl Dialling {
             Err(at) => self.rest(at),
             Ok(id) if rng.usize(..SPARED) == 0 && self.dials.spare(id) => {}
             Ok(id) => match self.dials.end(id) {
-                Some(dial) => self.give_up(id, dial, situation.view.now, effects),
+                Some(dial) => self.give_up(id, dial, effects),
                 None => self.rest(None),
             },
         }
     }
 
     /// Stops waiting for a dial; its candidate counts as silent.
-    fn give_up(&mut self, id: DialId, dial: Dial, now: Instant, effects: &mut Effects) {
-        if dial.waits_for.is_none() {
-            // Closing the connections of a real peer would close those of others with it.
-            if dial.expect == Expect::Probe {
-                effects.push(Effect::Output(Output::Abort { id }));
-            } else if dial.deadline > now {
-                self.dials.abandon(&dial);
-            }
-        }
+    fn give_up(&mut self, id: DialId, dial: Dial, effects: &mut Effects) {
+        self.stop(id, &dial, effects);
         effects.push(Effect::GiveUp(dial));
+    }
+
+    /// Has the swarm stop a dial that has ended for us. A dial to a real peer goes on until its
+    /// deadline: to stop it closes all connections to that peer, those of other behaviours too.
+    fn stop(&mut self, id: DialId, dial: &Dial, effects: &mut Effects) {
+        match dial.expect {
+            Expect::Probe => effects.push(Effect::Output(Output::Abort { id })),
+            _ if dial.waits_for.is_some() => {}
+            _ => self.dials.abandon(dial),
+        }
     }
 
     /// The asker whose turn it was wants nothing more in this pass, and is asked again at an instant.

@@ -177,6 +177,11 @@ impl Ledger {
         self.histories.broken()
     }
 
+    /// Whether the peer that is verified at a candidate takes a place there.
+    pub(super) fn takes_place(&self, candidate: &Candidate, selected: &Selected) -> bool {
+        self.entry(candidate).is_some_and(|entry| selected.get(candidate) == Some(&entry.peer))
+    }
+
     /// When an entry is to be verified next: selected ones every interval, others far more rarely,
     /// and so those whose peer is connected, if not by this address.
     pub(super) fn plan_check(
@@ -187,10 +192,10 @@ impl Ledger {
         rng: &mut fastrand::Rng,
     ) -> Duration {
         let entry = self.table.get(candidate);
-        let takes_place = entry.is_some_and(|e| selected.get(candidate) == Some(&e.peer));
         let connected_elsewhere =
             |e: &VerifiedPeer| self.is_connected(&e.peer) && !self.is_live_at(&e.peer, candidate);
-        let often = takes_place && !entry.is_some_and(connected_elsewhere);
+        let often =
+            self.takes_place(candidate, selected) && !entry.is_some_and(connected_elsewhere);
         let interval = if often { interval } else { interval * UNSELECTED };
         jitter(interval, rng)
     }

@@ -8,7 +8,7 @@ pub(super) use self::members::Liveness;
 use self::{
     fair_share::{Allotted, List},
     lookups::{Lookups, Waiting},
-    refresh::{Named, Resolution},
+    refresh::{Named, Resolution, earlier_domain_failed},
     schedule::Schedule,
     source::SourceState,
 };
@@ -129,21 +129,22 @@ impl Names {
     /// The candidates that only static sources name, where there are others beside these: such a source
     /// is a way to be found, and says nothing of who is there.
     pub(super) fn only_static(&self) -> impl Iterator<Item = &Candidate> {
-        let telling = || self.sources.values().filter(|source| self.tells_who_is_there(source));
-        let mute = self.sources.values().filter(|source| !self.tells_who_is_there(source));
-        let named = mute.flat_map(|source| source.members().candidates());
-        named.filter(move |c| !telling().any(|source| source.members().contains(c)))
+        let tells = self.tells_who_is_there();
+        let (telling, mute): (Vec<_>, Vec<_>) = self.sources.values().partition(|s| tells(s));
+        let named = mute.into_iter().flat_map(|source| source.members().candidates());
+        named.filter(move |c| !telling.iter().any(|source| source.members().contains(c)))
     }
 
-    /// What is rejected and somebody else's all the same: what carries no pin and has to; and what is
-    /// rejected for another reason where its source names none of ours that was accepted. For hosts
-    /// name themselves by their loopback and link-local addresses, too.
+    /// The rejected addresses that are nevertheless somebody else's. An address that lacks a required
+    /// pin always is. An address that was rejected for another reason is, unless its source also names
+    /// an accepted address of ours: hosts list their own loopback and link-local addresses too.
     pub(super) fn rejected_others(
         &self,
         is_ours: &dyn Fn(&Candidate) -> bool,
     ) -> BTreeMap<Candidate, Rejection> {
         let mut others = BTreeMap::new();
-        for source in self.sources.values().filter(|source| self.tells_who_is_there(source)) {
+        let tells = self.tells_who_is_there();
+        for source in self.sources.values().filter(|source| tells(source)) {
             let names_us = source.members().candidates().any(is_ours);
             let is_other = |(candidate, rejection): &(&Candidate, &Rejection)| {
                 !is_ours(candidate) && (!names_us || matches!(rejection, Rejection::Unpinned))
@@ -154,9 +155,10 @@ impl Names {
         others
     }
 
-    /// Whether a source says who is there: a static one does only where there is no other.
-    fn tells_who_is_there(&self, source: &SourceState) -> bool {
-        !source.source().is_static() || self.sources.values().all(|s| s.source().is_static())
+    /// Picks the sources that say who is there: a static one does only where there is no other.
+    fn tells_who_is_there(&self) -> impl Fn(&SourceState) -> bool + use<> {
+        let all_static = self.sources.values().all(|source| source.source().is_static());
+        move |source| all_static || !source.source().is_static()
     }
 
     /// Whether any source was ever answered.
@@ -359,8 +361,7 @@ fn take_answer(
 ) -> bool {
     if resolution.provisional && !source.is_provisional() {
         // A domain that comes first failed. What it named before goes on.
-        let text = "a domain of the search list that comes first failed";
-        take_failure(source, LookupError::failed(text), context);
+        take_failure(source, earlier_domain_failed(), context);
         return false;
     }
     source.note_provisional(resolution.provisional);

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use crate::candidate::{Candidate, Family, Transports};
+use crate::candidate::{Candidate, Family, Transports, among};
 
 /// The candidates of all sources, sorted and without duplicates. A value: it is replaced, and never
 /// changed.
@@ -36,7 +36,7 @@ impl Order {
     ) -> Self {
         let families = Family::ALL.map(|family| range_of(&sorted, family));
         let within = |(candidate, group): (&'a Candidate, Transports)| {
-            let group = candidates_among(group, &sorted);
+            let group = among(&group, |c| sorted.binary_search(c).is_ok());
             let is_one = group.len() > 1 && group.contains(candidate);
             is_one.then(|| (candidate.clone(), group))
         };
@@ -151,15 +151,6 @@ fn by_host(sorted: &[Candidate]) -> HashMap<IpAddr, Range<usize>> {
         start = end;
     }
     hosts
-}
-
-/// The transports that are candidates: the filter or the bound may have left some of them out.
-fn candidates_among(group: Transports, sorted: &[Candidate]) -> Transports {
-    let is_candidate = |c: &Candidate| sorted.binary_search(c).is_ok();
-    match group.iter().all(is_candidate) {
-        true => group,
-        false => group.iter().filter(|c| is_candidate(c)).cloned().collect(),
-    }
 }
 
 #[cfg(test)]

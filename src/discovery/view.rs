@@ -73,7 +73,7 @@ impl View<'_> {
             lives: entry.is_some_and(|e| self.ledger.is_live_at(&e.peer, candidate)),
             failures: self.ledger.failures(candidate),
             verified: entry.map(|e| e.last_verified),
-            selected: entry.is_some_and(|e| selected.get(candidate) == Some(&e.peer)),
+            selected: self.ledger.takes_place(candidate, selected),
         }
     }
 }

@@ -26,8 +26,7 @@ impl Hints {
     /// there: if it fails, there is still the hint. What is asked for is forgotten by
     /// [`forget`](Self::forget) when its dial has started.
     pub(super) fn next(&mut self, scene: &Scene<'_>) -> Ask {
-        let idle = self.0.iter().filter(|c| scene.dials.of(c).is_none());
-        for candidate in idle.cloned().collect::<Vec<_>>() {
+        while let Some(candidate) = self.0.iter().find(|c| scene.dials.of(c).is_none()).cloned() {
             if !is_worth_a_look(scene, &candidate) {
                 self.0.remove(&candidate);
                 continue;

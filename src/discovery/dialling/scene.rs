@@ -65,8 +65,7 @@ impl<'a> Scene<'a> {
 
     /// Whether the peer that is verified at a candidate takes a place.
     pub(super) fn takes_place(&self, candidate: &Candidate) -> bool {
-        let entry = self.view.ledger.entry(candidate);
-        entry.is_some_and(|entry| self.selected.get(candidate) == Some(&entry.peer))
+        self.view.ledger.takes_place(candidate, self.selected)
     }
 
     /// Whether a dial to a candidate may start now, as far as the candidate itself is concerned.

@@ -123,7 +123,7 @@ impl Histories {
     ) {
         let history = self.of(candidate);
         history.failures = history.failures.saturating_add(1);
-        self.wait(candidate, Some(Failed { reason, retry_at: now + pause }));
+        self.postpone(candidate, reason, now, pause);
     }
 
     /// Waits for a while without counting a failure.

@@ -9,7 +9,7 @@ use super::{
     refresh::Named,
     sampling::{Look, Sampling},
 };
-use crate::candidate::{Candidate, Transports};
+use crate::candidate::{Candidate, Transports, among};
 
 /// How many complete answers in a row must omit a candidate before it leaves.
 const OMISSIONS: u8 = 2;
@@ -102,10 +102,7 @@ impl Members {
     /// Of each member whose record names several transports to its host: these, as far as they are
     /// members.
     pub(super) fn transports(&self) -> impl Iterator<Item = (&Candidate, Transports)> {
-        let of = |group: &Transports| match group.iter().all(|c| self.contains(c)) {
-            true => group.clone(),
-            false => group.iter().filter(|c| self.contains(c)).cloned().collect(),
-        };
+        let of = |group| among(group, |c| self.contains(c));
         self.all.iter().filter_map(move |m| Some((&m.candidate, of(m.transports.as_ref()?))))
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use web_time::Instant;
 
+use super::schedule::by_size;
 use crate::pace::jitter;
 
 /// For how long such a name is asked again and again: pods appear within seconds of one another.
@@ -56,8 +57,7 @@ impl StartUp {
         if pause >= usual {
             return usual;
         }
-        let least = Duration::from_millis(10) * u32::try_from(records).unwrap_or(u32::MAX);
-        jitter(pause, rng).max(least).min(usual)
+        jitter(pause, rng).max(by_size(records)).min(usual)
     }
 }
 

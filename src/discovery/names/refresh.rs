@@ -11,6 +11,7 @@ use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 
 pub(crate) use self::outcome::{Named, Resolution};
+pub(super) use self::tally::earlier_domain_failed;
 use self::{hosts::Hosts, tally::Tally};
 use crate::{
     alias::{Chain, NoEnd},

@@ -7,6 +7,11 @@ use crate::{config::Config, pace::back_off};
 /// How often in a row a name must be said not to exist before we believe to be the first.
 pub(super) const NOTHINGS: u32 = 3;
 
+/// A hundredth of a second for each record of an answer.
+pub(super) fn by_size(records: usize) -> Duration {
+    Duration::from_millis(10) * u32::try_from(records).unwrap_or(u32::MAX)
+}
+
 /// When to look up again.
 #[derive(Debug)]
 pub(super) struct Schedule;
@@ -14,8 +19,7 @@ pub(super) struct Schedule;
 impl Schedule {
     /// The least time between two look-ups that so many records answer.
     pub(super) fn least(config: &Config, records: usize) -> Duration {
-        let by_size = Duration::from_millis(10) * u32::try_from(records).unwrap_or(u32::MAX);
-        by_size.max(config.min_refresh)
+        by_size(records).max(config.min_refresh)
     }
 
     /// After an answer: at its TTL, but at least the configured minimum and a hundredth of a second

@@ -37,9 +37,8 @@ pub(super) struct SourceState {
     announced_complete: bool,
     refresh: Option<UnderWay>,
     questions: Questions,
-    /// Since when a target or a nested name has no address, and how many looks have said so.
-    hollow: Option<(Instant, u32)>,
-    hollow_believed: bool,
+    /// That a target or a nested name has no address.
+    hollow: Belief,
     /// Whether all that is known was found behind a domain of the search list that failed.
     provisional: bool,
     /// When it is looked up next; `None` while that is under way, and for static sources.
@@ -47,11 +46,8 @@ pub(super) struct SourceState {
     last_started: Option<Instant>,
     /// Failures in a row, "nothing" among them.
     failures: u32,
-    /// How often in a row there was nothing, replies from a cache left aside, and since when.
-    nothings: u32,
-    nothing_since: Option<Instant>,
-    /// Whether "nothing" was said often enough, and for long enough, to be believed.
-    nothing_believed: bool,
+    /// That there is nothing; a reply from a cache does not say so again.
+    nothing: Belief,
     looks: Looks,
     looks_at_nothing: Looks,
     start_up: StartUp,
@@ -61,6 +57,25 @@ pub(super) struct SourceState {
     /// planned and for a hastened refresh: of two, the earlier would count, and most nodes would be
     /// early.
     jitter: f64,
+}
+
+/// What a name server says against the presence of members. It is believed once it was said in
+/// [`NOTHINGS`] looks in a row, over at least `alone_after`.
+#[derive(Debug, Default)]
+struct Belief {
+    /// Since when it is said, and in how many looks.
+    said: Option<(Instant, u32)>,
+    is_firm: bool,
+}
+
+impl Belief {
+    /// It is said, in a look of its own or in a repetition of the last one.
+    fn note(&mut self, is_new: bool, alone_after: Duration, now: Instant) {
+        let (since, looks) = self.said.unwrap_or((now, 0));
+        let looks = looks.saturating_add(u32::from(is_new));
+        self.said = Some((since, looks));
+        self.is_firm = looks >= NOTHINGS && since + alone_after <= now;
+    }
 }
 
 #[derive(Debug)]
@@ -82,8 +97,9 @@ struct UnderWay {
 /// How long an answer waits for the others of its refresh, A for AAAA above all, before it is used;
 /// and twice as long each further time in one refresh.
 const GRACE: Duration = Duration::from_millis(50);
-/// How long a refresh waits for questions that count as "nothing", once the others were answered: one
-/// that is answered again after all is to be heard.
+/// How long a refresh waits for the questions that it has given up, once another one was answered. A
+/// question that was given up counts as "nothing"; the wait gives the name server a chance to answer
+/// it after all.
 const IN_VAIN: Duration = Duration::from_secs(2);
 
 impl UnderWay {
@@ -108,15 +124,12 @@ impl SourceState {
             announced_complete: false,
             refresh: None,
             questions: Questions::default(),
-            hollow: None,
-            hollow_believed: true,
+            hollow: Belief::default(),
             provisional: true,
             next: Some(now),
             last_started: None,
             failures: 0,
-            nothings: 0,
-            nothing_since: None,
-            nothing_believed: false,
+            nothing: Belief::default(),
             looks: Looks::default(),
             looks_at_nothing: Looks::default(),
             start_up: StartUp::default(),
@@ -203,8 +216,7 @@ impl SourceState {
             under_way.use_at.get_or_insert(now + under_way.grace);
             under_way.answered.get_or_insert(now);
         }
-        let is_in_vain =
-            |r: &UnderWay| r.vain_at().is_some_and(|at| at <= now) && r.plan.waits_in_vain();
+        let is_in_vain = |r: &UnderWay| r.vain_at().is_some_and(|at| at <= now);
         let done = |r: &mut UnderWay| r.plan.is_done() || r.deadline <= now || is_in_vain(r);
         let under_way = self.refresh.take_if(done)?;
         for query in under_way.plan.unanswered() {
@@ -253,11 +265,10 @@ impl SourceState {
 
     /// Notes whether a target or a nested name has no address, which is believed as "nothing" is.
     pub(super) fn note_hollow(&mut self, is_hollow: bool, alone_after: Duration, now: Instant) {
-        let looks = |(since, looks): (Instant, u32)| (since, looks.saturating_add(1));
-        self.hollow = is_hollow.then(|| self.hollow.map_or((now, 1), looks));
-        let believed =
-            |(since, looks): (Instant, u32)| looks >= NOTHINGS && since + alone_after <= now;
-        self.hollow_believed = self.hollow.is_none_or(believed);
+        match is_hollow {
+            true => self.hollow.note(true, alone_after, now),
+            false => self.hollow = Belief::default(),
+        }
     }
 
     /// Looks up at once, or right after the refresh that is under way.
@@ -323,9 +334,7 @@ impl SourceState {
         match error {
             LookupError::Nothing(nothing) => {
                 let is_new = self.looks_at_nothing.is_new(nothing.negative_ttl, now);
-                self.nothings = self.nothings.saturating_add(u32::from(is_new));
-                let since = *self.nothing_since.get_or_insert(now);
-                self.nothing_believed = self.nothings >= NOTHINGS && since + alone_after <= now;
+                self.nothing.note(is_new, alone_after, now);
             }
             _ => self.forget_nothings(),
         }
@@ -335,8 +344,7 @@ impl SourceState {
     }
 
     fn forget_nothings(&mut self) {
-        (self.nothings, self.nothing_since, self.nothing_believed) = (0, None, false);
-        self.looks_at_nothing = Looks::default();
+        (self.nothing, self.looks_at_nothing) = Default::default();
     }
 
     /// Notes an answer; says whether it ends a row of failures.
@@ -374,12 +382,10 @@ impl SourceState {
 
     /// What to announce of the answer: the candidates, if they or their completeness changed.
     pub(super) fn announce(&mut self, complete: bool, recovered: bool) -> Option<Arc<[Candidate]>> {
-        let named = self.members.candidates();
-        let same = self.announced.as_ref().is_some_and(|before| before.iter().eq(named.clone()));
-        if same && complete == self.announced_complete && !recovered {
+        if self.is_announced() && complete == self.announced_complete && !recovered {
             return None;
         }
-        let announced: Arc<[Candidate]> = named.cloned().collect();
+        let announced: Arc<[Candidate]> = self.members.candidates().cloned().collect();
         self.announced = Some(announced.clone());
         self.announced_complete = complete;
         Some(announced)
@@ -387,20 +393,19 @@ impl SourceState {
 
     /// What to announce of a part of an answer: the candidates, if there are others.
     pub(super) fn announce_part(&mut self) -> Option<Arc<[Candidate]>> {
-        let named = self.members.candidates();
-        let same = self.announced.as_ref().is_some_and(|before| before.iter().eq(named));
-        if same { None } else { self.announce(false, false) }
+        if self.is_announced() { None } else { self.announce(false, false) }
     }
 
-    /// Whether the source has said all: a complete answer, or nothing, which is believed by now, with
-    /// nothing known before.
+    /// Whether just the members were announced last.
+    fn is_announced(&self) -> bool {
+        self.announced.as_ref().is_some_and(|before| before.iter().eq(self.members.candidates()))
+    }
+
+    /// Whether the source has said all: a complete answer whose targets and nested names have
+    /// addresses, or a lack of them, or "nothing", that is believed by now.
     pub(super) fn is_settled(&self) -> bool {
-        match self.announced {
-            Some(_) if self.announced_complete && self.hollow_believed => true,
-            // Also where only a part was ever known: the status goes by whom it names.
-            Some(_) => self.nothing_believed,
-            None => self.nothing_believed,
-        }
+        let is_hollow = self.hollow.said.is_some() && !self.hollow.is_firm;
+        self.nothing.is_firm || (self.announced_complete && !is_hollow)
     }
 }
 

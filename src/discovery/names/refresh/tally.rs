@@ -8,6 +8,11 @@ use crate::{
     resolver::{Answer, LookupError, Nothing, Proof},
 };
 
+/// The failure of a name that was found only behind a domain of the search list that failed.
+pub(in crate::discovery::names) fn earlier_domain_failed() -> LookupError {
+    LookupError::failed("a domain of the search list that comes first failed")
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Tally {
     /// Whether there are records. What follows from them may be nothing, which then is the end of
@@ -87,9 +92,7 @@ impl Tally {
         match error {
             LookupError::Nothing(nothing) if nothing.provisional => {
                 // A domain that failed may have the name.
-                self.fail(LookupError::failed(
-                    "a domain of the search list that comes first failed",
-                ));
+                self.fail(earlier_domain_failed());
             }
             LookupError::Nothing(nothing) => {
                 self.nothing = Some(self.nothing.map_or(nothing, |known| known.and(nothing)));
