@@ -105,7 +105,8 @@ impl DnsServer {
     }
 }
 
-async fn bind(address: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
+/// A socket and a listener on one address, with one port for both.
+pub(crate) async fn bind(address: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
     let mut tries = 0;
     loop {
         let udp = UdpSocket::bind(address).await?;

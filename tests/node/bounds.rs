@@ -6,15 +6,9 @@ mod filter;
 mod holdings;
 mod work;
 
-use std::num::NonZeroUsize;
-
 use libp2p_dns_discovery::Event;
 
-use crate::support::World;
-
-fn nz(n: usize) -> NonZeroUsize {
-    NonZeroUsize::new(n).expect("not zero")
-}
+use crate::support::{World, nz};
 
 /// Of the last answer that was told: how many candidates, whether all, and what was dropped.
 fn resolved(world: &World) -> (usize, bool, Vec<String>) {

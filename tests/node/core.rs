@@ -3,11 +3,7 @@
 use libp2p::PeerId;
 use libp2p_dns_discovery::{Event, Identify, LookupError, Selection, Status, discovery::Expect};
 
-use crate::support::{Host, World, at, ip, lowest, secs};
-
-fn joined(world: &World) -> bool {
-    world.core.status() == Status::Joined
-}
+use crate::support::{Host, World, at, ip, joined, lowest, secs};
 
 #[test]
 fn the_lowest_three_of_a_shuffled_answer_are_probed_verified_and_connected() {

@@ -1,7 +1,7 @@
 //! What a node must stand for hours: silence, outages, strangers and odd settings. No state is left
 //! for ever, nothing floods, and nothing is told twice.
 
-use std::{net::IpAddr, num::NonZeroUsize, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use hickory_proto::rr::RecordType;
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
@@ -11,19 +11,7 @@ use libp2p_dns_discovery::{
     hickory_proto,
 };
 
-use crate::support::{Host, World, address_record, at, ip, nth, secs};
-
-fn nz(n: usize) -> NonZeroUsize {
-    NonZeroUsize::new(n).expect("not zero")
-}
-
-fn lowest(n: usize) -> Config {
-    Config::new().with_selection(Selection::Lowest(nz(n)))
-}
-
-fn joined(world: &World) -> bool {
-    world.core.status() == Status::Joined
-}
+use crate::support::{Host, World, address_record, at, ip, joined, lowest, nth, nz, secs};
 
 /// A world with `silent` silent hosts below `living` living ones.
 fn silent_below(config: Config, silent: u32, living: u32) -> (World, Vec<PeerId>) {

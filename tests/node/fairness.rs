@@ -2,15 +2,10 @@
 
 use std::net::IpAddr;
 
-use hickory_proto::rr::RecordType;
 use libp2p::PeerId;
-use libp2p_dns_discovery::{Config, Status, hickory_proto};
+use libp2p_dns_discovery::{Config, Status};
 
-use crate::support::{Host, World, address_record, at, ip, lowest, nth, secs};
-
-fn joined(world: &World) -> bool {
-    world.core.status() == Status::Joined
-}
+use crate::support::{Host, World, at, ip, joined, lowest, nth, secs};
 
 /// The source `/dns/peers.example./tcp/4001`, which names so many that are silent.
 fn silent(config: Config, n: u32) -> (World, Vec<IpAddr>) {
@@ -26,8 +21,7 @@ fn silent(config: Config, n: u32) -> (World, Vec<IpAddr>) {
 
 fn name_v6(world: &mut World) -> IpAddr {
     let ip = "fd00::1".parse().expect("an address");
-    let record = address_record("peers.example.", ip, 30);
-    world.zone.insert(("peers.example.".into(), RecordType::AAAA), Ok(vec![record]));
+    world.name_v6(ip);
     world.set(ip, Host::Refuses);
     ip
 }

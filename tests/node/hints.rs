@@ -1,23 +1,13 @@
 //! What inbound connections and claims make a node look at, and what they do not.
 
-use std::num::NonZeroUsize;
-
 use libp2p::PeerId;
-use libp2p_dns_discovery::{Config, Status, discovery::Expect};
+use libp2p_dns_discovery::{Config, discovery::Expect};
 
-use crate::support::{Host, World, at, ip, lowest, nth, secs};
-
-fn nz(n: usize) -> NonZeroUsize {
-    NonZeroUsize::new(n).expect("not zero")
-}
+use crate::support::{Host, World, at, ip, joined, lowest, nth, nz, secs};
 
 /// One place, and nobody met by chance.
 fn alone_with_the_lowest() -> Config {
     lowest(1).with_repair_interval(secs(86_400))
-}
-
-fn joined(world: &World) -> bool {
-    world.core.status() == Status::Joined
 }
 
 /// Fails if a hint is dropped without room, and without the wake-up after `Room::Until` in

@@ -7,7 +7,7 @@ use libp2p_dns_discovery::{
     hickory_proto::rr::{Name, RData, Record, RecordType, rdata::SRV, rdata::TXT},
 };
 
-use crate::support::{Host, World, address_record, at, ip, lowest, secs};
+use crate::support::{Host, World, address_record, at, ip, joined, lowest, secs};
 
 const DNS: &str = "/dns/peers.example./tcp/4001";
 const SERVICE: &str = "_p2p._tcp.peers.example.";
@@ -24,10 +24,6 @@ fn srv(target: &str) -> Record {
 fn txt(text: &str) -> Record {
     let name = Name::from_ascii("_dnsaddr.peers.example.").expect("a name");
     Record::from_rdata(name, 30, RData::TXT(TXT::new(vec![text.to_owned()])))
-}
-
-fn joined(world: &World) -> bool {
-    world.core.status() == Status::Joined
 }
 
 /// Fails on the code that waits for the whole refresh: after 20 s.
@@ -80,8 +76,7 @@ fn a_part_of_a_refresh_takes_nothing_away_and_repeats_nothing() {
         world.live(ip(n));
     }
     let v6 = "fd00::1".parse().expect("an address");
-    let aaaa = address_record("peers.example.", v6, 30);
-    world.zone.insert(key("peers.example.", RecordType::AAAA), Ok(vec![aaaa]));
+    world.name_v6(v6);
     world.live(v6);
     world.source(DNS);
     world.run(secs(5));
@@ -132,8 +127,7 @@ fn a_type_that_fails_later_keeps_what_it_named() {
     world.name(&[ip(1)]);
     world.live(ip(1));
     let v6 = "fd00::1".parse().expect("an address");
-    let aaaa = address_record("peers.example.", v6, 30);
-    world.zone.insert(key("peers.example.", RecordType::AAAA), Ok(vec![aaaa]));
+    world.name_v6(v6);
     world.live(v6);
     world.source(DNS);
     world.run(secs(60));
@@ -204,8 +198,7 @@ fn a_type_that_counts_as_nothing_is_heard_when_it_is_answered_again() {
     world.run(secs(400));
     let v6 = "fd00::1".parse().expect("an address");
     let peer = world.live(v6);
-    let aaaa = address_record("peers.example.", v6, 30);
-    world.zone.insert(key("peers.example.", RecordType::AAAA), Ok(vec![aaaa]));
+    world.name_v6(v6);
     world.silent.clear();
     world.latency = Duration::from_millis(200);
     let is_met = |w: &World| w.core.addresses_of(&peer).next().is_some();

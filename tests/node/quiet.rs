@@ -1,11 +1,11 @@
 //! No state waits without a deadline, and an idle network makes no work between refreshes.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::time::Duration;
 
 use libp2p::PeerId;
 use libp2p_dns_discovery::{CandidateState, Config, Event, LookupError, Selection, Source, Status};
 
-use crate::support::{Host, World, at, ip, secs};
+use crate::support::{Host, World, at, ip, nz, secs};
 
 /// The addresses that are played with.
 const HOSTS: u8 = 12;
@@ -21,10 +21,6 @@ const MAX_CHECK: Duration = Duration::from_secs(750);
 const MAX_RETURN: Duration = Duration::from_secs(600 + 20 + 60 + 10);
 /// The least time from one check of an entry, or from one repair, to the next.
 const LEAST_INTERVAL: Duration = Duration::from_secs(45);
-
-fn nz(n: usize) -> NonZeroUsize {
-    NonZeroUsize::new(n).expect("not zero")
-}
 
 fn selection(rng: &mut fastrand::Rng) -> Selection {
     match rng.u8(..4) {

@@ -503,7 +503,7 @@ fn replicas_that_dial_each_other_at_once_are_told_within_half_a_minute() {
         let mut world = replicas(seed, lowest(3));
         let mut rng = fastrand::Rng::with_seed(seed);
         let end = world.now + secs(30);
-        let mut dials = [0.0; 2].map(|_| world.now);
+        let mut dials = [world.now; 2];
         while twins(&world).is_empty() && world.now < end {
             let next = dials.iter_mut().min().expect("two");
             let pause = std::time::Duration::from_millis(1_000 + rng.u64(..5_000));

@@ -15,6 +15,8 @@ use tokio::{
     task::JoinSet,
 };
 
+use crate::dns_server;
+
 /// What was asked: the query itself, and over what.
 pub struct Asked {
     pub query: Message,
@@ -84,7 +86,7 @@ pub struct Scripted {
 impl Scripted {
     /// Replies what the script says, or nothing.
     pub async fn start(script: impl Fn(&Asked) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
-        let (udp, tcp) = bind().await;
+        let (udp, tcp) = dns_server::bind((Ipv4Addr::LOCALHOST, 0).into()).await.unwrap();
         let address = udp.local_addr().unwrap();
         let asked = Arc::<Mutex<Vec<_>>>::default();
         let heard = Arc::clone(&asked);
@@ -107,15 +109,6 @@ impl Scripted {
     pub fn count(&self, name: &str, record_type: RecordType) -> usize {
         let question = (Name::from_ascii(name).unwrap(), record_type);
         self.asked().into_iter().filter(|asked| *asked == question).count()
-    }
-}
-
-async fn bind() -> (UdpSocket, TcpListener) {
-    loop {
-        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        if let Ok(tcp) = TcpListener::bind(udp.local_addr().unwrap()).await {
-            return (udp, tcp);
-        }
     }
 }
 

@@ -36,9 +36,7 @@ fn start(n: usize, over: u64, capacity: usize, config: Config, seed: u64) -> Sta
         })
         .collect();
     for _ in 0..n {
-        let node = world.add_node();
-        world.nodes[node].up = false;
-        world.hosts[node] = Host::Refusing;
+        world.add_host(Host::Refusing);
     }
     world.dns.members.clear();
     let mut steps: Vec<(u64, usize, bool)> = Vec::new();
@@ -106,6 +104,8 @@ fn a_deployment_joins_within_seconds_of_its_second_entry() {
                     pair(|s| s.look_ups),
                     pair(|s| s.busiest as f64),
                 );
+                // A thousand pods ask no more than one name server answers.
+                assert!(n > 1_000 || start.busiest <= CAPACITY, "{n} over {over} s: {start:?}");
                 if start.busiest <= CAPACITY {
                     assert!(start.median <= secs(3), "{n} over {over} s: {start:?}");
                     assert!(start.last <= secs(5), "{n} over {over} s: {start:?}");
@@ -115,7 +115,7 @@ fn a_deployment_joins_within_seconds_of_its_second_entry() {
     }
 }
 
-/// A name server that answers a tenth of what it is asked is asked less in the end, and all join.
+/// All join although the name server answers a tenth of what it is asked at first.
 #[test]
 fn a_deployment_recovers_from_more_look_ups_than_the_server_answers() {
     with_seeds(1, |seed| {

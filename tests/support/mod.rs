@@ -169,6 +169,12 @@ impl World {
         peer
     }
 
+    /// Makes DNS name an IPv6 address for `peers.example.` too.
+    pub fn name_v6(&mut self, ip: IpAddr) {
+        let record = address_record("peers.example.", ip, 30);
+        self.zone.insert(("peers.example.".into(), RecordType::AAAA), Ok(vec![record]));
+    }
+
     pub fn set(&mut self, ip: IpAddr, host: Host) {
         self.hosts.insert(at(ip), host);
     }
@@ -437,7 +443,7 @@ impl World {
 
 /// The configuration that selects the n lowest.
 pub fn lowest(n: usize) -> Config {
-    Config::new().with_selection(Selection::Lowest(NonZeroUsize::new(n).expect("not zero")))
+    Config::new().with_selection(Selection::Lowest(nz(n)))
 }
 
 /// The address of the n-th host.
@@ -461,6 +467,14 @@ pub fn address_record(name: &str, ip: IpAddr, ttl: u32) -> Record {
         IpAddr::V6(ip) => RData::AAAA(ip.into()),
     };
     Record::from_rdata(Name::from_ascii(name).expect("a name"), ttl, data)
+}
+
+pub fn nz(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).expect("not zero")
+}
+
+pub fn joined(world: &World) -> bool {
+    world.core.status() == Status::Joined
 }
 
 pub fn secs(n: u64) -> Duration {

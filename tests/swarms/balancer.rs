@@ -14,7 +14,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::support::{self, drive, ids, quick, tcp_swarm_with_idle};
+use crate::support::{self, drive, ids, listening, quick, tcp_swarm_with_idle};
 
 /// Passes connections on to the backends, one after the other.
 async fn balance(listener: TcpListener, backends: Vec<SocketAddr>) {
@@ -58,12 +58,7 @@ fn multiaddr(socket: SocketAddr) -> Multiaddr {
 async fn nobody_is_evicted_for_a_balancer_which_is_told_once() {
     let zone = Zone::new();
     let mut swarms: Vec<_> = (0..4).map(|_| node(&zone)).collect();
-    let mut own: Vec<Multiaddr> = Vec::new();
-    drive(&mut swarms, "listening", |swarms, _| {
-        own = swarms.iter().filter_map(|s| s.listeners().next().cloned()).collect();
-        own.len() == 4
-    })
-    .await;
+    let own = listening(&mut swarms).await;
     // The first node stands before the balancer, the others behind it.
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let shared = multiaddr(listener.local_addr().expect("bound"));

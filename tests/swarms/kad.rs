@@ -50,16 +50,11 @@ fn addresses(swarm: &mut Swarm<Node>, peer: &PeerId) -> Vec<String> {
     addresses.iter().map(|a| a.replace(&format!("/p2p/{peer}"), "")).collect()
 }
 
-/// Two nodes on one host that know each other, the first with what Kademlia was told besides.
-async fn neighbours() -> (Zone, Vec<Swarm<Node>>, Vec<Multiaddr>) {
+/// Three nodes on one host, of which the first knows the others, and where they listen.
+async fn neighbours() -> (Vec<Swarm<Node>>, Vec<Multiaddr>) {
     let zone = Zone::new();
     let mut swarms = vec![node(&zone), node(&zone), node(&zone)];
-    let mut listening: Vec<Multiaddr> = Vec::new();
-    drive(&mut swarms, "listening", |swarms, _| {
-        listening = swarms.iter().filter_map(|s| s.listeners().next().cloned()).collect();
-        listening.len() == 3
-    })
-    .await;
+    let listening = support::listening(&mut swarms).await;
     zone.set_dnsaddr("peers.example.", listening.clone());
     let ids = support::ids(&swarms);
     drive(&mut swarms, "all verified", |swarms, event| {
@@ -67,12 +62,12 @@ async fn neighbours() -> (Zone, Vec<Swarm<Node>>, Vec<Multiaddr>) {
         ids[1..].iter().all(|id| !addresses(&mut swarms[0], id).is_empty())
     })
     .await;
-    (zone, swarms, listening)
+    (swarms, listening)
 }
 
 #[tokio::test]
 async fn an_identity_that_was_replaced_leaves_with_all_its_addresses_on_the_host() {
-    let (_zone, mut swarms, listening) = neighbours().await;
+    let (mut swarms, listening) = neighbours().await;
     let old = *swarms[2].local_peer_id();
     // What identify or others told: the same machine by QUIC, and another machine.
     let quic: Multiaddr = "/ip4/127.0.0.1/udp/1/quic-v1".parse().expect("valid");
@@ -95,7 +90,7 @@ async fn an_identity_that_was_replaced_leaves_with_all_its_addresses_on_the_host
 
 #[tokio::test]
 async fn one_that_may_no_longer_join_leaves_and_comes_back_with_its_admission() {
-    let (_zone, mut swarms, _) = neighbours().await;
+    let (mut swarms, _) = neighbours().await;
     let ids = support::ids(&swarms);
     let only_second = Some([ids[1]].into());
     swarms[0].behaviour_mut().discovery.set_allowed_peers(only_second);

@@ -22,7 +22,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::support::{SOURCE, drive, quick};
+use crate::support::{SOURCE, drive, listening, quick};
 
 type Node = Swarm<Behaviour<Zone>>;
 
@@ -49,12 +49,6 @@ fn node(zone: &Zone, key: Keypair, listen: &str, identify: Identify) -> Node {
         .build();
     swarm.listen_on(listen.parse().expect("an address")).expect("a free port");
     swarm
-}
-
-async fn listening(swarms: &mut [Node]) -> Vec<Multiaddr> {
-    let first = |swarm: &Node| swarm.listeners().next().cloned();
-    drive(swarms, "listening", |swarms, _| swarms.iter().all(|s| first(s).is_some())).await;
-    swarms.iter().filter_map(first).collect()
 }
 
 fn same_key(event: &SwarmEvent<Event>) -> Option<Multiaddr> {

@@ -164,6 +164,13 @@ pub fn quick() -> Config {
         .with_retry(Duration::from_millis(50), Duration::from_millis(400))
 }
 
+/// Where each swarm listens, once all do: the first address of each.
+pub async fn listening<B: NetworkBehaviour>(swarms: &mut [Swarm<B>]) -> Vec<Multiaddr> {
+    let first = |swarm: &Swarm<B>| swarm.listeners().next().cloned();
+    drive(swarms, "listening", |swarms, _| swarms.iter().all(|s| first(s).is_some())).await;
+    swarms.iter().filter_map(first).collect()
+}
+
 /// Drives all swarms until `done`, which sees every event first; panics after [`LIMIT`].
 pub async fn drive<B: NetworkBehaviour>(
     swarms: &mut [Swarm<B>],

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    io,
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
@@ -18,9 +17,9 @@ use hickory_server::{
     server::{Request, RequestHandler, ResponseHandler, ResponseInfo},
     zone_handler::{Catalog, MessageResponseBuilder},
 };
-use tokio::net::{TcpListener, UdpSocket};
 
 use super::zones::{Handler, Zone};
+use crate::dns_server;
 
 /// What is replied instead of what the zones say.
 #[derive(Clone, Default)]
@@ -61,7 +60,8 @@ struct Served(Arc<Shared>);
 
 impl Server {
     pub async fn start(zones: impl IntoIterator<Item = Zone>) -> Self {
-        let (udp, tcp) = bind().await.expect("a port that is free for both");
+        let sockets = dns_server::bind((Ipv4Addr::LOCALHOST, 0).into()).await;
+        let (udp, tcp) = sockets.expect("a port that is free for both");
         let address = udp.local_addr().expect("bound");
         let shared = Arc::<Shared>::default();
         let mut server = Hickory::new(Served(Arc::clone(&shared)));
@@ -109,18 +109,6 @@ impl Server {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("nobody panics with it")
-}
-
-async fn bind() -> io::Result<(UdpSocket, TcpListener)> {
-    let mut tries = 0;
-    loop {
-        let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        match TcpListener::bind(udp.local_addr()?).await {
-            Ok(tcp) => return Ok((udp, tcp)),
-            Err(error) if tries == 100 => return Err(error),
-            Err(_) => tries += 1,
-        }
-    }
 }
 
 #[async_trait::async_trait]

@@ -2,10 +2,19 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hickory_proto::op::ResponseCode;
+use hickory_proto::op::{Message, ResponseCode};
 
 use super::*;
 use crate::scripted::{Scripted, address};
+
+/// A reply whose last record, an A record, has a length that is less than an address has.
+fn spoilt(reply: &Message) -> Vec<u8> {
+    let mut bytes = reply.to_vec().unwrap();
+    let at = bytes.len() - 5;
+    bytes[at] = 3;
+    bytes.pop();
+    bytes
+}
 
 #[tokio::test]
 async fn a_server_that_does_not_know_edns_is_asked_without_it_and_remembered() {
@@ -57,12 +66,7 @@ async fn one_malformed_additional_record_does_not_lose_the_answers() {
         let mut reply = asked.reply(ResponseCode::NoError);
         reply.add_answers([1, 2].map(|last| address(&asked.name(), last)));
         reply.add_additional(address(&asked.name(), 9));
-        let mut bytes = reply.to_vec().unwrap();
-        // The length says less than an address has.
-        let at = bytes.len() - 5;
-        bytes[at] = 3;
-        bytes.pop();
-        Some(bytes)
+        Some(spoilt(&reply))
     });
     let server = server.await;
     let answer = ask_soon(&resolver([server.address]), "peers.test.", RecordType::A).await.unwrap();
@@ -79,11 +83,7 @@ async fn a_malformed_answer_is_missing_and_its_absence_says_nothing() {
             reply.add_answer(address(&asked.name(), 1));
         }
         reply.add_answer(address(&asked.name(), 9));
-        let mut bytes = reply.to_vec().unwrap();
-        let at = bytes.len() - 5;
-        bytes[at] = 3;
-        bytes.pop();
-        Some(bytes)
+        Some(spoilt(&reply))
     });
     let server = server.await;
     let resolver = resolver([server.address]);
