@@ -10,7 +10,7 @@ mod value;
 pub use self::dropped::Dropped;
 pub(crate) use self::{
     dropped::Why,
-    entry::{dnsaddr, texts},
+    entry::{Text, dnsaddr, texts},
     glue::Glue,
     section::Section,
     value::{absolute, addresses, least, targets},

@@ -8,6 +8,7 @@ pub(super) use self::members::Liveness;
 use self::{
     fair_share::{Allotted, List},
     lookups::{Lookups, Waiting},
+    members::Applied,
     refresh::{Named, Resolution, earlier_domain_failed},
     schedule::Schedule,
     source::SourceState,
@@ -313,7 +314,9 @@ impl Names {
 
     fn finish(&mut self, id: u64, context: &mut Context<'_>) {
         let Some(source) = self.sources.get_mut(&id) else { return };
-        let Some(outcome) = source.finish(&context.config.pool, context.now) else { return };
+        let offers_nobody = offers_nobody(source, context);
+        let outcome = source.finish(context.config, offers_nobody, context.now);
+        let Some(outcome) = outcome else { return };
         self.cancel_lookups(id, context.effects);
         self.heard += 1;
         let Some(source) = self.sources.get_mut(&id) else { return };
@@ -365,13 +368,12 @@ fn take_answer(
         return false;
     }
     source.note_provisional(resolution.provisional);
-    let Resolution { candidates, complete, ttl, records, hollow, .. } = resolution;
+    let Resolution { candidates, heard, complete, ttl, records, hollow, .. } = resolution;
     source.note_hollow(hollow, context.config.alone_after, context.now);
     let passed = sift(source, candidates, context);
     let recovered = source.note_answer();
     let (config, now) = (context.config, context.now);
-    let complete_look = source.note_look(ttl, &passed, now) && complete;
-    let turned = source.members_mut().apply(passed, complete_look, context.liveness, now);
+    let Applied { turned, brings_others } = source.apply(passed, &heard, context.liveness, now);
     source.members_mut().bound(config.limits.candidates.get(), context.rank);
     if turned {
         let (source, sampled) = (source.source().clone(), source.members().is_sampled());
@@ -382,8 +384,13 @@ fn take_answer(
     let changed = announced.is_some();
     if let Some(ttl) = ttl {
         let usual = Schedule::after_answer(config, ttl, records, source.jitter());
-        let pause = next_look(source, changed, records, usual, context);
-        source.plan_next(Some(now + pause));
+        let usual = source.least_failures(now).map_or(usual, |failures| {
+            let retry = Schedule::after_failure(config, failures, context.rng);
+            usual.min(retry.max(Schedule::least(config, records)))
+        });
+        let pause = next_look(source, brings_others, records, usual, context);
+        // A question that came late, or never, does not delay the others.
+        source.plan_next(Some(source.answered().unwrap_or(now) + pause));
     }
     if let Some(candidates) = announced {
         let source = source.source().clone();
@@ -402,21 +409,25 @@ fn take_answer(
     changed
 }
 
+/// Whether no other is known, and the source names nobody to try.
+fn offers_nobody(source: &SourceState, context: &Context<'_>) -> bool {
+    !context.has_others && source.members().candidates().all(context.is_ours)
+}
+
 /// When to look again after an answer, or after "nothing": as usual, or sooner while no other is known.
 fn next_look(
     source: &mut SourceState,
-    changed: bool,
+    brings_others: bool,
     records: usize,
     usual: Duration,
     context: &mut Context<'_>,
 ) -> Duration {
-    let names_others = source.members().candidates().any(|c| !(context.is_ours)(c));
-    if context.has_others || names_others {
+    if !offers_nobody(source, context) {
         source.start_up().end();
         return usual;
     }
     let first = context.config.start_refresh;
-    source.start_up().next(changed, records, usual, first, context.now, context.rng)
+    source.start_up().next(brings_others, records, usual, first, context.now, context.rng)
 }
 
 /// Leaves out what the filter does not let through, and tells it.

@@ -11,9 +11,9 @@ use crate::{
 };
 
 /// The text of a TXT record: its character-strings together, one of which holds 255 bytes at most.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Text {
-    /// All of it; of one that is too long, no more than is told.
+    /// The whole text; of a text that is too long, only what an event tells of it.
     bytes: Vec<u8>,
     is_too_long: bool,
 }

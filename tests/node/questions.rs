@@ -204,3 +204,176 @@ fn a_type_that_counts_as_nothing_is_heard_when_it_is_answered_again() {
     let is_met = |w: &World| w.core.addresses_of(&peer).next().is_some();
     world.until(secs(60), "the other family", is_met);
 }
+
+/// The AAAA records of `peers.example.`, of which there is one.
+fn aaaa(
+    reply: Result<Vec<Record>, LookupError>,
+) -> ((String, RecordType), Result<Vec<Record>, LookupError>) {
+    (key("peers.example.", RecordType::AAAA), reply)
+}
+
+fn gone(world: &World) -> usize {
+    world.count(|event| matches!(event, Event::Departed { .. }))
+}
+
+/// Two hosts with IPv4 and one with IPv6, all of them met.
+fn dual_stack() -> World {
+    let mut world = World::new(lowest(3));
+    world.name(&[1, 2].map(ip));
+    let v6 = "fd00::1".parse().expect("an address");
+    world.name_v6(v6);
+    for ip in [ip(1), ip(2), v6] {
+        world.live(ip);
+    }
+    world.source(DNS);
+    world.run(secs(60));
+    assert_eq!(world.core.peers().count(), 3);
+    world
+}
+
+/// Fails on the code that judges a refresh as a whole: the member of the type that is answered stays
+/// for as long as the other type fails.
+#[test]
+fn a_type_that_was_answered_and_fails_holds_back_no_other() {
+    for failure in [LookupError::Refused, LookupError::TimedOut] {
+        let mut world = dual_stack();
+        world.zone.extend([aaaa(Err(failure))]);
+        world.name(&[ip(1)]);
+        world.until(secs(120), "the other type's member leaves", |w| gone(w) == 1);
+        world.run(secs(600));
+        assert_eq!((gone(&world), world.core.peers().count()), (1, 2), "and no other");
+    }
+}
+
+/// Fails on the code that judges a refresh as a whole.
+#[test]
+fn a_target_that_was_answered_and_fails_holds_back_no_other() {
+    let mut world = World::new(lowest(3));
+    let targets = ["a.example.", "b.example.", "c.example."];
+    let services = |targets: &[&str]| {
+        (key(SERVICE, RecordType::SRV), Ok(targets.iter().map(|target| srv(target)).collect()))
+    };
+    world.zone.extend([services(&targets)]);
+    for (n, target) in (1..).zip(targets) {
+        let address = address_record(target, ip(n), 30);
+        world.zone.insert(key(target, RecordType::A), Ok(vec![address]));
+        world.live(ip(n));
+    }
+    world.source("srv:_p2p._tcp.peers.example.");
+    world.run(secs(60));
+    assert_eq!(world.core.peers().count(), 3);
+    world.zone.insert(key("b.example.", RecordType::A), Err(LookupError::TimedOut));
+    world.zone.extend([services(&targets[1..])]);
+    world.until(secs(120), "the target that is gone leaves", |w| gone(w) == 1);
+    world.run(secs(600));
+    assert_eq!((gone(&world), world.core.peers().count()), (1, 2), "and no other");
+}
+
+/// A cache answers A, from which a member is missing, and its TTL falls; AAAA is answered anew each
+/// time. Fails on the code that takes each refresh of both for a look of its own.
+#[test]
+fn a_cached_type_beside_a_short_lived_one_is_one_look() {
+    let mut world = dual_stack();
+    let v6 = address_record("peers.example.", "fd00::1".parse().expect("an address"), 0);
+    world.zone.extend([aaaa(Ok(vec![v6]))]);
+    world.name(&[1, 2].map(ip));
+    world.run(secs(40));
+    for second in 0..60 {
+        let cached = address_record("peers.example.", ip(1), 60 - second);
+        world.zone.insert(key("peers.example.", RecordType::A), Ok(vec![cached]));
+        world.run(secs(1));
+    }
+    assert_eq!(gone(&world), 0, "the cache has answered once");
+    world.name(&[ip(1)]);
+    world.until(secs(60), "the second look", |w| gone(w) == 1);
+}
+
+/// Fails on the code that plans the next refresh at the end of the last one: one question a minute.
+#[test]
+fn a_type_is_asked_for_at_its_ttl_while_another_is_silent() {
+    let mut world = dual_stack();
+    let short = address_record("peers.example.", ip(1), 5);
+    world.zone.insert(key("peers.example.", RecordType::A), Ok(vec![short]));
+    world.silent.insert(key("peers.example.", RecordType::AAAA));
+    world.run(secs(60));
+    let asked = world.queries.len();
+    world.run(secs(300));
+    let asked = (world.queries.len() - asked) / 2;
+    assert!((45..=61).contains(&asked), "{asked} questions for A in 300 s");
+}
+
+/// Fails on the code that asks again at the TTL of what was answered: after five minutes.
+#[test]
+fn a_type_that_fails_is_asked_again_before_the_others_are_due() {
+    let mut world = dual_stack();
+    for (record_type, ip) in
+        [(RecordType::A, ip(1)), (RecordType::AAAA, "fd00::1".parse().expect("an address"))]
+    {
+        let long = address_record("peers.example.", ip, 300);
+        world.zone.insert(key("peers.example.", record_type), Ok(vec![long]));
+    }
+    world.run(secs(60));
+    world.zone.extend([aaaa(Err(LookupError::ServerFailed("a restart".into())))]);
+    let asked = world.queries.len();
+    world.until(secs(400), "the next refresh", |w| w.queries.len() > asked);
+    world.run(secs(1));
+    let v6 = "fd00::2".parse().expect("an address");
+    let peer = world.live(v6);
+    world.name_v6(v6);
+    let is_met = |w: &World| w.core.addresses_of(&peer).next().is_some();
+    world.until(secs(10), "the other family", is_met);
+}
+
+/// Fails on the code that waits for the silent type: the second pod is met 20 s later.
+#[test]
+fn a_second_pod_is_met_soon_while_a_type_is_silent() {
+    let mut world = World::new(lowest(3));
+    world.core.handle_listen_address(&at(ip(1)), world.now);
+    world.name(&[ip(1)]);
+    world.silent.insert(key("peers.example.", RecordType::AAAA));
+    world.source(DNS);
+    for later in 3..8 {
+        world.run(secs(later));
+        assert_eq!(world.core.status(), Status::Starting);
+    }
+    world.live(ip(2));
+    world.name(&[1, 2].map(ip));
+    world.until(secs(5), "the second pod", joined);
+}
+
+/// Behind a NAT, a node learns by a dial that the one named address is its own. Fails on the code that
+/// looks again at the TTL: 30 s later.
+#[test]
+fn a_second_pod_is_met_soon_by_a_node_that_learnt_its_own_address_by_a_dial() {
+    let mut world = World::new(lowest(3));
+    world.core.handle_listen_address(&at(ip(200)), world.now);
+    world.name(&[ip(1)]);
+    world.set(ip(1), Host::Lives(world.local));
+    world.source(DNS);
+    world.run(secs(3));
+    world.live(ip(2));
+    world.name(&[1, 2].map(ip));
+    world.until(secs(3), "the second pod", joined);
+}
+
+/// Two name servers with different views, of which neither names another pod. Fails if each change
+/// begins the start-up pace again: a look-up every half a second, for ever.
+#[test]
+fn answers_that_alternate_are_not_asked_for_at_the_start_up_pace_for_ever() {
+    let mut world = World::new(lowest(3));
+    for n in 1..=2 {
+        world.core.handle_listen_address(&at(ip(n)), world.now);
+    }
+    world.source("/dns4/peers.example./tcp/4001");
+    let mut alternate = |world: &mut World| {
+        let asked = world.queries.len();
+        for second in 0..300_u16 {
+            world.name(&[ip(1 + (second % 2) as u8)]);
+            world.run(secs(1));
+        }
+        world.queries.len() - asked
+    };
+    alternate(&mut world);
+    let asked = alternate(&mut world);
+    assert!(asked <= 75, "{asked} look-ups in 300 s");
+}

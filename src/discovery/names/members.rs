@@ -6,7 +6,7 @@ use web_time::Instant;
 
 use super::{
     fair_share::{self, List},
-    refresh::Named,
+    refresh::{Heard, Named, Origin},
     sampling::{Look, Sampling},
 };
 use crate::candidate::{Candidate, Transports, among};
@@ -52,6 +52,10 @@ pub(super) struct Members {
 #[derive(Debug)]
 struct Member {
     candidate: Candidate,
+    /// The questions that named it.
+    origin: Origin,
+    /// How much of what these name was heard last.
+    heard: Heard,
     /// How many complete answers in a row have omitted it, and since when.
     omitted: u8,
     omitted_since: Option<Instant>,
@@ -60,6 +64,55 @@ struct Member {
     /// Whether it is known by a part of an answer alone, of which more is under way.
     is_early: bool,
     transports: Option<Transports>,
+}
+
+/// What came of merging a refresh.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Applied {
+    /// Whether the source was recognised as sampled, or no longer.
+    pub(super) turned: bool,
+    /// Whether it names somebody who was no member.
+    pub(super) brings_others: bool,
+}
+
+impl Member {
+    fn new(Named { candidate, origin, transports }: Named, is_early: bool) -> Self {
+        Self {
+            candidate,
+            origin,
+            heard: Heard::All,
+            omitted: 0,
+            omitted_since: None,
+            unnamed: 0,
+            is_early,
+            transports,
+        }
+    }
+
+    /// Notes how much was heard of what its questions name, before what they name is known.
+    fn note(&mut self, heard: Heard, now: Instant) {
+        self.heard = heard;
+        if heard > Heard::Nothing {
+            self.unnamed = self.unnamed.saturating_add(1);
+        }
+        if heard == Heard::All {
+            self.omitted = self.omitted.saturating_add(1);
+            self.omitted_since.get_or_insert(now);
+        }
+    }
+}
+
+/// Remembers the last result: neighbours nearly always have the same origin.
+fn remember(heard: impl Fn(&Origin) -> Heard) -> impl FnMut(&Origin) -> Heard {
+    let mut last: Option<(Origin, Heard)> = None;
+    move |origin| match &last {
+        Some((known, heard)) if known.is(origin) => *heard,
+        _ => {
+            let heard = heard(origin);
+            last = Some((origin.clone(), heard));
+            heard
+        }
+    }
 }
 
 impl Members {
@@ -83,12 +136,6 @@ impl Members {
 
     pub(super) fn contains(&self, candidate: &Candidate) -> bool {
         self.all.binary_search_by(|member| member.candidate.cmp(candidate)).is_ok()
-    }
-
-    /// Whether an answer names just what the last one did. Both are sorted.
-    pub(super) fn are_named_by(&self, answer: &[Named]) -> bool {
-        let named = self.all.iter().filter(|m| m.unnamed == 0).map(|m| &m.candidate);
-        named.eq(answer.iter().map(|named| &named.candidate))
     }
 
     /// Whether a candidate without a pin is a member with one.
@@ -116,30 +163,32 @@ impl Members {
         self.sampling.is_suspect() && !self.sampled
     }
 
-    /// Merges an answer into the members. What complete answers omit twice in a row leaves, unless a
-    /// live connection contradicts; what partial answers have not named for long leaves if it fails
-    /// as well, or if nobody is verified there for longer still. Says whether the source was
-    /// recognised as sampled, or no longer.
+    /// Merges a refresh into the members. `heard` says how much of what some questions name was heard.
+    /// A member is omitted only where all was heard of what the questions name that named it: a
+    /// question that fails keeps what it named, and holds back nobody else's.
+    ///
+    /// A member that was omitted twice in a row leaves, unless a live connection contradicts. A member
+    /// that partial answers have not named for long leaves if it fails as well, or if nobody is verified
+    /// there for longer still.
     pub(super) fn apply(
         &mut self,
         candidates: Vec<Named>,
-        complete: bool,
+        heard: impl Fn(&Origin) -> Heard,
         liveness: impl Fn(&Candidate) -> Liveness,
         now: Instant,
-    ) -> bool {
+    ) -> Applied {
         let size = candidates.len();
         let omitted_answers = self.omitted_answers(&liveness);
         let before = self.all.iter().filter(|m| m.omitted == 0 && !m.is_early).count();
+        let mut heard = remember(heard);
+        let is_part = candidates.iter().any(|named| heard(&named.origin) < Heard::All);
         for member in &mut self.all {
-            member.omitted = member.omitted.saturating_add(u8::from(complete));
-            if complete {
-                member.omitted_since.get_or_insert(now);
-            }
-            member.unnamed = member.unnamed.saturating_add(1);
+            member.note(heard(&member.origin), now);
         }
-        let newcomers = self.name(candidates, false);
+        let is_whole = !is_part && self.all.iter().all(|member| member.heard == Heard::All);
+        let (newcomers, strangers) = self.name(candidates, false);
         self.drop_superseded();
-        let turned = complete && {
+        let turned = is_whole && {
             // As many as before, nobody new and nobody back: the same.
             let changed = newcomers > 0 || size != before;
             self.last_complete = Some(now);
@@ -150,7 +199,7 @@ impl Members {
             self.all.iter_mut().for_each(|member| member.omitted = member.omitted.min(1));
         }
         self.drop_departed(liveness, now);
-        turned
+        Applied { turned, brings_others: strangers > 0 }
     }
 
     /// Takes candidates of an answer of which more is under way: it adds, and takes nothing away. Says
@@ -215,19 +264,11 @@ impl Members {
         lately.map(|member| &member.candidate)
     }
 
-    /// Adds what an answer names, in place of what was known of it. Says how many the last complete
-    /// answer did not name.
-    fn name(&mut self, candidates: Vec<Named>, is_early: bool) -> usize {
-        let mut newcomers = candidates.len();
-        let named = |Named { candidate, transports }| Member {
-            candidate,
-            omitted: 0,
-            omitted_since: None,
-            unnamed: 0,
-            is_early,
-            transports,
-        };
-        self.all.extend(candidates.into_iter().map(named));
+    /// Adds what an answer names, in place of what was known of it. Returns how many the last complete
+    /// answer did not name, and how many were no members.
+    fn name(&mut self, candidates: Vec<Named>, is_early: bool) -> (usize, usize) {
+        let (mut newcomers, mut strangers) = (candidates.len(), candidates.len());
+        self.all.extend(candidates.into_iter().map(|named| Member::new(named, is_early)));
         // Two sorted runs: a stable sort merges them in one pass.
         self.all.sort_by(|a, b| a.candidate.cmp(&b.candidate));
         self.all.dedup_by(|new, old| {
@@ -235,10 +276,15 @@ impl Members {
             if same {
                 mem::swap(new, old);
                 newcomers -= usize::from(new.omitted <= 1 && !new.is_early);
+                strangers -= usize::from(!new.is_early);
+                if new.heard < Heard::All {
+                    // These questions keep what they named.
+                    old.origin.join(&new.origin);
+                }
             }
             same
         });
-        newcomers
+        (newcomers, strangers)
     }
 
     /// Lets go at once of an address without a pin where the answer names it with one: the pin says
@@ -246,8 +292,7 @@ impl Members {
     fn drop_superseded(&mut self) {
         let superseded = |pair: &[Member]| {
             let (old, new) = (&pair[0], &pair[1]);
-            old.unnamed > 0
-                && new.unnamed == 0
+            new.unnamed == 0
                 && old.candidate.pinned().is_none()
                 && old.candidate.is_at_address_of(&new.candidate)
         };

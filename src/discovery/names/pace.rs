@@ -63,19 +63,21 @@ impl StartUp {
 
 /// Tells a look from a repetition of the last one.
 #[derive(Debug, Default)]
-pub(super) struct Looks(Option<(Instant, Duration)>);
+pub(super) struct Looks(Option<(Instant, Duration, u64)>);
 
 impl Looks {
-    /// Whether a reply with this TTL is a look of its own: a reply from a cache, whose TTL fell by the
-    /// time that passed, is the same look as the one before. TTLs are whole seconds.
-    pub(super) fn is_new(&mut self, ttl: Option<Duration>, now: Instant) -> bool {
+    /// Whether a reply is a look of its own. A reply from a cache is the same look as the one before: it
+    /// says the same, and its TTL fell by the time that passed. TTLs are whole seconds. `sum` is another
+    /// one where the reply says something else.
+    pub(super) fn is_new(&mut self, ttl: Option<Duration>, sum: u64, now: Instant) -> bool {
         let Some(ttl) = ttl else { return true };
-        let is_new = self.0.is_none_or(|(at, before)| {
+        let is_new = self.0.is_none_or(|(at, before, sum_before)| {
             let passed = now.saturating_duration_since(at);
-            ttl > before || ttl + passed > before + Duration::from_secs(1)
+            let is_cached = ttl <= before && ttl + passed <= before + Duration::from_secs(1);
+            sum != sum_before || !is_cached
         });
         if is_new {
-            self.0 = Some((now, ttl));
+            self.0 = Some((now, ttl, sum));
         }
         is_new
     }
@@ -152,18 +154,19 @@ mod tests {
     #[test]
     fn a_reply_from_a_cache_is_the_same_look() {
         let (mut looks, now) = (Looks::default(), epoch());
-        let mut at = |seconds, ttl| looks.is_new(Some(secs(ttl)), now + secs(seconds));
+        let mut at = |seconds, ttl| looks.is_new(Some(secs(ttl)), 0, now + secs(seconds));
         assert!(at(0, 30));
         assert!(!at(0, 30) && !at(5, 25) && !at(29, 1));
         assert!(at(30, 30) && !at(40, 20), "the cache has asked again");
+        assert!(looks.is_new(Some(secs(10)), 1, now + secs(50)), "it says something else");
     }
 
     #[test]
     fn replies_with_a_constant_ttl_are_looks_of_their_own() {
         let (mut looks, now) = (Looks::default(), epoch());
         for second in 0..9 {
-            assert!(looks.is_new(Some(secs(30)), now + secs(2 * second)));
+            assert!(looks.is_new(Some(secs(30)), 0, now + secs(2 * second)));
         }
-        assert!(looks.is_new(None, now) && looks.is_new(None, now), "no TTL says nothing");
+        assert!(looks.is_new(None, 0, now) && looks.is_new(None, 0, now), "no TTL says nothing");
     }
 }

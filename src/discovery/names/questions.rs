@@ -1,4 +1,5 @@
-//! Questions that never get an answer, beside others of the same name that do.
+//! How each question of a source has fared: which of them say nothing new, which fail, and which are
+//! given up.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -7,6 +8,7 @@ use std::{
 
 use web_time::Instant;
 
+use super::pace::Looks;
 use crate::resolver::{LookupError, Query};
 
 /// How often in a row a question must fail by a response code before it counts as "nothing".
@@ -18,65 +20,104 @@ const SILENT_FOR: Duration = Duration::from_secs(120);
 
 /// How a look-up ended, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reply {
-    /// By an answer, or by the word that there is nothing.
-    Answer,
+pub(crate) enum Reply {
+    /// By an answer, or by the word that there is nothing. `sum` is another one where it says something
+    /// else.
+    Answer { ttl: Option<Duration>, sum: u64 },
     /// By a response code that is neither.
     Refusal,
     /// By silence.
     Silence,
-    /// By a failure that says nothing about the name server's mind.
+    /// By a failure that is not the name server's word.
     Other,
 }
 
 impl Reply {
-    pub(super) fn of<T>(result: &Result<T, LookupError>) -> Self {
-        match result {
-            Ok(_) | Err(LookupError::Nothing(_)) => Self::Answer,
-            Err(LookupError::Refused | LookupError::ServerFailed(_)) => Self::Refusal,
-            Err(LookupError::TimedOut) => Self::Silence,
+    pub(super) fn of(error: &LookupError) -> Self {
+        match error {
+            LookupError::Nothing(nothing) => Self::Answer { ttl: nothing.negative_ttl, sum: 0 },
+            LookupError::Refused | LookupError::ServerFailed(_) => Self::Refusal,
+            LookupError::TimedOut => Self::Silence,
             // A forged or broken answer must not hide what the name has.
-            Err(LookupError::Bogus(_) | LookupError::Insecure(_) | LookupError::Failed(_)) => {
+            LookupError::Bogus(_) | LookupError::Insecure(_) | LookupError::Failed(_) => {
                 Self::Other
             }
         }
     }
 }
 
-/// The questions of one source, and how they fared. A question that was ever answered keeps its place;
-/// one that never was counts as "nothing" after a while, if another of the same name was answered: so
-/// a server that cannot speak of one type holds back nobody.
+/// The questions of one source. A question that was ever answered keeps what it named. One that never
+/// was counts as "nothing" after a while, if another of the same name was answered: so a server that
+/// cannot speak of one type holds back nobody.
 #[derive(Debug, Default)]
 pub(super) struct Questions(HashMap<Query, Question>);
 
 #[derive(Debug, Default)]
 struct Question {
     answered: bool,
-    /// Refusals in a row.
+    /// Failures in a row, and response codes among the last of them.
+    failures: u32,
     refusals: u32,
     failing_since: Option<Instant>,
+    /// Whether the last reply was no reply.
+    silent: bool,
+    looks: Looks,
+    /// Whether the last answer was the one before, from a cache.
+    repeated: bool,
+}
+
+impl Question {
+    fn note(&mut self, reply: Reply, now: Instant) {
+        self.silent = reply == Reply::Silence;
+        match reply {
+            Reply::Answer { ttl, sum } => {
+                self.repeated = !self.looks.is_new(ttl, sum, now);
+                self.answered = true;
+                (self.failures, self.refusals, self.failing_since) = (0, 0, None);
+                return;
+            }
+            Reply::Refusal => self.refusals = self.refusals.saturating_add(1),
+            Reply::Silence | Reply::Other => self.refusals = 0,
+        }
+        self.failures = self.failures.saturating_add(1);
+        match reply {
+            Reply::Other => self.failing_since = None,
+            _ => drop(self.failing_since.get_or_insert(now)),
+        }
+    }
 }
 
 impl Questions {
     pub(super) fn note(&mut self, query: Query, reply: Reply, now: Instant) {
-        let question = self.0.entry(query).or_default();
-        match reply {
-            Reply::Answer => *question = Question { answered: true, ..Question::default() },
-            Reply::Refusal => {
-                question.refusals = question.refusals.saturating_add(1);
-                question.failing_since.get_or_insert(now);
-            }
-            Reply::Silence => {
-                question.refusals = 0;
-                question.failing_since.get_or_insert(now);
-            }
-            Reply::Other => (question.refusals, question.failing_since) = (0, None),
-        }
+        self.0.entry(query).or_default().note(reply, now);
     }
 
     /// Forgets the questions that a refresh has not asked.
     pub(super) fn keep(&mut self, asked: &HashSet<Query>) {
         self.0.retain(|query, _| asked.contains(query));
+    }
+
+    /// Whether the last answer to the question was the one before, from a cache.
+    pub(super) fn is_repeated(&self, query: &Query) -> bool {
+        self.0.get(query).is_some_and(|question| question.repeated)
+    }
+
+    /// Whether the question was ever answered, if only by "nothing".
+    pub(super) fn is_answered(&self, query: &Query) -> bool {
+        self.0.get(query).is_some_and(|question| question.answered)
+    }
+
+    /// Of the questions that fail and are not given up: how often in a row the one has failed that
+    /// failed least.
+    pub(super) fn least_failures(&self, given_up: &HashSet<Query>) -> Option<u32> {
+        let waited_for = self.0.iter().filter(|(query, _)| !given_up.contains(query));
+        waited_for.map(|(_, question)| question.failures).filter(|failures| *failures > 0).min()
+    }
+
+    /// The questions that had no reply when they were asked last.
+    pub(super) fn silent(&self) -> HashSet<Query> {
+        let silent = self.0.iter().filter(|(_, question)| question.silent);
+        silent.map(|(query, _)| query.clone()).collect()
     }
 
     /// The questions that count as "nothing".
@@ -103,6 +144,8 @@ mod tests {
     use super::*;
     use crate::discovery::testing::{epoch, secs};
 
+    const ANSWER: Reply = Reply::Answer { ttl: None, sum: 0 };
+
     fn query(name: &str, record_type: RecordType) -> Query {
         Query::new(Name::from_ascii(name).expect("a name"), record_type)
     }
@@ -114,7 +157,7 @@ mod tests {
     /// `AAAA` had these replies, one in ten seconds, beside `A` of a name that was answered.
     fn is_given_up(name: &str, replies: &[Reply]) -> bool {
         let (mut questions, now) = (Questions::default(), epoch());
-        questions.note(query(name, RecordType::A), Reply::Answer, now);
+        questions.note(query(name, RecordType::A), ANSWER, now);
         let mut at = now;
         for reply in replies {
             questions.note(aaaa(), *reply, at);
@@ -138,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_type_that_was_ever_answered_keeps_what_it_said() {
-        let mut replies = vec![Reply::Answer];
+        let mut replies = vec![ANSWER];
         replies.extend([Reply::Refusal; 50]);
         assert!(!is_given_up("x.", &replies));
     }
@@ -155,7 +198,7 @@ mod tests {
     #[test]
     fn three_refusals_within_seconds_are_none() {
         let (mut questions, now) = (Questions::default(), epoch());
-        questions.note(query("x.", RecordType::A), Reply::Answer, now);
+        questions.note(query("x.", RecordType::A), ANSWER, now);
         (0..9).for_each(|second| questions.note(aaaa(), Reply::Refusal, now + secs(second)));
         assert!(questions.given_up(now + secs(9)).is_empty());
     }
@@ -163,7 +206,7 @@ mod tests {
     #[test]
     fn what_is_no_longer_asked_is_forgotten() {
         let (mut questions, now) = (Questions::default(), epoch());
-        questions.note(aaaa(), Reply::Answer, now);
+        questions.note(aaaa(), ANSWER, now);
         questions.keep(&HashSet::new());
         assert!(questions.0.is_empty());
     }

@@ -1,29 +1,40 @@
 //! The look-ups of one refresh of one source, and what comes of them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    collections::{BTreeSet, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
+    mem,
     net::IpAddr,
-    num::NonZeroU16,
+    time::Duration,
 };
 
-use hickory_proto::rr::{Name, Record, RecordType};
-use libp2p_core::Multiaddr;
+use hickory_proto::rr::{Name, RecordType};
 use libp2p_identity::PeerId;
 
 pub(crate) use self::outcome::{Named, Resolution};
-pub(super) use self::tally::earlier_domain_failed;
-use self::{hosts::Hosts, tally::Tally};
+use self::{
+    found::Found,
+    steps::{Step, Steps, Task},
+};
+pub(super) use self::{
+    origin::{Heard, Origin},
+    tally::earlier_domain_failed,
+};
+use super::questions::Reply;
 use crate::{
-    alias::{Chain, NoEnd},
+    alias::NoEnd,
     config::Limits,
     pool::Pool,
-    record::{self, Dropped, Glue, Section, Why},
+    record::{self, Glue, Section, Why},
     resolver::{Answer, LookupError, Proof, Query},
-    source::{Dnsaddr, Families, Host, Kind, Source, Srv, Tail},
+    source::{Dnsaddr, Families, Host, Kind, Source, Srv},
 };
 
+mod found;
 mod hosts;
+mod origin;
 mod outcome;
+mod steps;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -43,36 +54,14 @@ pub(crate) struct Refresh {
     limits: Limits,
     /// Whether only what is proved secure counts.
     secure: bool,
-    /// How many look-ups were planned, which is also the next step's id.
-    steps: u32,
-    waiting: VecDeque<(u32, Step)>,
-    under_way: BTreeMap<u32, Step>,
+    steps: Steps,
     /// The `dnsaddr` names that were asked for, so that circles end.
     visited: HashSet<Dnsaddr>,
     /// Questions that count as "nothing" unless they are answered this time.
     given_up: HashSet<Query>,
-    asked: HashSet<Query>,
-    hosts: Hosts,
-    tally: Tally,
-}
-
-/// One look-up.
-#[derive(Debug, Clone)]
-struct Step {
-    query: Query,
-    task: Task,
-    /// The names that CNAME-only answers led through.
-    aliases: Chain<()>,
-}
-
-/// What the answer is for.
-#[derive(Debug, Clone)]
-enum Task {
-    /// Addresses of the host that [`Hosts`] knows by this name.
-    Addresses(Name),
-    Targets(Srv),
-    /// Entries that end in this id, if there is one, at this depth of recursion.
-    Entries(Option<PeerId>, usize),
+    /// How look-ups ended, until it is asked for.
+    replies: Vec<(Query, Reply)>,
+    found: Found,
 }
 
 impl Refresh {
@@ -80,26 +69,23 @@ impl Refresh {
         let mut this = Self {
             limits: limits.clone(),
             secure: source.is_secure(),
-            steps: 0,
-            waiting: VecDeque::new(),
-            under_way: BTreeMap::new(),
+            steps: Steps::new(limits.lookups_per_refresh),
             visited: HashSet::new(),
             given_up: HashSet::new(),
-            asked: HashSet::new(),
-            hosts: Hosts::new(limits.records_per_answer),
-            tally: Tally::default(),
+            replies: Vec::new(),
+            found: Found::new(limits.records_per_answer),
         };
         match source.kind() {
             Kind::Static(candidate) => {
-                this.hosts.add_address(candidate.clone());
-                this.tally.note_records();
+                this.found.hosts.add_address(candidate.clone(), &Origin::default());
+                this.found.tally.note_records();
             }
-            Kind::Host(host) => this.host(host),
+            Kind::Host(host) => this.host(host, &Origin::default()),
             Kind::Srv(srv) => {
                 let query = Query::new(srv.owner.clone(), RecordType::SRV);
                 this.ask(query, Task::Targets(srv.clone()));
             }
-            Kind::Dnsaddr(dnsaddr) => this.dnsaddr(dnsaddr, 0),
+            Kind::Dnsaddr(dnsaddr) => this.dnsaddr(dnsaddr, 0, &Origin::default()),
         }
         this
     }
@@ -112,115 +98,147 @@ impl Refresh {
 
     /// Next query to send, with the step id by which its result is to be handed back.
     pub(crate) fn poll_query(&mut self) -> Option<(u32, Query)> {
-        let (id, step) = self.waiting.pop_front()?;
-        let query = step.query.clone();
-        self.asked.insert(query.clone());
-        self.under_way.insert(id, step);
-        Some((id, query))
+        self.steps.start()
     }
 
-    /// What a step that is under way asks.
-    pub(crate) fn query_of(&self, step: u32) -> Option<&Query> {
-        self.under_way.get(&step).map(|step| &step.query)
-    }
-
-    /// What was asked so far.
-    pub(crate) fn asked(&self) -> &HashSet<Query> {
-        &self.asked
+    /// The questions of this refresh so far: those that were asked, or that an additional record has
+    /// answered, and those that a bound forbade to ask.
+    pub(crate) fn questions(&self) -> HashSet<Query> {
+        self.found.questions().cloned().collect()
     }
 
     /// The questions under way.
     pub(crate) fn unanswered(&self) -> impl Iterator<Item = &Query> {
-        self.under_way.values().map(|step| &step.query)
+        self.steps.under_way().map(|step| &step.question)
+    }
+
+    /// How the look-ups ended that have ended since this was asked for last.
+    pub(crate) fn take_replies(&mut self) -> Vec<(Query, Reply)> {
+        mem::take(&mut self.replies)
     }
 
     /// Takes the result of a look-up. Unknown and repeated steps are no-ops.
     pub(crate) fn handle_result(&mut self, step: u32, result: Result<Answer, LookupError>) {
-        let Some(step) = self.under_way.remove(&step) else {
+        let Some(step) = self.steps.end(step) else {
             return;
         };
-        match result {
-            Ok(answer) if self.secure && answer.proof != Some(Proof::Secure) => {
-                self.tally.fail(LookupError::Insecure(answer.proof));
-            }
-            Err(LookupError::Nothing(nothing))
-                if self.secure && nothing.proof != Some(Proof::Secure) =>
-            {
-                self.tally.fail(LookupError::Insecure(nothing.proof));
-            }
+        match self.proved(result) {
             Ok(answer) => self.handle_answer(step, &answer),
-            Err(LookupError::Nothing(nothing)) => {
-                if matches!(step.task, Task::Entries(_, depth) if depth > 0) {
-                    self.tally.note_hollow();
-                }
-                self.tally.fail(LookupError::Nothing(nothing));
-            }
-            Err(LookupError::Refused | LookupError::ServerFailed(_) | LookupError::TimedOut)
-                if self.given_up.contains(&step.query) =>
-            {
-                self.tally.fail(LookupError::no_data(None));
-            }
-            Err(error) => self.tally.fail(error),
+            Err(error) => self.fail(&step, error),
         }
+    }
+
+    /// Lets only pass what is proved secure, where the source asks for that.
+    fn proved(&self, result: Result<Answer, LookupError>) -> Result<Answer, LookupError> {
+        let proof = match &result {
+            Ok(answer) => answer.proof,
+            Err(LookupError::Nothing(nothing)) => nothing.proof,
+            Err(_) => return result,
+        };
+        let passes = !self.secure || proof == Some(Proof::Secure);
+        if passes { result } else { Err(LookupError::Insecure(proof)) }
+    }
+
+    fn fail(&mut self, step: &Step, error: LookupError) {
+        let reply = Reply::of(&error);
+        let is_in_vain = matches!(reply, Reply::Refusal | Reply::Silence)
+            && self.given_up.contains(&step.question);
+        self.replies.push((step.question.clone(), reply));
+        let error = match error {
+            LookupError::Nothing(nothing) => {
+                if matches!(step.task, Task::Entries(_, 1.., _)) {
+                    self.found.tally.note_hollow();
+                }
+                if !nothing.provisional {
+                    self.found.note_heard(&step.question, Heard::All);
+                }
+                LookupError::Nothing(nothing)
+            }
+            _ if is_in_vain => LookupError::no_data(None),
+            error => error,
+        };
+        self.found.tally.fail(error);
+    }
+
+    /// The least TTL of the answers so far, and how many records they carried.
+    pub(crate) fn answered(&self) -> (Option<Duration>, usize) {
+        self.found.tally.answered()
     }
 
     /// Whether nothing is waited for but questions that count as "nothing".
     pub(crate) fn waits_in_vain(&self) -> bool {
-        let in_vain = |step: &Step| self.given_up.contains(&step.query);
-        self.waiting.is_empty() && self.under_way.values().all(in_vain)
+        self.waits_only_for(&self.given_up)
+    }
+
+    /// Whether nothing is waited for but some of these questions, and of those that count as "nothing".
+    pub(crate) fn waits_only_for(&self, which: &HashSet<Query>) -> bool {
+        let is_one =
+            |question: &Query| which.contains(question) || self.given_up.contains(question);
+        self.steps.are_started() && self.unanswered().all(is_one)
     }
 
     /// The candidates that are named by what was answered so far; `None` if nothing was.
     pub(crate) fn so_far(&self, pool: &Pool) -> Option<Vec<Named>> {
-        let mut tally = self.tally.clone();
-        // What is behind a domain that failed is judged as a whole.
-        let is_usable = tally.has_records() && !tally.is_provisional();
-        is_usable.then(|| self.hosts.clone().candidates(&mut tally, pool))
+        self.found.so_far(pool)
     }
 
     /// Whether no query is waiting or under way.
     pub(crate) fn is_done(&self) -> bool {
-        self.waiting.is_empty() && self.under_way.is_empty()
+        self.steps.are_started() && self.unanswered().next().is_none()
     }
 
     /// The outcome. Look-ups still waiting or under way count as timed out.
     pub(crate) fn finish(mut self, pool: &Pool) -> Result<Resolution, LookupError> {
         if !self.is_done() {
-            self.tally.fail(match self.waits_in_vain() {
+            self.found.tally.fail(match self.waits_in_vain() {
                 true => LookupError::no_data(None),
                 false => LookupError::TimedOut,
             });
         }
-        if self.hosts.has_hollow() {
-            self.tally.note_hollow();
-        }
-        let candidates = self.hosts.candidates(&mut self.tally, pool);
-        self.tally.resolution(candidates)
+        self.found.finish(&self.given_up, pool)
     }
 
     fn handle_answer(&mut self, step: Step, answer: &Answer) {
         let section = Section::of(&step.query, answer);
-        self.tally.answer(answer, section.ttl);
+        self.found.tally.answer(answer, section.ttl);
         if section.records.is_empty() {
             return self.handle_empty(step, answer, &section);
         }
         // Where this is not the source's own name, that one had records, or nobody had asked.
-        self.tally.note_records();
-        match step.task {
+        self.found.tally.note_records();
+        let is_whole = answer.complete && !answer.provisional;
+        let heard = if is_whole { Heard::All } else { Heard::Part };
+        self.found.note_heard(&step.question, heard);
+        let (ttl, question) = (section.ttl, step.question.clone());
+        let sum = match step.task {
             Task::Addresses(host) => {
                 let addresses = record::addresses(section.records);
-                let addresses = self.bounded(addresses, &step.query);
-                self.add_ips(host, addresses, &step.query);
+                let addresses = self.found.bounded(addresses, &step.question);
+                let sum = sum_of(&addresses);
+                self.found.add_ips(host, addresses, &step.question);
+                self.ask_lacking();
+                sum
             }
             Task::Targets(srv) => {
                 let targets = record::targets(section.records);
+                let sum = sum_of(&targets);
+                let origin = Origin::default().with(&step.question);
                 if !answer.complete {
-                    self.complete(&srv, &targets);
+                    self.complete(&srv, &targets, &origin);
                 }
-                self.targets(&step.query, answer, targets, &srv);
+                self.targets(&step.question, answer, targets, &srv, &origin);
+                self.ask_lacking();
+                sum
             }
-            Task::Entries(peer, depth) => self.entries(&step.query, section.records, peer, depth),
-        }
+            Task::Entries(peer, depth, origin) => {
+                let longest = self.limits.text_length.get();
+                let texts = record::texts(section.records, longest);
+                let sum = sum_of(&texts);
+                self.entries(&step.question, texts, peer, depth, &origin.with(&step.question));
+                sum
+            }
+        };
+        self.replies.push((question, Reply::Answer { ttl, sum }));
     }
 
     /// Takes an answer that says nothing of where peers are.
@@ -228,9 +246,9 @@ impl Refresh {
         if section.aliased && !section.answered {
             self.follow(step, section.end.clone());
         } else if !answer.complete {
-            self.tally.fail(LookupError::failed("the answer was truncated to nothing"));
+            self.fail(&step, LookupError::failed("the answer was truncated to nothing"));
         } else {
-            self.tally.fail(LookupError::no_data(None));
+            self.fail(&step, LookupError::no_data(None));
         }
     }
 
@@ -241,39 +259,15 @@ impl Refresh {
             step.query.name = end.clone();
             step.aliases.add((), end)
         });
-        match link {
-            Ok(()) => {}
-            Err(NoEnd::Circle) => {
-                return self.tally.fail(LookupError::failed("the CNAME records lead in a circle"));
+        let why = match link {
+            Ok(()) => {
+                self.plan(step);
+                return;
             }
-            Err(NoEnd::TooLong) => {
-                return self
-                    .tally
-                    .fail(LookupError::failed("the chain of CNAME records is too long"));
-            }
-        }
-        self.plan(step);
-    }
-
-    /// Plans to complete SRV records of which some were cut off: many times as many address records
-    /// fit into an answer. They carry no port, so all records that came must agree on one.
-    ///
-    /// The result still counts as a part. An address record may be of another endpoint than an SRV
-    /// record, and nothing says that one of each endpoint is there.
-    fn complete(&mut self, srv: &Srv, targets: &BTreeSet<(Name, u16)>) {
-        let ports: BTreeSet<_> = targets.iter().map(|(_, port)| *port).collect();
-        let mut ports = ports.into_iter();
-        let (Some(port), None, Some(host)) = (ports.next(), ports.next(), srv.host()) else {
-            return;
+            Err(NoEnd::Circle) => "the CNAME records lead in a circle",
+            Err(NoEnd::TooLong) => "the chain of CNAME records is too long",
         };
-        // A port of 0 is told with the record that has it.
-        let tails = srv.tails.iter().filter_map(|tail| tail.at(port)).map(Some);
-        let suffixes = self.suffixes(tails, &host, srv.pin);
-        if !suffixes.is_empty() {
-            // Before the look-ups of targets, since these may use up what the limit allows.
-            self.look_up(&host, Families::Both);
-            self.hosts.add_whole(host, suffixes);
-        }
+        self.fail(&step, LookupError::failed(why));
     }
 
     /// Takes SRV records: their targets with the glue that came along, or else by look-ups.
@@ -283,43 +277,92 @@ impl Refresh {
         answer: &Answer,
         targets: BTreeSet<(Name, u16)>,
         srv: &Srv,
+        origin: &Origin,
     ) {
         let mut glue = Glue::of(answer);
-        for (target, port) in self.bounded(targets, query) {
+        for (target, port) in self.found.bounded(targets, query) {
             let tails = srv.tails.iter().map(|tail| tail.at(port));
-            let suffixes = self.suffixes(tails, &target, srv.pin);
+            let suffixes = self.found.suffixes(tails, &target, srv.pin);
             if suffixes.is_empty() {
                 continue;
             }
-            // One family in the glue is enough: a server adds all that it has, or none.
             if let Some((ips, ttl)) = glue.take(&target) {
-                self.tally.note_ttl(Some(ttl));
-                let (v4, v6) = ips.into_iter().partition(|ip| ip.is_ipv4());
-                for ips in [v4, v6] {
-                    let ips = self.bounded(ips, query);
-                    self.add_ips(target.clone(), ips, query);
+                self.found.tally.note_ttl(Some(ttl));
+                self.take_glue(&target, ips, query);
+                if answer.complete {
+                    self.found.hosts.note_glue(&target);
                 }
-            } else if !self.hosts.is_known(&target) && !self.look_up(&target, Families::Both) {
-                continue;
+            } else if !self.found.hosts.is_known(&target) {
+                self.look_up(&target, Families::Both.record_types());
             }
-            self.add_use(target, Families::Both, suffixes);
+            self.found.add_use(target, Families::Both, suffixes, origin);
         }
     }
 
-    /// Takes the TXT records of a `dnsaddr` name.
+    /// Takes the addresses of a target that came along with its SRV record, as answers to the
+    /// questions for them.
+    fn take_glue(&mut self, target: &Name, ips: BTreeSet<IpAddr>, query: &Query) {
+        let (v4, v6) = ips.into_iter().partition::<BTreeSet<_>, _>(|ip| ip.is_ipv4());
+        for (ips, record_type) in [(v4, RecordType::A), (v6, RecordType::AAAA)] {
+            if ips.is_empty() {
+                continue;
+            }
+            let question = Query::new(target.clone(), record_type);
+            let sum = sum_of(&ips);
+            let ips = self.found.bounded(ips, query);
+            self.found.note_heard(&question, Heard::All);
+            self.found.add_ips(target.clone(), ips, query);
+            self.replies.push((question, Reply::Answer { ttl: None, sum }));
+        }
+    }
+
+    /// Asks for addresses that glue lacks: a server leaves them out where the message is full, and does
+    /// not say so (RFC 2181 section 9).
+    fn ask_lacking(&mut self) {
+        for (name, record_type) in self.found.hosts.lacking() {
+            if !self.look_up(&name, &[record_type]) {
+                // It is over the limit, and told once.
+                self.found.hosts.note_asked(&name, record_type);
+            }
+        }
+    }
+
+    /// Plans to complete SRV records of which some were cut off: many times as many address records
+    /// fit into an answer. They carry no port, so all records that came must agree on one.
+    ///
+    /// The result still counts as a part. An address record may be of another endpoint than an SRV
+    /// record, and nothing says that one of each endpoint is there.
+    fn complete(&mut self, srv: &Srv, targets: &BTreeSet<(Name, u16)>, origin: &Origin) {
+        let ports: BTreeSet<_> = targets.iter().map(|(_, port)| *port).collect();
+        let mut ports = ports.into_iter();
+        let (Some(port), None, Some(host)) = (ports.next(), ports.next(), srv.host()) else {
+            return;
+        };
+        // A port of 0 is told with the record that has it.
+        let tails = srv.tails.iter().filter_map(|tail| tail.at(port)).map(Some);
+        let suffixes = self.found.suffixes(tails, &host, srv.pin);
+        if !suffixes.is_empty() {
+            // Before the look-ups of targets, since these may use up what the limit allows.
+            self.look_up(&host, Families::Both.record_types());
+            self.found.hosts.add_whole(host, suffixes, origin);
+        }
+    }
+
+    /// Takes the texts of a `dnsaddr` name.
     fn entries(
         &mut self,
         query: &Query,
-        records: Vec<&Record>,
+        texts: BTreeSet<record::Text>,
         peer: Option<PeerId>,
         depth: usize,
+        origin: &Origin,
     ) {
         let longest = self.limits.text_length.get();
-        for text in self.bounded(record::texts(records, longest), query) {
+        for text in self.found.bounded(texts, query) {
             let kind = match record::dnsaddr(&text, longest) {
                 Some(Ok(kind)) => kind,
                 Some(Err(dropped)) => {
-                    self.tally.drop(dropped);
+                    self.found.tally.drop(dropped);
                     continue;
                 }
                 None => continue,
@@ -329,126 +372,67 @@ impl Refresh {
             }
             match kind {
                 Kind::Static(candidate) => {
-                    if !self.hosts.add_address(candidate) {
-                        self.cut(&query.to_string(), self.too_many_records());
-                    }
+                    self.found.add_address(candidate, origin, query);
                 }
-                Kind::Host(host) => self.host(&host),
-                Kind::Dnsaddr(dnsaddr) => self.dnsaddr(&dnsaddr, depth + 1),
+                Kind::Host(host) => self.host(&host, origin),
+                Kind::Dnsaddr(dnsaddr) => self.dnsaddr(&dnsaddr, depth + 1, origin),
                 // Not a form that an entry can have.
                 Kind::Srv(_) => {}
             }
         }
     }
 
-    fn dnsaddr(&mut self, dnsaddr: &Dnsaddr, depth: usize) {
+    fn dnsaddr(&mut self, dnsaddr: &Dnsaddr, depth: usize, origin: &Origin) {
         if self.visited.contains(dnsaddr) {
             return;
         }
         let query = Query::new(dnsaddr.owner.clone(), RecordType::TXT);
         if depth > self.limits.recursion_depth {
-            return self.cut(&query.to_string(), Why::TooDeep(self.limits.recursion_depth));
+            let why = Why::TooDeep(self.limits.recursion_depth);
+            return self.found.cut_all(origin, &query.to_string(), why);
         }
         // What cannot be asked is not remembered either: an entry may lead to thousands.
-        if self.ask(query, Task::Entries(dnsaddr.peer, depth)) {
+        if self.ask(query, Task::Entries(dnsaddr.peer, depth, origin.clone())) {
             self.visited.insert(dnsaddr.clone());
         }
     }
 
-    fn host(&mut self, host: &Host) {
+    fn host(&mut self, host: &Host, origin: &Origin) {
         let Host { name, families, tails, pin } = host;
-        let suffixes = self.suffixes(tails.iter().cloned().map(Some), name, *pin);
-        if !suffixes.is_empty() && self.look_up(name, *families) {
-            self.add_use(name.clone(), *families, suffixes);
+        let suffixes = self.found.suffixes(tails.iter().cloned().map(Some), name, *pin);
+        if !suffixes.is_empty() && self.look_up(name, families.record_types()) {
+            self.found.add_use(name.clone(), *families, suffixes, origin);
         }
     }
 
     /// Looks up a host, unless that was done. Says whether anything may come of it.
-    fn look_up(&mut self, name: &Name, families: Families) -> bool {
+    fn look_up(&mut self, name: &Name, types: &[RecordType]) -> bool {
         let mut asked = false;
-        for &record_type in families.record_types() {
+        for &record_type in types {
             let query = Query::new(name.clone(), record_type);
-            if self.hosts.is_asked(name, record_type) {
+            if self.found.hosts.is_asked(name, record_type) {
                 asked = true;
             } else if self.ask(query, Task::Addresses(name.clone())) {
-                self.hosts.note_asked(name, record_type);
+                self.found.hosts.note_asked(name, record_type);
                 asked = true;
             }
         }
         asked
     }
 
-    fn add_use(&mut self, name: Name, families: Families, suffixes: Vec<Multiaddr>) {
-        if !self.hosts.add_use(name.clone(), families, suffixes) {
-            self.cut(&name.to_ascii(), self.too_many_records());
-        }
-    }
-
-    fn add_ips(&mut self, name: Name, ips: BTreeSet<IpAddr>, query: &Query) {
-        if !self.hosts.add_ips(name, ips) {
-            self.cut(&query.to_string(), self.too_many_records());
-        }
-    }
-
-    fn too_many_records(&self) -> Why {
-        Why::TooManyRecords(self.limits.records_per_answer.get())
-    }
-
-    /// What follows the host's IP addresses, in order of preference. Drops what has no port and
-    /// what TLS could not check.
-    fn suffixes(
-        &mut self,
-        tails: impl Iterator<Item = Option<Tail<NonZeroU16>>>,
-        host: &Name,
-        pin: Option<PeerId>,
-    ) -> Vec<Multiaddr> {
-        let mut suffixes = Vec::new();
-        for tail in tails {
-            let suffix = match tail {
-                Some(tail) => tail.suffix(host, pin).ok_or(Why::NoServerName),
-                None => Err(Why::PortZero),
-            };
-            match suffix {
-                // A written port may be the record's port.
-                Ok(suffix) if suffixes.contains(&suffix) => {}
-                Ok(suffix) => suffixes.push(suffix),
-                Err(why) => self.tally.drop(Dropped::new(&host.to_ascii(), why)),
-            }
-        }
-        suffixes
-    }
-
     fn ask(&mut self, query: Query, task: Task) -> bool {
-        let start = record::absolute(&query.name);
-        let aliases = Chain::new(start, self.limits.recursion_depth);
-        self.plan(Step { query, task, aliases })
+        self.found.note_question(&query);
+        self.plan(Step::new(query, task, self.limits.recursion_depth))
     }
 
     /// Plans a look-up; says whether there may be one more.
     fn plan(&mut self, step: Step) -> bool {
-        let most = self.limits.lookups_per_refresh.get();
-        if self.steps as usize >= most {
-            self.cut(&step.query.to_string(), Why::TooManyLookups(most));
-            return false;
+        let (query, most) = (step.query.clone(), self.limits.lookups_per_refresh.get());
+        let is_planned = self.steps.add(step);
+        if !is_planned {
+            self.found.cut(&query, Why::TooManyLookups(most));
         }
-        self.waiting.push_back((self.steps, step));
-        self.steps += 1;
-        true
-    }
-
-    /// Keeps the lowest items, so that all nodes keep the same.
-    fn bounded<T: Ord>(&mut self, mut items: BTreeSet<T>, query: &Query) -> BTreeSet<T> {
-        let most = self.limits.records_per_answer.get();
-        if items.len() > most {
-            items = items.into_iter().take(most).collect();
-            self.cut(&query.to_string(), self.too_many_records());
-        }
-        items
-    }
-
-    /// Notes that a bound cut something off.
-    fn cut(&mut self, what: &str, why: Why) {
-        self.tally.cut(Dropped::new(what, why));
+        is_planned
     }
 }
 
@@ -460,4 +444,11 @@ fn pin_of(kind: &Kind) -> Option<PeerId> {
         Kind::Dnsaddr(dnsaddr) => dnsaddr.peer,
         Kind::Srv(srv) => srv.pin,
     }
+}
+
+/// The same for the same items, and nearly always another one for others.
+fn sum_of<T: Hash>(items: &BTreeSet<T>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    items.hash(&mut hasher);
+    hasher.finish()
 }

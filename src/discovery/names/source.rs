@@ -1,7 +1,7 @@
 //! One source: when it is looked up, what it named, and what was announced of it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap, HashSet},
     mem::{self, Discriminant},
     sync::Arc,
     time::Duration,
@@ -10,18 +10,17 @@ use std::{
 use web_time::Instant;
 
 use super::{
-    members::Members,
+    members::{Applied, Liveness, Members},
     pace::{Looks, StartUp},
     questions::{Questions, Reply},
-    refresh::{Named, Refresh, Resolution},
+    refresh::{Heard, Named, Refresh, Resolution},
     rejections::Rejections,
-    schedule::NOTHINGS,
+    schedule::{NOTHINGS, Schedule},
 };
 use crate::{
     candidate::Candidate,
     config::{Config, Limits},
     filter::Rejection,
-    pool::Pool,
     resolver::{Answer, LookupError, Query},
     source::Source,
 };
@@ -36,7 +35,11 @@ pub(super) struct SourceState {
     announced: Option<Arc<[Candidate]>>,
     announced_complete: bool,
     refresh: Option<UnderWay>,
+    /// When the first reply of the last refresh came.
+    answered: Option<Instant>,
     questions: Questions,
+    /// Whether each question of the last refresh was answered in whole, then or earlier.
+    is_whole: bool,
     /// That a target or a nested name has no address.
     hollow: Belief,
     /// Whether all that is known was found behind a domain of the search list that failed.
@@ -48,7 +51,6 @@ pub(super) struct SourceState {
     failures: u32,
     /// That there is nothing; a reply from a cache does not say so again.
     nothing: Belief,
-    looks: Looks,
     looks_at_nothing: Looks,
     start_up: StartUp,
     /// The kind of the last failure.
@@ -84,33 +86,49 @@ struct UnderWay {
     deadline: Instant,
     /// Asked for again while under way.
     again: bool,
-    /// How the look-ups ended that were not looked at yet.
-    replies: Vec<(Query, Reply)>,
+    /// The questions that had no reply last time.
+    silent: HashSet<Query>,
     /// When to use what has come so far, if more is still under way.
     use_at: Option<Instant>,
     /// How long the next part waits for the rest.
     grace: Duration,
     /// When the first reply came.
     answered: Option<Instant>,
+    /// When what was answered is to be asked for again.
+    due: Option<Instant>,
 }
 
 /// How long an answer waits for the others of its refresh, A for AAAA above all, before it is used;
 /// and twice as long each further time in one refresh.
 const GRACE: Duration = Duration::from_millis(50);
-/// How long a refresh waits for the questions that it has given up, once another one was answered. A
-/// question that was given up counts as "nothing"; the wait gives the name server a chance to answer
-/// it after all.
-const IN_VAIN: Duration = Duration::from_secs(2);
+/// How long a refresh waits for some of its questions, once another one was answered: for those that
+/// count as "nothing", which the name server may answer after all; and for all of them while the
+/// answers offer nobody to try.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 impl UnderWay {
-    /// When it is over if nothing is waited for but questions that count as "nothing".
-    fn vain_at(&self) -> Option<Instant> {
-        self.answered.filter(|_| self.plan.waits_in_vain()).map(|at| at + IN_VAIN)
+    /// Notes a reply. `usual` is after which time the answers so far are to be asked for again;
+    /// `offers_nobody` says that they are asked for at the start-up pace.
+    fn note(&mut self, usual: Option<Duration>, offers_nobody: bool, now: Instant) {
+        self.use_at.get_or_insert(now + self.grace);
+        let answered = *self.answered.get_or_insert(now);
+        let pause = usual.map(|usual| if offers_nobody { PATIENCE.min(usual) } else { usual });
+        self.due = pause.map(|pause| answered + pause);
+    }
+
+    /// When it is over, whatever is still under way. A question that had no reply last time is waited
+    /// for until the others are due again, so that they are asked for as often as without it.
+    fn ends_at(&self) -> Instant {
+        let early = if self.plan.waits_in_vain() {
+            self.answered.map(|at| at + PATIENCE)
+        } else {
+            self.due.filter(|_| self.plan.waits_only_for(&self.silent))
+        };
+        early.unwrap_or(self.deadline).min(self.deadline)
     }
 
     fn next_timeout(&self) -> Instant {
-        let times = [self.use_at, self.vain_at()];
-        times.into_iter().flatten().fold(self.deadline, Instant::min)
+        self.use_at.into_iter().fold(self.ends_at(), Instant::min)
     }
 }
 
@@ -123,14 +141,15 @@ impl SourceState {
             announced: None,
             announced_complete: false,
             refresh: None,
+            answered: None,
             questions: Questions::default(),
+            is_whole: false,
             hollow: Belief::default(),
             provisional: true,
             next: Some(now),
             last_started: None,
             failures: 0,
             nothing: Belief::default(),
-            looks: Looks::default(),
             looks_at_nothing: Looks::default(),
             start_up: StartUp::default(),
             failure: None,
@@ -180,12 +199,16 @@ impl SourceState {
     ) {
         if self.refresh.is_none() && self.next.is_some_and(|at| at <= now) {
             let given_up = self.questions.given_up(now);
-            let plan = Refresh::new(&self.source, limits).giving_up(given_up);
-            let (deadline, replies) = (now + timeout, Vec::new());
-            let (use_at, grace, answered) = (None, GRACE, None);
-            let again = false;
-            self.refresh =
-                Some(UnderWay { plan, deadline, again, replies, use_at, grace, answered });
+            self.refresh = Some(UnderWay {
+                plan: Refresh::new(&self.source, limits).giving_up(given_up),
+                deadline: now + timeout,
+                again: false,
+                silent: self.questions.silent(),
+                use_at: None,
+                grace: GRACE,
+                answered: None,
+                due: None,
+            });
             self.next = None;
             self.last_started = Some(now);
             self.jitter = rng.f64();
@@ -198,50 +221,82 @@ impl SourceState {
 
     pub(super) fn handle_result(&mut self, step: u32, result: Result<Answer, LookupError>) {
         if let Some(under_way) = &mut self.refresh {
-            let query = under_way.plan.query_of(step).cloned();
-            under_way.replies.extend(query.map(|query| (query, Reply::of(&result))));
             under_way.plan.handle_result(step, result);
         }
     }
 
-    /// Takes the refresh if it is complete, or out of time.
+    /// Takes the refresh if it is complete, or out of time. `offers_nobody` says that no other is known,
+    /// and that the source names nobody to try.
     pub(super) fn finish(
         &mut self,
-        pool: &Pool,
+        config: &Config,
+        offers_nobody: bool,
         now: Instant,
     ) -> Option<Result<Resolution, LookupError>> {
         let under_way = self.refresh.as_mut()?;
-        for (query, reply) in under_way.replies.drain(..) {
+        for (query, reply) in under_way.plan.take_replies() {
             self.questions.note(query, reply, now);
-            under_way.use_at.get_or_insert(now + under_way.grace);
-            under_way.answered.get_or_insert(now);
+            let (ttl, records) = under_way.plan.answered();
+            let usual = ttl.map(|ttl| Schedule::after_answer(config, ttl, records, self.jitter));
+            under_way.note(usual, offers_nobody, now);
         }
-        let is_in_vain = |r: &UnderWay| r.vain_at().is_some_and(|at| at <= now);
-        let done = |r: &mut UnderWay| r.plan.is_done() || r.deadline <= now || is_in_vain(r);
-        let under_way = self.refresh.take_if(done)?;
+        let under_way = self.refresh.take_if(|r| r.plan.is_done() || r.ends_at() <= now)?;
         for query in under_way.plan.unanswered() {
             self.questions.note(query.clone(), Reply::Silence, now);
         }
         if under_way.again {
             self.next = Some(now);
         }
-        let asked = under_way.plan.asked().clone();
-        let outcome = under_way.plan.finish(pool);
+        self.answered = under_way.answered;
+        let asked = under_way.plan.questions();
+        let outcome = under_way.plan.finish(&config.pool);
         // Where the first question failed, the others were not asked.
-        if outcome.is_ok() {
+        if let Ok(resolution) = &outcome {
             self.questions.keep(&asked);
+            let is_whole = |(question, heard): (&Query, &Heard)| match heard {
+                Heard::All => true,
+                Heard::Part => false,
+                Heard::Nothing => self.questions.is_answered(question),
+            };
+            self.is_whole = resolution.heard.iter().all(is_whole);
         }
         Some(outcome)
+    }
+
+    /// Merges an answer into the members.
+    pub(super) fn apply(
+        &mut self,
+        candidates: Vec<Named>,
+        heard: &HashMap<Query, Heard>,
+        liveness: impl Fn(&Candidate) -> Liveness,
+        now: Instant,
+    ) -> Applied {
+        let questions = &self.questions;
+        let heard_of = |question: &Query| match questions.is_repeated(question) {
+            true => Heard::Nothing,
+            false => heard.get(question).copied().unwrap_or(Heard::All),
+        };
+        self.members.apply(candidates, |origin| origin.heard(heard_of), liveness, now)
+    }
+
+    /// When the first reply of the last refresh came.
+    pub(super) fn answered(&self) -> Option<Instant> {
+        self.answered
+    }
+
+    /// How often in a row the question has failed that failed least of those that fail and are waited
+    /// for.
+    pub(super) fn least_failures(&self, now: Instant) -> Option<u32> {
+        self.questions.least_failures(&self.questions.given_up(now))
     }
 
     /// The candidates that a refresh has named so far, when they have waited for long enough for the
     /// rest of it.
     pub(super) fn take_so_far(&mut self, config: &Config, now: Instant) -> Option<Vec<Named>> {
-        let pool = &config.pool;
         let under_way = self.refresh.as_mut()?;
         under_way.use_at.take_if(|at| *at <= now)?;
         under_way.grace = under_way.grace.saturating_mul(2);
-        let named = under_way.plan.so_far(pool)?;
+        let named = under_way.plan.so_far(&config.pool)?;
         // What the filter rejects is told when the refresh has ended.
         Some(named.into_iter().filter(|named| self.passes(named, config).is_ok()).collect())
     }
@@ -308,19 +363,6 @@ impl SourceState {
         &mut self.start_up
     }
 
-    /// Whether an answer is a look of its own, and not the last one again, from a cache.
-    pub(super) fn note_look(
-        &mut self,
-        ttl: Option<Duration>,
-        answer: &[Named],
-        now: Instant,
-    ) -> bool {
-        if !self.members.are_named_by(answer) {
-            self.looks = Looks::default();
-        }
-        self.looks.is_new(ttl, now)
-    }
-
     /// Notes a failure to get an answer, or the answer that there is nothing, which is believed after
     /// three looks over `alone_after`. Says whether it is worth telling: the first of its kind in a
     /// row, and then with every doubling of their number.
@@ -333,7 +375,7 @@ impl SourceState {
         self.failures = self.failures.saturating_add(1);
         match error {
             LookupError::Nothing(nothing) => {
-                let is_new = self.looks_at_nothing.is_new(nothing.negative_ttl, now);
+                let is_new = self.looks_at_nothing.is_new(nothing.negative_ttl, 0, now);
                 self.nothing.note(is_new, alone_after, now);
             }
             _ => self.forget_nothings(),
@@ -401,18 +443,21 @@ impl SourceState {
         self.announced.as_ref().is_some_and(|before| before.iter().eq(self.members.candidates()))
     }
 
-    /// Whether the source has said all: a complete answer whose targets and nested names have
-    /// addresses, or a lack of them, or "nothing", that is believed by now.
+    /// Whether the source has said all: complete answers, now or earlier, to all that it asks, whose
+    /// targets and nested names have addresses, or a lack of them, or "nothing", that is believed by now.
     pub(super) fn is_settled(&self) -> bool {
         let is_hollow = self.hollow.said.is_some() && !self.hollow.is_firm;
-        self.nothing.is_firm || (self.announced_complete && !is_hollow)
+        self.nothing.is_firm || (self.announced.is_some() && self.is_whole && !is_hollow)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::discovery::testing::{epoch, secs};
+    use crate::discovery::{
+        names::refresh::Origin,
+        testing::{epoch, secs},
+    };
 
     fn source(text: &str, now: Instant) -> SourceState {
         SourceState::new(text.parse().expect("a source"), now)
@@ -425,7 +470,7 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(1);
         source.start_if_due(&Limits::default(), secs(20), &mut rng, now);
         while source.poll_query().is_some() {}
-        source.finish(&Pool::default(), now + secs(20))
+        source.finish(&Config::new(), false, now + secs(20))
     }
 
     #[test]
@@ -435,8 +480,8 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(1);
         source.start_if_due(&Limits::default(), secs(20), &mut rng, now);
         assert_eq!(source.next_timeout(), Some(now + secs(20)));
-        assert!(source.finish(&Pool::default(), now + secs(19)).is_none());
-        let outcome = source.finish(&Pool::default(), now + secs(20));
+        assert!(source.finish(&Config::new(), false, now + secs(19)).is_none());
+        let outcome = source.finish(&Config::new(), false, now + secs(20));
         assert!(matches!(outcome, Some(Err(LookupError::TimedOut))));
     }
 
@@ -499,7 +544,7 @@ mod tests {
         assert_eq!(resolution.ttl, None);
         let (passed, news) = source.sift(resolution.candidates, &Config::new());
         assert!(news.is_empty());
-        source.members_mut().apply(passed, true, |_| Default::default(), now);
+        source.apply(passed, &resolution.heard, |_| Default::default(), now);
         assert_eq!(source.announce(true, false).map(|all| all.len()), Some(1));
         assert!(source.announce(true, false).is_none() && source.is_settled());
         assert_eq!(source.next_timeout(), None);
@@ -511,7 +556,7 @@ mod tests {
         let mut source = source("/dns4/peers.example./tcp/4001?pinned", now);
         let named = || {
             let candidate = Candidate::new(&"/ip4/10.0.0.1/tcp/1".parse().expect("valid"));
-            vec![Named { candidate, transports: None }]
+            vec![Named { candidate, origin: Origin::default(), transports: None }]
         };
         let (passed, news) = source.sift(named(), &Config::new());
         assert!(passed.is_empty() && matches!(news[..], [(_, Rejection::Unpinned)]));

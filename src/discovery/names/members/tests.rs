@@ -1,14 +1,21 @@
 use std::time::Duration;
 
+use hickory_proto::rr::RecordType;
+
 use super::*;
-use crate::discovery::testing::epoch;
+use crate::{discovery::testing::epoch, resolver::Query, testing::name};
 
 fn c(n: u8) -> Candidate {
     Candidate::new(&format!("/ip4/10.0.0.{n}/tcp/1").parse().expect("an address"))
 }
 
 fn named(numbers: &[u8]) -> Vec<Named> {
-    numbers.iter().map(|n| Named { candidate: c(*n), transports: None }).collect()
+    named_by(&Origin::default(), numbers)
+}
+
+fn named_by(origin: &Origin, numbers: &[u8]) -> Vec<Named> {
+    let named = |n: &u8| Named { candidate: c(*n), origin: origin.clone(), transports: None };
+    numbers.iter().map(named).collect()
 }
 
 /// The lowest first.
@@ -28,7 +35,8 @@ impl World {
 
     fn take(&mut self, numbers: &[u8], complete: bool, known: Liveness) -> Vec<Candidate> {
         self.now += Duration::from_secs(30);
-        self.members.apply(named(numbers), complete, |_| known, self.now);
+        let heard = if complete { Heard::All } else { Heard::Part };
+        self.members.apply(named(numbers), |_| heard, |_| known, self.now);
         self.members.candidates().cloned().collect()
     }
 }
@@ -88,8 +96,9 @@ fn a_pin_supersedes_the_same_address_without_one() {
     world.take(&[1], true, LIVES);
     let pinned = format!("{}/p2p/{}", c(1), libp2p_identity::PeerId::random());
     let pinned = Candidate::new(&pinned.parse().expect("an address"));
-    let answer = vec![Named { candidate: pinned.clone(), transports: None }];
-    world.members.apply(answer, true, |_| LIVES, world.now);
+    let origin = Origin::default();
+    let answer = vec![Named { candidate: pinned.clone(), origin, transports: None }];
+    world.members.apply(answer, |_| Heard::All, |_| LIVES, world.now);
     assert!(world.members.candidates().eq([&pinned]));
 }
 
@@ -114,14 +123,53 @@ fn answers_that_come_close_together_are_no_departure() {
     assert_eq!(world.take(&[1], true, UNKNOWN), [c(1)]);
 }
 
+/// One address by each of two types: what is heard of one type says nothing of the other.
 #[test]
-fn the_same_answer_is_told_from_another_one() {
+fn a_question_that_says_nothing_new_keeps_what_it_named_and_holds_back_no_other() {
+    for silence in [Heard::Nothing, Heard::Part] {
+        let query = |of| Query::new(name("x."), of);
+        let [v4, v6] =
+            [RecordType::A, RecordType::AAAA].map(|of| Origin::default().with(&query(of)));
+        let mut world = World::new();
+        let mut apply = |named, heard: [Heard; 2]| {
+            world.now += Duration::from_secs(30);
+            let of = |query: &Query| heard[usize::from(query.record_type == RecordType::AAAA)];
+            world.members.apply(named, |origin| origin.heard(of), |_| UNKNOWN, world.now);
+            world.members.candidates().cloned().collect::<Vec<_>>()
+        };
+        apply([named_by(&v4, &[1, 2]), named_by(&v6, &[3, 4])].concat(), [Heard::All; 2]);
+        for _ in 0..9 {
+            apply(named_by(&v4, &[1]), [Heard::All, silence]);
+        }
+        let left = apply(named_by(&v4, &[1]), [Heard::All, silence]);
+        assert_eq!(left, [c(1), c(3), c(4)]);
+        apply([named_by(&v4, &[1]), named_by(&v6, &[3])].concat(), [Heard::All; 2]);
+        let left = apply(named_by(&v4, &[1]), [Heard::All, silence]);
+        assert_eq!(left, [c(1), c(3), c(4)], "4 was omitted once");
+        let both = [named_by(&v4, &[1]), named_by(&v6, &[3])].concat();
+        assert_eq!(apply(both, [Heard::All; 2]), [c(1), c(3)]);
+    }
+}
+
+/// Two questions named it. One of them fails from then on, the other one no longer names it.
+#[test]
+fn a_member_stays_while_one_of_its_questions_fails() {
+    let [a, b] =
+        ["a.", "b."].map(|of| Origin::default().with(&Query::new(name(of), RecordType::A)));
+    let mut both = a.clone();
+    both.join(&b);
     let mut world = World::new();
-    world.take(&[1, 2], true, UNKNOWN);
-    assert!(world.members.are_named_by(&named(&[1, 2])));
-    assert!(!world.members.are_named_by(&named(&[1])));
-    world.take(&[1], true, UNKNOWN);
-    assert!(
-        world.members.are_named_by(&named(&[1])) && !world.members.are_named_by(&named(&[1, 2]))
-    );
+    let mut apply = |named, of_b| {
+        world.now += Duration::from_secs(30);
+        let of = |query: &Query| if query.name == name("b.") { of_b } else { Heard::All };
+        world.members.apply(named, |origin| origin.heard(of), |_| UNKNOWN, world.now);
+        world.members.len()
+    };
+    assert_eq!(apply(named_by(&both, &[1]), Heard::All), 1);
+    assert_eq!(apply(named_by(&a, &[1]), Heard::Nothing), 1);
+    for _ in 0..5 {
+        assert_eq!(apply(Vec::new(), Heard::Nothing), 1, "the other one has named it");
+    }
+    assert_eq!(apply(Vec::new(), Heard::All), 1);
+    assert_eq!(apply(Vec::new(), Heard::All), 0);
 }

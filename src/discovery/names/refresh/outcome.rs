@@ -1,11 +1,12 @@
 //! What a refresh found out.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
+use super::origin::{Heard, Origin};
 use crate::{
     candidate::{Candidate, Transports},
     record::Dropped,
-    resolver::{LookupError, Proof},
+    resolver::{LookupError, Proof, Query},
 };
 
 /// What a refresh found out.
@@ -14,6 +15,9 @@ pub(crate) struct Resolution {
     /// Sorted, without duplicates. Where an address is named with and without a pin, it is only
     /// here with: the pin says more.
     pub(crate) candidates: Vec<Named>,
+    /// How much was heard of what each question names. A question that is not here has named all: it
+    /// was not asked, since no answer led to it any more, or it was given up.
+    pub(crate) heard: HashMap<Query, Heard>,
     /// Whether these are all that the source names now.
     pub(crate) complete: bool,
     /// The least TTL of all records used. `None` for a static source.
@@ -35,10 +39,11 @@ pub(crate) struct Resolution {
     pub(crate) proof: Option<Proof>,
 }
 
-/// A candidate, and the transports to its host that its record names.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A candidate, the questions that named it, and the transports to its host that its record names.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Named {
     pub(crate) candidate: Candidate,
+    pub(crate) origin: Origin,
     /// The candidate and the other transports to its host, in order of preference, where there are
     /// several. The bound may have left some of them out of the resolution.
     pub(crate) transports: Option<Transports>,

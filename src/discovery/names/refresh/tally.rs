@@ -1,11 +1,17 @@
 //! What the answers of a refresh amount to, apart from the candidates.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
 
-use super::outcome::{DROPPED, Named, Resolution};
+use super::{
+    origin::Heard,
+    outcome::{DROPPED, Named, Resolution},
+};
 use crate::{
     record::{Dropped, least},
-    resolver::{Answer, LookupError, Nothing, Proof},
+    resolver::{Answer, LookupError, Nothing, Proof, Query},
 };
 
 /// The failure of a name that was found only behind a domain of the search list that failed.
@@ -84,6 +90,11 @@ impl Tally {
         self.positive
     }
 
+    /// The least TTL of the answers, and how many records they carried.
+    pub(super) fn answered(&self) -> (Option<Duration>, usize) {
+        (self.ttl, self.records)
+    }
+
     pub(super) fn note_ttl(&mut self, ttl: Option<Duration>) {
         self.ttl = least(self.ttl, ttl);
     }
@@ -118,7 +129,11 @@ impl Tally {
         }
     }
 
-    pub(super) fn resolution(self, candidates: Vec<Named>) -> Result<Resolution, LookupError> {
+    pub(super) fn resolution(
+        self,
+        candidates: Vec<Named>,
+        heard: HashMap<Query, Heard>,
+    ) -> Result<Resolution, LookupError> {
         if !self.positive {
             return Err(match (self.failure, self.nothing) {
                 (Some(failure), _) => failure,
@@ -128,6 +143,7 @@ impl Tally {
         }
         Ok(Resolution {
             candidates,
+            heard,
             complete: self.complete && self.failure.is_none(),
             provisional: self.provisional,
             hollow: self.hollow,
@@ -141,8 +157,8 @@ impl Tally {
     }
 }
 
-/// How much a failure says: that somebody decided comes before that somebody could not, and that
-/// before that nobody was heard of.
+/// How much a failure says. A server that decided says most, one that could not answer says less, and
+/// silence says least.
 fn telling(error: &LookupError) -> u8 {
     match error {
         LookupError::Nothing(_) => 0,

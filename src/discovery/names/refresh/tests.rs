@@ -5,7 +5,7 @@ use std::{
 };
 
 use hickory_proto::rr::{
-    RData,
+    RData, Record,
     rdata::{A, AAAA, CNAME, SRV, TXT},
 };
 use proptest::prelude::*;
@@ -14,6 +14,7 @@ use super::*;
 use crate::{
     candidate::Candidate,
     pool::Pool,
+    record::Dropped,
     resolver::{Nothing, NothingKind},
     testing::name,
 };
@@ -171,14 +172,14 @@ proptest! {
             }
             assert!(refresh.is_done());
             let outcome = refresh.finish(&Pool::default()).map(|r| {
-                (r.candidates, r.complete, r.ttl, r.dropped, r.dropped_total)
+                (r.candidates, r.heard, r.complete, r.ttl, r.dropped, r.dropped_total)
             });
             (asked, outcome.map_err(|error| error.to_string()))
         };
         let ours = outcome(&records);
         prop_assert_eq!(&ours, &outcome(&shuffled));
         if let Ok((candidates, ..)) = ours.1 {
-            prop_assert!(candidates.is_sorted());
+            prop_assert!(candidates.is_sorted_by_key(|named| &named.candidate));
             for named in &candidates {
                 let group = named.transports.as_deref().unwrap_or_default();
                 prop_assert!(group.len() != 1);

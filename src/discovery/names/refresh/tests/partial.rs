@@ -113,8 +113,9 @@ fn records_that_a_bound_cuts_off_have_a_say() {
 fn a_complete_answer_is_left_alone() {
     let records = vec![srv(OWNER, "a.x.", 7)];
     let reply = Ok(Answer::new(name(OWNER), records).with_additionals(vec![a("a.x.", 1)]));
-    let (asked, outcome) = run_with(SOURCE, &Limits::default(), &[(QUERY, reply)]);
-    assert_eq!(asked, [QUERY]);
+    let replies = [(QUERY, reply), ("a.x. AAAA", no_data(5))];
+    let (asked, outcome) = run_with(SOURCE, &Limits::default(), &replies);
+    assert_eq!(asked, [QUERY, "a.x. AAAA"]);
     assert!(outcome.unwrap().complete);
 }
 

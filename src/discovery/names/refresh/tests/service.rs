@@ -13,8 +13,9 @@ fn answered(targets: &[(&str, u16)], glue: Vec<Record>) -> Reply {
 fn glue_saves_look_ups() {
     let glue = vec![aaaa("B.x.", 2), a("a.x.", 2), a("a.x.", 1), a("c.x.", 3)];
     let reply = answered(&[("A.x.", 4001), ("a.x.", 4003), ("b.x.", 4002)], glue);
-    let (asked, outcome) = run_with(SOURCE, &Limits::default(), &[(QUERY, reply)]);
-    assert_eq!(asked, [QUERY]);
+    let replies = [(QUERY, reply), ("a.x. AAAA", no_data(5)), ("b.x. A", no_data(5))];
+    let (asked, outcome) = run_with(SOURCE, &Limits::default(), &replies);
+    assert_eq!(asked, [QUERY, "b.x. A", "a.x. AAAA"], "whether there is another family at all");
     let resolution = outcome.unwrap();
     assert_eq!(
         texts(&resolution),
@@ -45,13 +46,81 @@ fn targets_without_glue_are_looked_up_once() {
         (QUERY, answered(&[("a.x.", 2), ("A.x.", 1), ("b.x.", 1)], vec![a("b.x.", 9)])),
         ("a.x. A", answer("a.x.", vec![a("a.x.", 1)])),
         ("a.x. AAAA", no_data(5)),
+        ("b.x. AAAA", no_data(5)),
     ];
     let (asked, outcome) = run_with(SOURCE, &Limits::default(), &replies);
-    assert_eq!(asked, [QUERY, "a.x. A", "a.x. AAAA"]);
+    assert_eq!(asked, [QUERY, "a.x. A", "a.x. AAAA", "b.x. AAAA"]);
     let resolution = outcome.unwrap();
     let expected = ["/ip4/10.0.0.1/tcp/1", "/ip4/10.0.0.1/tcp/2", "/ip4/10.0.0.9/tcp/1"];
     assert_eq!(texts(&resolution), expected);
     assert!(resolution.complete);
+}
+
+/// Targets `a.` to `j.` of which each has an address of both families; glue has A records of so many,
+/// and AAAA records of so many. Returns what is asked besides, and how many addresses come of it.
+fn cut_glue(v4: usize, v6: usize) -> (Vec<String>, Resolution) {
+    let names: Vec<_> = ('a'..='j').map(|of| format!("{of}.")).collect();
+    let host = |of: RecordType, n: usize| match of {
+        RecordType::A => a(&names[n], n as u8),
+        _ => aaaa(&names[n], n as u16),
+    };
+    let glue = (0..v4).map(|n| host(RecordType::A, n));
+    let glue = glue.chain((0..v6).map(|n| host(RecordType::AAAA, n))).collect();
+    let targets: Vec<_> = names.iter().map(|name| (name.as_str(), 1)).collect();
+    let mut replies = vec![(QUERY.to_owned(), answered(&targets, glue))];
+    for (n, name) in names.iter().enumerate() {
+        for of in [RecordType::A, RecordType::AAAA] {
+            replies.push((format!("{name} {of}"), answer(name, vec![host(of, n)])));
+        }
+    }
+    let replies: Vec<_> = replies.iter().map(|(of, reply)| (&**of, reply.clone())).collect();
+    let (asked, outcome) = run_with(SOURCE, &Limits::default(), &replies);
+    (asked[1..].to_vec(), outcome.unwrap())
+}
+
+/// Fails on the code that takes glue of one family for all that there is.
+#[test]
+fn what_glue_lacks_is_asked_for() {
+    for (v4, v6, look_ups) in
+        [(10, 10, 0), (10, 9, 1), (10, 1, 9), (10, 0, 10), (9, 9, 2), (7, 0, 13)]
+    {
+        let (asked, resolution) = cut_glue(v4, v6);
+        assert_eq!(asked.len(), look_ups, "{v4} {v6}: {asked:?}");
+        assert!(resolution.complete && resolution.candidates.len() == 20, "{v4} {v6}");
+    }
+}
+
+/// Else a cluster of one family would cost a look-up for each target, and so would one whose targets
+/// have an address of one family each, as the pods of a Deployment with two families have.
+#[test]
+fn glue_of_one_family_costs_one_look_up() {
+    let targets = [("a.", 1), ("b.", 1), ("c.", 1), ("d.", 1)];
+    for (glue, besides) in [
+        (["a.", "b.", "c.", "d."].map(|of| a(of, 1)), &["a. AAAA"][..]),
+        ([a("a.", 1), a("b.", 2), aaaa("c.", 3), aaaa("d.", 4)], &["c. A", "a. AAAA"]),
+    ] {
+        let mut replies = vec![(QUERY, answered(&targets, glue.into()))];
+        replies.extend(besides.iter().map(|of| (*of, no_data(5))));
+        let (asked, outcome) = run_with(SOURCE, &Limits::default(), &replies);
+        assert_eq!(asked[1..], *besides);
+        assert!(outcome.unwrap().complete);
+    }
+}
+
+/// What is past the limit says nothing of the addresses that glue named before.
+#[test]
+fn what_glue_lacks_past_the_limit_was_not_heard() {
+    let limits = limits(|l| l.lookups_per_refresh = NonZeroUsize::new(2).unwrap());
+    let glue = vec![a("a.", 1), aaaa("a.", 1), a("b.", 2), a("c.", 3)];
+    let replies =
+        [(QUERY, answered(&[("a.", 1), ("b.", 1), ("c.", 1)], glue)), ("b. AAAA", no_data(5))];
+    let resolution = run_with(SOURCE, &limits, &replies).1.unwrap();
+    assert_eq!(resolution.dropped, [Dropped::new("c. AAAA", Why::TooManyLookups(2))]);
+    assert_eq!(resolution.dropped_total, 1);
+    let heard = |of, record_type| resolution.heard[&Query::new(name(of), record_type)];
+    assert_eq!(heard("c.", RecordType::AAAA), Heard::Nothing);
+    assert_eq!(heard("b.", RecordType::AAAA), Heard::All);
+    assert_eq!(heard("c.", RecordType::A), Heard::All);
 }
 
 #[test]
@@ -60,6 +129,7 @@ fn targets_that_are_nothing_name_nobody() {
         (QUERY, answered(&[("a.x.", 1), ("b.x.", 1)], vec![a("b.x.", 9)])),
         ("a.x. A", nx(5)),
         ("a.x. AAAA", nx(5)),
+        ("b.x. AAAA", nx(5)),
     ];
     let resolution = run(SOURCE, &replies).unwrap();
     assert_eq!(texts(&resolution), ["/ip4/10.0.0.9/tcp/1"]);
