@@ -58,8 +58,8 @@ mod status;
 mod testing;
 mod view;
 
-/// What rooms may read, while the hub lends another room to be changed: a method could not lend them
-/// apart.
+/// A [`View`] of the hub's rooms. It is a macro because a method would borrow the whole hub, also the room
+/// that is changed meanwhile.
 macro_rules! view {
     ($hub:ident, $now:expr) => {
         View {

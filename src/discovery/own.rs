@@ -244,9 +244,8 @@ impl Own {
         self.candidates.counts[family.index()]
     }
 
-    /// Whether those count who are named in a family: we listen in it, or it is none of an IP. One who
-    /// listens in neither of IPv4 and IPv6, or through a relay alone, is reached by none of them more
-    /// than by the other.
+    /// Whether peers that are named in a family count: we listen in it, or it is neither IPv4 nor IPv6.
+    /// For a node that listens in neither of the two, as behind a relay, both count.
     pub(super) fn is_of_ours(&self, family: Family) -> bool {
         let listens_in = |family| self.addresses.listening().any(|c| c.family() == family);
         match family {

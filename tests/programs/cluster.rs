@@ -24,6 +24,7 @@ fn a_cluster_forms() {
 /// Asserts that a summary is that of a whole cluster of eight.
 fn assert_united(summary: &Value) {
     assert_eq!(summary["event"], "summary");
+    assert_eq!(summary["formed"], true, "{summary}");
     for (field, value) in [("nodes", 8), ("joined", 8), ("components", 1), ("kad_stale", 0)] {
         assert_eq!(summary[field], value, "{field} in {summary}");
     }

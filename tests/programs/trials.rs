@@ -28,6 +28,7 @@ fn assert_passed(outcome: &Outcome, figures: &[(&str, usize)]) {
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let summary = summary(outcome);
     assert_eq!(summary["passed"], true, "{summary}");
+    assert_eq!(summary["formed"], true, "{summary}");
     assert_eq!(summary["components"], 1, "{summary}");
     for (field, value) in figures {
         assert_eq!(summary[field], *value, "{field} in {summary}");

@@ -24,8 +24,8 @@ pub(super) struct List<'a> {
 ///
 /// Static sources are whole, all of them together, as far as the bound goes. The other sources share
 /// the room that is left equally: a small source leaves what it does not need to the larger ones. The
-/// families of each source share its part likewise. What several sources name counts for all of them. `rank` says which
-/// candidates of a family, which it is given whole, are kept first.
+/// families of each source share its part likewise. What several sources name counts for all of them.
+/// `rank` is given all candidates of a family, and says which of them are kept first.
 ///
 /// Depends on what the lists say, not on their order.
 pub(super) fn allot(

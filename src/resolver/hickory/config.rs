@@ -64,8 +64,8 @@ impl Config {
         now + self.budget.min(MAX_BUDGET)
     }
 
-    /// When to give up one of the `left` names that a look-up has still to ask for: every server has
-    /// been silent in every attempt by then, or there is only so much time for each name.
+    /// When to give up a name, `left` of which are still to be asked for in this look-up. By then, every
+    /// server has been silent in every attempt, or the name's share of the time is over.
     pub(super) fn end_of_name(&self, now: Instant, deadline: Instant, left: usize) -> Instant {
         let servers = u32::try_from(self.servers.len()).unwrap_or(u32::MAX);
         let all = self.timeout.saturating_mul(servers.saturating_mul(self.attempts.get()));

@@ -35,9 +35,9 @@ mod questions;
 mod reason;
 mod wildcard;
 
-/// How long hickory-net remembers what it has proved. It goes by the time to live that the reply
-/// names, which nobody signed, and asks neither whether the signature has expired since: so it has
-/// only one look-up to remember it for, which this is longer than.
+/// How long hickory-net remembers what it has proved: longer than any look-up. Its cache goes by the
+/// TTL of the reply, which is not signed, and ignores the expiration of signatures. So each look-up has a
+/// cache of its own, and none outlives its look-up.
 const REMEMBERED: Duration = Duration::from_secs(4 * 3600);
 /// More than the sets of records in one look-up.
 const REMEMBERED_SETS: usize = 1024;

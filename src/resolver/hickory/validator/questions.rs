@@ -57,7 +57,8 @@ impl Questions {
         Self { servers, state: Arc::default() }
     }
 
-    /// Why a reply was missing since this was last called, for which nothing may be provable.
+    /// The failure of a question since this was last called. Without that question's reply, a proof may
+    /// be impossible.
     pub(super) fn take_failure(&self) -> Option<LookupError> {
         self.state().failure.take()
     }
