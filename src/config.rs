@@ -15,11 +15,20 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Identify {
+    /// Dial without a peer id where that costs nothing, and probe elsewhere.
+    ///
+    /// While the swarm has no connection and no dial of ours is under way, each free place dials one
+    /// address that was never tried, as [`Dial`](Self::Dial) does, and keeps the connection: a node joins
+    /// with one handshake. Everything else is a [`Probe`](Self::Probe): a second address for the same
+    /// place, a retry, an address outside the selection. Where a behaviour denies probes, dials without a
+    /// peer id take their place; one probe in [`Config::with_max_refresh`] finds out whether it still
+    /// does.
+    #[default]
+    Auto,
     /// Dial with a throw-away peer id and read the real one from the `WrongPeerId` failure.
     ///
     /// Costs a second handshake when the peer is then connected to, but never opens a second
     /// connection to a peer that is connected already, and can be aborted.
-    #[default]
     Probe,
     /// Dial without a peer id and keep the connection.
     ///
@@ -115,7 +124,7 @@ impl Config {
         self
     }
 
-    /// How the identity behind an address without a pin is learned. Default: [`Identify::Probe`].
+    /// How the identity behind an address without a pin is learned. Default: [`Identify::Auto`].
     #[must_use]
     pub fn with_identify(mut self, identify: Identify) -> Self {
         self.identify = identify;

@@ -12,7 +12,7 @@ use web_time::Instant;
 
 use self::{
     dial::Dial,
-    dialling::{Dialling, Situation},
+    dialling::{Dialling, Hint, Situation},
     disqualified::Disqualified,
     effect::{Effect, Effects},
     ledger::{
@@ -221,6 +221,9 @@ impl Discovery {
     pub fn handle_dial_failure(&mut self, id: DialId, failure: DialFailure, now: Instant) {
         if let Some(dial) = self.dialling.end(id) {
             self.waiting.step = true;
+            if let DialFailure::Denied(_) = failure {
+                self.dialling.note_denied(dial.expect, &self.config, now);
+            }
             self.judge(now, |judge| judge.judge(&dial, Outcome::Failed(failure.bounded())));
         }
     }
@@ -261,7 +264,7 @@ impl Discovery {
                 None => self.note_observed(&remote, peer, now),
             },
             Direction::Accepted => {
-                self.hint_all(now, |hearsay| hearsay.hinted_by_host(&remote, &peer));
+                self.hint_all(peer, now, |hearsay| hearsay.hinted_by_host(&remote, &peer));
             }
         }
     }
@@ -319,7 +322,7 @@ impl Discovery {
         if self.ledger.is_connected(&peer) {
             let address = Candidate::new(address);
             self.waiting.step |= self.concerns(&peer, &address);
-            self.hint_all(now, |hearsay| hearsay.hinted_by_claim(&address, &peer));
+            self.hint_all(peer, now, |hearsay| hearsay.hinted_by_claim(&address, &peer));
         }
     }
 
@@ -612,7 +615,7 @@ impl Discovery {
                 self.dialling.introduce(candidate, peer, purpose, &view);
                 self.waiting.step = true;
             }
-            Effect::Hint(candidate) => self.hint(candidate, now),
+            Effect::Hint(candidate) => self.hint(candidate, None, now),
             Effect::Meet(candidate) => {
                 let mut effects = Effects::default();
                 let situation = situation!(self, now);
@@ -672,27 +675,32 @@ impl Discovery {
         if self.waiting.outputs.len() < self.config.limits.queued.get() {
             self.judge(now, |judge| judge.observe(address, peer));
         } else {
-            self.hint_all(now, |hearsay| hearsay.hinted_by_claim(address, &peer));
+            self.hint_all(peer, now, |hearsay| hearsay.hinted_by_claim(address, &peer));
         }
     }
 
     fn hint_all(
         &mut self,
+        peer: PeerId,
         now: Instant,
         hinted: impl FnOnce(&mut Hearsay<'_, '_>) -> Vec<Candidate>,
     ) {
         let hinted = self.with_ledger(now, |ledger, cx| hinted(&mut Hearsay::new(ledger, cx)));
         for candidate in hinted {
-            self.hint(candidate, now);
+            self.hint(candidate, Some(peer), now);
         }
     }
 
-    fn hint(&mut self, candidate: Candidate, now: Instant) {
+    fn hint(&mut self, candidate: Candidate, peer: Option<PeerId>, now: Instant) {
         let takes = |ledger: &mut Ledger, cx: &mut ledger::Context<'_>| {
             Hearsay::new(ledger, cx).take_hint(&candidate)
         };
         if self.with_ledger(now, takes) {
-            self.dialling.hint(candidate, self.ledger.len());
+            let family = candidate.family();
+            let plan = self.selecting.plans().of(family);
+            let takes_place = plan.wants(self.order.family(family), &candidate);
+            let hint = Hint { candidate, peer, takes_place, entries: self.ledger.len() };
+            self.dialling.hint(hint, &self.config, now);
         }
     }
 

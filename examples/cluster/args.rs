@@ -78,7 +78,7 @@ pub(crate) struct Args {
     pub(crate) select: Selection,
 
     /// How the identity behind an address is learned
-    #[arg(long, value_enum, default_value = "probe")]
+    #[arg(long, value_enum, default_value = "auto")]
     pub(crate) identify: IdentifyBy,
 
     /// What the nodes speak over

@@ -21,6 +21,8 @@ const LONGEST: f64 = 1e9;
 /// How the identity behind an address is learned.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum IdentifyBy {
+    /// The first dials as `dial` does, all others as `probe` does
+    Auto,
     /// A short dial with a throw-away peer id, then a real one
     Probe,
     /// One dial that accepts whoever lives there
@@ -30,6 +32,7 @@ pub(crate) enum IdentifyBy {
 impl From<IdentifyBy> for Identify {
     fn from(by: IdentifyBy) -> Self {
         match by {
+            IdentifyBy::Auto => Self::Auto,
             IdentifyBy::Probe => Self::Probe,
             IdentifyBy::Dial => Self::Dial,
         }

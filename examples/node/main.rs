@@ -82,7 +82,7 @@ struct Args {
     select: Selection,
 
     /// How the identity behind an address is learned
-    #[arg(long, value_enum, default_value = "probe")]
+    #[arg(long, value_enum, default_value = "auto")]
     identify: IdentifyBy,
 
     /// Dial loopback addresses that DNS names, to try out on one machine

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
+pub(super) use self::hints::Hint;
 use self::{
     dials::{Dials, Room},
     hints::Hints,
@@ -53,11 +54,12 @@ pub(super) struct Dialling {
     repair: Repair,
     hints: Hints,
     searches: [Search; Family::ALL.len()],
+    /// Until when probes are taken to be denied by a behaviour of the swarm.
+    denied: Option<Instant>,
     /// Who is still to be asked in this pass.
     askers: VecDeque<Asker>,
     /// When the askers are to be asked again, as far as the last pass has told.
     wake: Option<Instant>,
-    most_hinted: usize,
 }
 
 /// Who asks for dials.
@@ -90,9 +92,9 @@ impl Dialling {
             repair: Repair::default(),
             hints: Hints::default(),
             searches: Family::ALL.map(Search::new),
+            denied: None,
             askers: VecDeque::new(),
             wake: None,
-            most_hinted: limits.hinted,
         }
     }
 
@@ -107,6 +109,7 @@ impl Dialling {
     /// none for longest goes first.
     pub(super) fn begin(&mut self, config: &Config, now: Instant) {
         self.hosts.renew_after(config.max_refresh, now);
+        self.denied.take_if(|until| *until <= now);
         self.wake = self.hosts.next_timeout(config.max_refresh);
         let mut families = Family::ALL;
         families.sort_by_key(|family| self.searches[family.index()].latest());
@@ -162,6 +165,16 @@ impl Dialling {
         self.dials.end(id)
     }
 
+    /// A behaviour of the swarm denied a dial. Where that was a probe, it may have been for its id, as
+    /// allow lists do; where a dial without an id is denied too, it was not.
+    pub(super) fn note_denied(&mut self, expect: Expect, config: &Config, now: Instant) {
+        match expect {
+            Expect::Probe => self.denied = Some(now + config.max_refresh),
+            Expect::Anyone => self.denied = None,
+            Expect::Peer(_) => {}
+        }
+    }
+
     /// Ends the waiting for what a peer speaks.
     pub(super) fn end_waiting_for(&mut self, peer: &PeerId) -> Vec<Dial> {
         self.dials.end_waiting_for(peer)
@@ -204,9 +217,9 @@ impl Dialling {
         }
     }
 
-    /// Looks at a candidate where a peer seems to live. `entries` is the size of the table.
-    pub(super) fn hint(&mut self, candidate: Candidate, entries: usize) {
-        self.hints.add(candidate, entries, self.most_hinted);
+    /// Looks at a candidate where a peer seems to live.
+    pub(super) fn hint(&mut self, hint: Hint, config: &Config, now: Instant) {
+        self.hints.add(hint, config, now);
     }
 
     /// There is a route to a family.
@@ -250,12 +263,15 @@ impl Dialling {
 
     fn scene<'a>(&'a self, situation: &'a Situation<'a>) -> Scene<'a> {
         let Situation { view, plans, selected, .. } = situation;
-        Scene { view, plans, selected, dials: &self.dials, hosts: &self.hosts }
+        let are_probes_denied = self.denied.is_some();
+        Scene { view, plans, selected, dials: &self.dials, hosts: &self.hosts, are_probes_denied }
     }
 
     fn ask(&mut self, asker: Asker, situation: &Situation<'_>, rng: &mut fastrand::Rng) -> Ask {
         let Situation { view, plans, selected, is_joined } = situation;
-        let scene = Scene { view, plans, selected, dials: &self.dials, hosts: &self.hosts };
+        let are_probes_denied = self.denied.is_some();
+        let (dials, hosts) = (&self.dials, &self.hosts);
+        let scene = Scene { view, plans, selected, dials, hosts, are_probes_denied };
         match asker {
             Asker::Checks => checks::next(&scene, rng),
             Asker::Introductions => self.introductions.next(&scene),

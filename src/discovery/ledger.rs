@@ -117,6 +117,11 @@ impl Ledger {
         self.table.next_check()
     }
 
+    /// Whether the swarm has a connection.
+    pub(super) fn is_any_connected(&self) -> bool {
+        !self.connections.is_empty()
+    }
+
     pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
         self.connections.is_connected(peer)
     }

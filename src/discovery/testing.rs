@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     candidate::{Candidate, Transports},
-    config::Config,
+    config::{Config, Identify},
     event::{Failure, Proved},
     selection::Selection,
 };
@@ -59,7 +59,8 @@ impl World {
     /// Some of the candidates are transports to one host, the best one first.
     pub(super) fn with_transports(candidates: &[Candidate], group: &[Candidate]) -> Self {
         let mut world = Self {
-            config: Config::new(),
+            // What a dial expects is then the same whatever else goes on.
+            config: Config::new().with_identify(Identify::Probe),
             order: Order::default(),
             own: Own::new(peer(LOCAL), &[]),
             ledger: Ledger::default(),

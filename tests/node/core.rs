@@ -6,16 +6,58 @@ use libp2p_dns_discovery::{Event, Identify, LookupError, Selection, Status, disc
 use crate::support::{Host, World, at, ip, joined, lowest, secs};
 
 #[test]
-fn the_lowest_three_of_a_shuffled_answer_are_probed_verified_and_connected() {
+fn the_lowest_three_of_a_shuffled_answer_are_verified_and_connected() {
     let (mut world, peers) = World::with_peers(lowest(3), 10);
     world.name(&[7, 3, 10, 1, 2, 9, 8, 4, 6, 5].map(ip));
     world.until(secs(5), "three connected", |w| peers[..3].iter().all(|p| w.is_connected(p)));
     assert_eq!(world.selected(), peers[..3]);
     assert_eq!(world.core.peers().count(), 3, "nobody else was looked at");
-    // A probe and a connection each, and nothing more.
-    assert_eq!(world.dials.len(), 6);
+    // One handshake each, and nothing more.
+    assert!(world.dials.iter().all(|(_, _, expect)| *expect == Expect::Anyone));
+    assert_eq!(world.dials.len(), 3);
     assert_eq!(world.announced.len(), 3);
     assert!(joined(&world));
+}
+
+/// Where there is no harm in it, a dial keeps its connection; elsewhere, a probe goes first. Fails if all
+/// dials are for anyone, and if none is.
+#[test]
+fn only_dials_that_cannot_double_a_connection_are_for_anyone() {
+    let (mut world, peers) = World::with_peers(lowest(3), 10);
+    world.set(ip(1), Host::Silent);
+    world.set(ip(2), Host::Refuses);
+    world.until(secs(5), "three connected", |w| peers[2..5].iter().all(|p| w.is_connected(p)));
+    let dials: Vec<_> = world.dials.iter().map(|(_, at, expect)| (at.clone(), *expect)).collect();
+    let firsts = [1, 2, 3].map(|n| (at(ip(n)), Expect::Anyone));
+    assert_eq!(dials[..3], firsts);
+    let later: Vec<_> = (dials[3..].iter()).map(|(_, expect)| *expect).collect();
+    assert!(later.contains(&Expect::Probe) && !later.contains(&Expect::Anyone), "{later:?}");
+}
+
+/// Fails on the code that goes on with probes: only the first three are ever met.
+#[test]
+fn where_a_behaviour_denies_probes_others_are_met_by_dials_without_an_id() {
+    let (mut world, peers) = World::with_peers(lowest(3), 6);
+    world.denies_probes = true;
+    world.set(ip(1), Host::Silent);
+    world.set(ip(2), Host::Refuses);
+    world.until(secs(10), "three others", |w| w.selected() == peers[2..5]);
+    world.run(secs(3_600));
+    assert_eq!(world.selected(), peers[2..5]);
+    let probes = world.dials.iter().filter(|(_, _, expect)| *expect == Expect::Probe).count();
+    assert!((2..=15).contains(&probes), "one in five minutes finds out: {probes}");
+}
+
+/// Where the number of connections is limited, the id is not to blame. Fails if the denial of a dial
+/// without an id is not heeded.
+#[test]
+fn where_all_dials_are_denied_probes_go_on() {
+    let (mut world, _) = World::with_peers(lowest(3), 6);
+    (1..=6).for_each(|n| world.set(ip(n), Host::Denied));
+    world.run(secs(3_600));
+    let count = |of| world.dials.iter().filter(|(_, _, expect)| *expect == of).count();
+    assert!(count(Expect::Probe) * 2 >= count(Expect::Anyone), "{}", count(Expect::Probe));
+    assert_eq!(world.core.peers().count(), 0);
 }
 
 #[test]
@@ -537,7 +579,7 @@ fn the_candidates_of_a_source_are_told_in_order_and_again_only_when_they_change(
 
 #[test]
 fn stale_and_unknown_ids_change_nothing() {
-    let (mut world, peers) = World::with_peers(lowest(1), 1);
+    let (mut world, peers) = World::with_peers(lowest(1).with_identify(Identify::Probe), 1);
     world.set(ip(1), Host::Silent);
     world.until(secs(15), "given up", |w| w.aborted == 1);
     // The answer to the probe that was given up comes after all.

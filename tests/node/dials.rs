@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use libp2p::PeerId;
 use libp2p_dns_discovery::{
-    Config, Event, Selection,
+    Config, Event, Identify, Selection,
     discovery::{Discovery, Expect, Output},
 };
 
@@ -26,7 +26,7 @@ fn a_dial_to_a_known_peer_that_takes_too_long_is_not_aborted() {
 /// without the condition that it is a probe.
 #[test]
 fn a_candidate_that_departs_takes_its_probe_with_it() {
-    let (mut world, _) = World::with_peers(lowest(3), 3);
+    let (mut world, _) = World::with_peers(lowest(3).with_identify(Identify::Probe), 3);
     for n in 1..=3 {
         world.set(ip(n), Host::Silent);
     }

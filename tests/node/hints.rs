@@ -1,7 +1,7 @@
 //! What inbound connections and claims make a node look at, and what they do not.
 
 use libp2p::PeerId;
-use libp2p_dns_discovery::{Config, discovery::Expect};
+use libp2p_dns_discovery::{Config, Identify, Status, discovery::Expect};
 
 use crate::support::{Host, World, at, ip, joined, lowest, nth, nz, secs};
 
@@ -16,7 +16,7 @@ fn alone_with_the_lowest() -> Config {
 fn a_hint_waits_for_the_budget_and_no_longer() {
     // A token comes every six seconds; the two at the start are for the probe and the connection.
     let config = alone_with_the_lowest().map_limits(|l| l.with_probes_per_minute(nz(12)));
-    let (mut world, peers) = World::with_peers(config, 9);
+    let (mut world, peers) = World::with_peers(config.with_identify(Identify::Probe), 9);
     world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
     let dials = world.dials.len();
     world.accept(peers[4], "/ip4/10.0.0.5/tcp/55555");
@@ -25,8 +25,8 @@ fn a_hint_waits_for_the_budget_and_no_longer() {
     world.until(secs(7), "looked at", |w| w.core.addresses_of(&peers[4]).count() == 1);
 }
 
-/// Fails without the bound in `Hints::add`; and without `retry_by` in `take_hint`: then nobody looks
-/// before the back-off has passed.
+/// Fails without the bound in `Hints::add`; and without `takes_place` there: then nobody looks before the
+/// back-off has passed.
 #[test]
 fn hints_fill_a_table_up_to_a_bound_and_tell_of_those_who_take_a_place_beyond_it() {
     let config = alone_with_the_lowest().map_limits(|l| l.with_probes_per_minute(nz(60_000)));
@@ -42,7 +42,9 @@ fn hints_fill_a_table_up_to_a_bound_and_tell_of_those_who_take_a_place_beyond_it
         world.accept(*peer, &format!("/ip4/{ip}/tcp/55555"));
         world.run(secs(1));
     }
-    assert_eq!(world.core.peers().count(), 256);
+    let entries = world.core.peers().count();
+    // One in a minute past the bound: here, one a day.
+    assert!((20..=22).contains(&entries), "{entries}");
 
     let dials = world.dials_to(ips[0]);
     world.until(secs(400), "tried in vain", |w| w.dials_to(ips[0]) > dials);
@@ -50,6 +52,36 @@ fn hints_fill_a_table_up_to_a_bound_and_tell_of_those_who_take_a_place_beyond_it
     world.set(ips[0], Host::Lives(peers[0]));
     world.accept(peers[0], &format!("/ip4/{}/tcp/55555", ips[0]));
     world.until(secs(1), "taken up", |w| w.selected() == peers[..1]);
+}
+
+/// A peer that is connected, and in nobody's list, claims the addresses of 39 silent candidates, again and
+/// again. Fails on the code on which a claim resets the back-off: they take all the time there is, and
+/// the one that is back is not met within two hours.
+#[test]
+fn claims_keep_nobody_from_those_who_are_back() {
+    let mut world = World::new(lowest(3));
+    world.elsewhere = Host::Silent;
+    world.idle = None;
+    let ips: Vec<_> = (1..=40).map(ip).collect();
+    world.name(&ips);
+    world.source("/dns4/peers.example./tcp/4001");
+    world.run(secs(3_600));
+    assert_eq!(world.core.status(), Status::Isolated);
+    let liar = PeerId::random();
+    world.accept(liar, "/ip4/10.9.9.9/tcp/55555");
+    let lie = |world: &mut World, seconds| {
+        for _ in 0..seconds {
+            for ip in &ips[..39] {
+                world.core.handle_claim(liar, &at(*ip), world.now);
+            }
+            world.run(secs(1));
+        }
+    };
+    lie(&mut world, 600);
+    world.live(ips[39]);
+    let dials = world.dials.len();
+    lie(&mut world, 400);
+    assert!(joined(&world), "{} dials", world.dials.len() - dials);
 }
 
 /// Fails without the conditions in `take_hint` and `is_worth_a_look` that a candidate is not ours.

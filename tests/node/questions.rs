@@ -365,7 +365,7 @@ fn answers_that_alternate_are_not_asked_for_at_the_start_up_pace_for_ever() {
         world.core.handle_listen_address(&at(ip(n)), world.now);
     }
     world.source("/dns4/peers.example./tcp/4001");
-    let mut alternate = |world: &mut World| {
+    let alternate = |world: &mut World| {
         let asked = world.queries.len();
         for second in 0..300_u16 {
             world.name(&[ip(1 + (second % 2) as u8)]);

@@ -65,6 +65,8 @@ pub struct World {
     /// These questions are never answered.
     pub silent: HashSet<(String, RecordType)>,
     pub hosts: HashMap<Multiaddr, Host>,
+    /// A behaviour of our own swarm denies probes, for their ids.
+    pub denies_probes: bool,
     /// How long after a dial to ourselves has ended we see the connection that it made here.
     pub late_arrivals: Duration,
     /// What is behind all other addresses.
@@ -113,6 +115,7 @@ impl World {
             deaf: false,
             silent: HashSet::new(),
             hosts: HashMap::new(),
+            denies_probes: false,
             late_arrivals: Duration::ZERO,
             elsewhere: Host::Refuses,
             speaks: HashMap::new(),
@@ -344,6 +347,10 @@ impl World {
         self.under_way.remove(&id);
         if self.cancelled.contains(&id) {
             return;
+        }
+        if self.denies_probes && expect == Expect::Probe {
+            let denied = DialFailure::Denied("peer is not allowed".into());
+            return self.core.handle_dial_failure(id, denied, self.now);
         }
         let peer = match self.hosts.get(address).or(Some(&self.elsewhere)).cloned() {
             Some(Host::Lives(peer) | Host::Slow(peer, _)) => peer,

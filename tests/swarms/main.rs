@@ -5,6 +5,7 @@ mod support;
 mod balancer;
 mod behaviour;
 mod composition;
+mod first_dials;
 mod kad;
 mod members;
 mod same_key;

@@ -54,7 +54,13 @@ fn entered<'a>(
 
 #[tokio::test]
 async fn with_an_allow_list_of_the_swarm_the_unknown_id_dial_meets_those_on_it() {
-    let (mut swarms, third) = guarded(Identify::Dial);
+    for identify in [Identify::Auto, Identify::Dial] {
+        those_on_the_list_meet(identify).await;
+    }
+}
+
+async fn those_on_the_list_meet(identify: Identify) {
+    let (mut swarms, third) = guarded(identify);
     let ids = ids(&swarms);
     let mut denied = HashSet::new();
     drive(&mut swarms, "two joined, the third denied", |swarms, event| {

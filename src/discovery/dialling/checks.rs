@@ -5,7 +5,6 @@ use libp2p_identity::PeerId;
 use super::scene::{Ask, Scene, Wish};
 use crate::{
     candidate::Candidate,
-    config::Identify,
     discovery::{
         dial::{Expect, Purpose},
         effect::Effect,
@@ -40,7 +39,7 @@ pub(super) fn next(scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Ask {
 /// be refused, so that it is probed, or left alone where probes are not wanted.
 fn expectation(scene: &Scene<'_>, candidate: &Candidate, peer: PeerId) -> Option<Expect> {
     let connected = scene.view.ledger.is_connected(&peer);
-    let probe = scene.view.config.identify == Identify::Probe && !candidate.is_relayed();
+    let probe = scene.may_probe() && !candidate.is_relayed();
     match (connected, probe) {
         (true, true) => Some(Expect::Probe),
         (true, false) => None,
@@ -58,7 +57,7 @@ mod tests {
         *,
     };
     use crate::{
-        config::Config,
+        config::{Config, Identify},
         discovery::testing::{World, at, c, peer, secs},
     };
 

@@ -1,43 +1,93 @@
 //! Asks for a look at candidates where connected peers seem to live.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+
+use libp2p_identity::PeerId;
+use web_time::Instant;
 
 use super::scene::{Ask, Scene};
-use crate::{candidate::Candidate, discovery::dial::Purpose};
+use crate::{candidate::Candidate, config::Config, discovery::dial::Purpose};
 
 /// The candidates to be looked at.
 #[derive(Debug, Default)]
-pub(super) struct Hints(BTreeSet<Candidate>);
+pub(super) struct Hints {
+    waiting: BTreeSet<Candidate>,
+    /// How many hints each peer gave since this instant.
+    given: HashMap<PeerId, usize>,
+    since: Option<Instant>,
+    /// When a hint is heeded next although there are entries enough.
+    next: Option<Instant>,
+}
+
+/// A reason to look at a candidate.
+#[derive(Debug)]
+pub(in crate::discovery) struct Hint {
+    pub(in crate::discovery) candidate: Candidate,
+    /// The connected peer that gives the reason, if one does.
+    pub(in crate::discovery) peer: Option<PeerId>,
+    /// Whether a peer that lives there would take a place.
+    pub(in crate::discovery) takes_place: bool,
+    /// How many entries the table has.
+    pub(in crate::discovery) entries: usize,
+}
 
 impl Hints {
-    /// Peers that connected to us are worth knowing, for Kademlia above all; but in a large cluster
-    /// everybody connects to the lowest. So there are no more hints than `most` entries have room for.
-    pub(super) fn add(&mut self, candidate: Candidate, entries: usize, most: usize) {
-        if entries + self.0.len() < most {
-            self.0.insert(candidate);
+    /// Takes a hint, if its peer has not given enough of them lately. Peers that connected to us are
+    /// worth knowing, for Kademlia above all; but in a large cluster everybody connects to the lowest.
+    /// So while there are entries enough, those that take no place are looked at one by one, at the pace
+    /// of the island repair.
+    pub(super) fn add(&mut self, hint: Hint, config: &Config, now: Instant) {
+        let Hint { candidate, peer, takes_place, entries } = hint;
+        if self.waiting.contains(&candidate) {
+            return;
         }
+        let is_short = entries + self.waiting.len() < config.limits.hinted;
+        let is_due = config.limits.hinted > 0 && self.next.is_none_or(|at| at <= now);
+        if !(is_short || takes_place || is_due) || !self.heeds(peer, config, now) {
+            return;
+        }
+        if !is_short && !takes_place {
+            self.next = Some(now + config.repair_interval);
+        }
+        self.waiting.insert(candidate);
+    }
+
+    /// Whether one more hint of a peer is heeded: in each interval, as many as a host may be probed.
+    fn heeds(&mut self, peer: Option<PeerId>, config: &Config, now: Instant) -> bool {
+        let Some(peer) = peer else { return true };
+        if self.since.is_none_or(|since| since + config.reverify_interval <= now) {
+            self.since = Some(now);
+            self.given.clear();
+        }
+        let given = self.given.entry(peer).or_default();
+        *given += 1;
+        *given <= config.limits.probes_per_host.get()
     }
 
     pub(super) fn forget(&mut self, candidate: &Candidate) {
-        self.0.remove(candidate);
+        self.waiting.remove(candidate);
     }
 
     /// The next one that is worth a look. A dial that is under way may have begun before anybody lived
     /// there: if it fails, there is still the hint. What is asked for is forgotten by
     /// [`forget`](Self::forget) when its dial has started.
     pub(super) fn next(&mut self, scene: &Scene<'_>) -> Ask {
-        while let Some(candidate) = self.0.iter().find(|c| scene.dials.of(c).is_none()).cloned() {
+        while let Some(candidate) = self.first(scene) {
             if !is_worth_a_look(scene, &candidate) {
-                self.0.remove(&candidate);
+                self.waiting.remove(&candidate);
                 continue;
             }
             let ask = scene.ask_for_probe(candidate.clone(), Purpose::Hint);
             if let Ask::Other(_) = ask {
-                self.0.remove(&candidate);
+                self.waiting.remove(&candidate);
             }
             return ask;
         }
         Ask::Nothing(None)
+    }
+
+    fn first(&self, scene: &Scene<'_>) -> Option<Candidate> {
+        self.waiting.iter().find(|c| scene.dials.of(c).is_none()).cloned()
     }
 }
 
@@ -62,13 +112,22 @@ mod tests {
         config::Config,
         discovery::{
             effect::Effect,
-            testing::{World, c, peer, pinned},
+            testing::{World, c, epoch, peer, pinned, secs},
         },
     };
 
+    fn hint(n: u16, entries: usize) -> Hint {
+        Hint { candidate: c(n), peer: None, takes_place: false, entries }
+    }
+
+    /// With room for so many entries.
+    fn room_for(most: usize) -> Config {
+        Config::new().map_limits(|limits| limits.with_hinted(most))
+    }
+
     fn hinted(numbers: impl IntoIterator<Item = u16>) -> Hints {
         let mut hints = Hints::default();
-        numbers.into_iter().for_each(|n| hints.add(c(n), 0, 99));
+        numbers.into_iter().for_each(|n| hints.add(hint(n, 0), &room_for(99), epoch()));
         hints
     }
 
@@ -89,12 +148,29 @@ mod tests {
     }
 
     #[test]
-    fn there_are_no_more_hints_than_the_table_has_room_for() {
-        let mut hints = Hints::default();
-        (0..5).for_each(|n| hints.add(c(n), 2, 4));
-        assert_eq!(hints.0.len(), 2);
-        hints.add(c(9), 4, 4);
-        assert_eq!(hints.0.len(), 2);
+    fn with_entries_enough_hints_come_one_by_one_unless_they_are_of_a_place() {
+        let (mut hints, config, now) = (Hints::default(), room_for(4), epoch());
+        (0..5).for_each(|n| hints.add(hint(n, 2), &config, now));
+        assert_eq!(hints.waiting.len(), 3, "two, and the first one past them");
+        let of_a_place = Hint { takes_place: true, ..hint(7, 4) };
+        hints.add(of_a_place, &config, now);
+        assert_eq!(hints.waiting.len(), 4);
+        hints.add(hint(8, 4), &config, now + secs(59));
+        assert_eq!(hints.waiting.len(), 4);
+        hints.add(hint(8, 4), &config, now + secs(60));
+        assert_eq!(hints.waiting.len(), 5);
+    }
+
+    #[test]
+    fn a_peer_gives_four_hints_a_minute() {
+        let (mut hints, config, now) = (Hints::default(), room_for(99), epoch());
+        let of = |peer, n| Hint { peer: Some(peer), ..hint(n, 0) };
+        (0..9).for_each(|n| hints.add(of(peer(1), n), &config, now));
+        assert_eq!(hints.waiting.len(), 4);
+        (20..29).for_each(|n| hints.add(of(peer(2), n), &config, now));
+        assert_eq!(hints.waiting.len(), 8, "the other one");
+        (30..39).for_each(|n| hints.add(of(peer(1), n), &config, now + secs(60)));
+        assert_eq!(hints.waiting.len(), 12);
     }
 
     #[test]
@@ -119,7 +195,7 @@ mod tests {
             let (mut hints, mut stage) = (hinted([1, 2]), Stage::new(World::of(3)));
             change(&mut stage);
             assert_eq!(dialled(ask(&mut hints, &stage)).0, c(2));
-            assert_eq!(hints.0, [c(2)].into());
+            assert_eq!(hints.waiting, [c(2)].into());
         }
     }
 
@@ -129,7 +205,8 @@ mod tests {
         let mut stage = Stage::new(World::with(slice::from_ref(&refused)));
         stage.world.config = Config::new().with_allowed_peers([peer(2)]);
         let mut hints = Hints::default();
-        hints.add(refused.clone(), 0, 99);
+        let hint = Hint { candidate: refused.clone(), ..hint(1, 0) };
+        hints.add(hint, &room_for(99), epoch());
         let asked = ask(&mut hints, &stage);
         assert!(matches!(asked, Ask::Other(Effect::TurnAway(at, _)) if at == refused));
         assert!(matches!(ask(&mut hints, &stage), Ask::Nothing(None)), "once");

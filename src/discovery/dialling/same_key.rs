@@ -18,7 +18,7 @@ pub(super) fn next(scene: &Scene<'_>) -> Ask {
     if !may_look(scene, candidate) {
         return Ask::Other(then);
     }
-    let (candidate, expect) = (candidate.clone(), scene.expectation(candidate));
+    let (candidate, expect) = (candidate.clone(), scene.expectation(candidate, Purpose::Hint));
     let (purpose, share) = (Purpose::Hint, Purpose::Check);
     Ask::Dial(Wish { candidate, expect, purpose, share, is_probe: false, then: Some(then) })
 }

@@ -25,6 +25,8 @@ pub(super) struct Scene<'a> {
     pub(super) selected: &'a Selected,
     pub(super) dials: &'a Dials,
     pub(super) hosts: &'a HostProbes,
+    /// Whether a behaviour of the swarm denies probes, as far as is known.
+    pub(super) are_probes_denied: bool,
 }
 
 /// A dial that an asker wants.
@@ -103,22 +105,42 @@ impl<'a> Scene<'a> {
         if let Some(pinned) = candidate.pinned().copied().filter(|pinned| refused(&pinned)) {
             return Ask::Other(Effect::TurnAway(candidate, Failure::Refused(pinned)));
         }
-        let expect = self.expectation(&candidate);
+        let expect = self.expectation(&candidate, purpose);
         Ask::Dial(Wish { candidate, expect, purpose, share: purpose, is_probe: true, then: None })
     }
 
     /// Whom a dial expects at a candidate that nobody is verified at.
-    pub(super) fn expectation(&self, candidate: &Candidate) -> Expect {
+    pub(super) fn expectation(&self, candidate: &Candidate, purpose: Purpose) -> Expect {
         match candidate.pinned() {
             // A relay is asked for a peer, so that a throw-away id would reach nobody there.
             Some(pinned) if candidate.is_relayed() => Expect::Peer(*pinned),
             Some(pinned) if !self.view.ledger.is_connected(pinned) => Expect::Peer(*pinned),
             // A dial to a peer that is connected would be refused.
-            _ => match self.view.config.identify {
-                Identify::Probe => Expect::Probe,
-                Identify::Dial => Expect::Anyone,
-            },
+            _ if !self.may_probe() || self.is_first(candidate, purpose) => Expect::Anyone,
+            _ => Expect::Probe,
         }
+    }
+
+    /// Whether identities may be learned by dials with a throw-away id.
+    pub(super) fn may_probe(&self) -> bool {
+        match self.view.config.identify {
+            Identify::Auto => !self.are_probes_denied,
+            Identify::Probe => true,
+            Identify::Dial => false,
+        }
+    }
+
+    /// Whether a dial without a peer id has no drawback: its connection fills a place, and can be no
+    /// second one to a peer, since nothing is connected and nobody is dialled but by other dials like
+    /// this one, which have started just now.
+    fn is_first(&self, candidate: &Candidate, purpose: Purpose) -> bool {
+        let is_alike = |dial: &Dial| dial.expect == Expect::Anyone && dial.started == self.now();
+        self.view.config.identify == Identify::Auto
+            && purpose == Purpose::Place
+            && self.plan(candidate.family()).is_free
+            && self.view.is_untried(candidate)
+            && !self.view.ledger.is_any_connected()
+            && self.dials.iter().all(|(_, dial)| is_alike(dial))
     }
 }
 
@@ -211,6 +233,53 @@ mod tests {
         stage.world.config = Config::new().with_identify(Identify::Dial);
         assert_eq!(dialled(asked(&stage, &c(0))).1, Expect::Anyone);
         assert!(wish(asked(&stage, &c(0))).is_probe);
+    }
+
+    fn auto(n: u16) -> Stage {
+        let mut stage = Stage::new(World::of(n));
+        stage.world.config = Config::new().with_identify(Identify::Auto);
+        stage.world.plans.set(Family::V4, Plan { is_free: true, ..Plan::default() });
+        stage
+    }
+
+    #[test]
+    fn the_first_dials_of_all_are_for_anyone() {
+        let mut stage = auto(3);
+        for n in 0..2 {
+            assert_eq!(dialled(asked(&stage, &c(n))).1, Expect::Anyone);
+            stage.dial(&c(n), Expect::Anyone, Purpose::Place);
+        }
+        stage.world.pass(Duration::from_millis(1));
+        assert_eq!(dialled(asked(&stage, &c(2))).1, Expect::Probe, "dials are under way");
+    }
+
+    #[test]
+    fn what_may_open_a_second_connection_or_fills_no_place_is_a_probe() {
+        let changes: [fn(&mut Stage); 4] = [
+            |stage| stage.world.connect(7, &c(9)),
+            |stage| stage.world.fail(&c(0)),
+            |stage| {
+                stage.probe(&c(1));
+            },
+            |stage| stage.world.plans = Plans::default(),
+        ];
+        for change in changes {
+            let mut stage = auto(3);
+            change(&mut stage);
+            assert_eq!(dialled(asked(&stage, &c(0))).1, Expect::Probe);
+        }
+        let hint = auto(3).ask(|scene| scene.ask_for_probe(c(0), Purpose::Hint));
+        assert_eq!(dialled(hint).1, Expect::Probe);
+    }
+
+    #[test]
+    fn where_probes_are_denied_dials_for_anyone_take_their_place() {
+        let mut stage = auto(3);
+        stage.world.connect(7, &c(9));
+        stage.are_probes_denied = true;
+        assert_eq!(dialled(asked(&stage, &c(0))).1, Expect::Anyone);
+        stage.world.config = Config::new().with_identify(Identify::Probe);
+        assert_eq!(dialled(asked(&stage, &c(0))).1, Expect::Probe, "as it was told");
     }
 
     #[test]

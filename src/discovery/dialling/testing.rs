@@ -20,19 +20,21 @@ pub(super) struct Stage {
     pub(super) world: World,
     pub(super) dials: Dials,
     pub(super) hosts: HostProbes,
+    pub(super) are_probes_denied: bool,
 }
 
 impl Stage {
     pub(super) fn new(world: World) -> Self {
         let dials = Dials::new(nz(16), nz(600), world.now);
-        Self { world, dials, hosts: HostProbes::new(nz(4)) }
+        Self { world, dials, hosts: HostProbes::new(nz(4)), are_probes_denied: false }
     }
 
     /// Has an asker look at it.
     pub(super) fn ask<T>(&self, ask: impl FnOnce(&Scene<'_>) -> T) -> T {
         let World { plans, selected, .. } = &self.world;
-        let (dials, hosts) = (&self.dials, &self.hosts);
-        ask(&Scene { view: &self.world.view(), plans, selected, dials, hosts })
+        let (dials, hosts, are_probes_denied) = (&self.dials, &self.hosts, self.are_probes_denied);
+        let view = &self.world.view();
+        ask(&Scene { view, plans, selected, dials, hosts, are_probes_denied })
     }
 
     /// Starts a dial.

@@ -31,6 +31,11 @@ impl Room {
         Self { dialling, world, is_joined: false, rng: fastrand::Rng::with_seed(1) }
     }
 
+    fn hint(&mut self, n: u16) {
+        let hint = Hint { candidate: c(n), peer: None, takes_place: false, entries: 0 };
+        self.dialling.hint(hint, &self.world.config, self.world.now);
+    }
+
     /// Of so many candidates, with so many places free in their family.
     fn searching(n: u16, places: usize, limits: Limits) -> Self {
         let mut room = Self::new(World::of(n), limits);
@@ -177,7 +182,7 @@ fn everybody_asks(limits: Limits) -> Room {
     room.world.ledger.recheck(&c(1), now);
     room.introduce(c(2), peer(2));
     room.world.fail(&c(3));
-    room.dialling.hint(c(3), 0);
+    room.hint(3);
     room
 }
 
@@ -284,7 +289,7 @@ fn a_probe_that_is_needless_is_aborted_and_nothing_judged() {
 #[test]
 fn a_hint_is_followed_once() {
     let mut room = Room::new(World::of(3), at_once(9));
-    room.dialling.hint(c(1), 0);
+    room.hint(1);
     assert_eq!(dialled(&room.pass()), [c(1)]);
     room.fail_all();
     assert!(room.pass().is_empty());
@@ -306,7 +311,7 @@ fn a_search_is_told_whether_its_candidate_was_tried_before() {
 fn a_probe_of_a_candidate_that_departs_is_aborted_and_its_hint_forgotten() {
     let mut room = Room::searching(2, 1, at_once(4));
     room.pass();
-    room.dialling.hint(c(0), 0);
+    room.hint(0);
     assert_eq!(aborted(&room.depart(&c(0))), 1);
     assert!(!room.dialling.is_dialled(&c(0)));
     room.world.plans = Plans::default();

@@ -65,6 +65,10 @@ impl Connections {
         self.0.keys()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
         self.0.contains_key(peer)
     }

@@ -3,7 +3,7 @@
 use libp2p_identity::PeerId;
 
 use super::{Context, Ledger};
-use crate::{candidate::Candidate, event::Failure};
+use crate::candidate::Candidate;
 
 /// The ledger, while it takes note of one thing that is said.
 pub(in crate::discovery) struct Hearsay<'a, 'b> {
@@ -34,16 +34,10 @@ impl<'a, 'b> Hearsay<'a, 'b> {
             }
             return false;
         }
-        // The peer that answers there is of no use: whoever connects does not change that.
-        if self.was_turned_away(candidate)
-            && !self.ledger.histories.of(candidate).takes_hint(pause, now)
-        {
-            return false;
-        }
-        if !is_dialled {
-            self.ledger.histories.retry_by(candidate, now);
-        }
-        true
+        // Where nobody, or nobody of use, was met: now and then. The back-off goes on meanwhile, or the
+        // search would have no time for others.
+        self.ledger.failed(candidate).is_none()
+            || self.ledger.histories.of(candidate).takes_hint(pause, now)
     }
 
     /// The candidates that it concerns if a peer connects from an address: those on its host, unless
@@ -70,18 +64,5 @@ impl<'a, 'b> Hearsay<'a, 'b> {
         let mut concerned = self.ledger.concerned(address, peer, self.cx);
         concerned.retain(|c| self.ledger.table.get(c).is_none_or(|e| e.peer != *peer));
         concerned
-    }
-
-    fn was_turned_away(&self, candidate: &Candidate) -> bool {
-        self.ledger.failed(candidate).is_some_and(|failed| {
-            matches!(
-                failed.reason,
-                Failure::Shared
-                    | Failure::PinMismatch(_)
-                    | Failure::Refused(_)
-                    | Failure::Stranger(_)
-                    | Failure::SameKey
-            )
-        })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use libp2p_dns_discovery::{Config, Event, Status};
+use libp2p_dns_discovery::{Config, Event, Identify, Status};
 use web_time::Instant;
 
 use super::nz;
@@ -109,7 +109,7 @@ fn time_of_a_refresh() {
 #[test]
 fn time_of_a_dial() {
     for (config, most) in [(lowest(3), 10), (lowest(3).with_probe_timeout(secs(3)), 3)] {
-        let mut world = World::new(config);
+        let mut world = World::new(config.with_identify(Identify::Probe));
         world.elsewhere = Host::Silent;
         world.source("/ip4/10.0.0.1/tcp/1");
         world.run(secs(most) - Duration::from_millis(1));
