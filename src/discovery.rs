@@ -456,7 +456,7 @@ impl Discovery {
         self.judge_readiness(now);
         let times = [
             self.disqualified.next_timeout(),
-            self.names.next_timeout(),
+            self.names.next_timeout(&self.config),
             self.own.next_timeout(),
             self.dialling.next_timeout(),
             self.readiness.next_timeout(),
@@ -579,7 +579,8 @@ impl Discovery {
             Effect::Output(output) => self.waiting.outputs.push_back(output),
             Effect::LookSooner => {
                 self.names.look_sooner(&self.config);
-                self.waiting.step |= self.names.next_timeout().is_some_and(|at| at <= now);
+                self.waiting.step |=
+                    self.names.next_timeout(&self.config).is_some_and(|at| at <= now);
             }
             Effect::Ours(candidate) => {
                 self.own.find(candidate);

@@ -13,5 +13,5 @@ pub(crate) use self::{
     entry::{Text, dnsaddr, texts},
     glue::Glue,
     section::Section,
-    value::{absolute, addresses, least, targets},
+    value::{absolute, addresses, least, targets, ttl_of_all},
 };

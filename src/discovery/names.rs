@@ -26,16 +26,20 @@ use crate::{
     source::Source,
 };
 
+mod belief;
 pub(super) mod fair_share;
+mod inquiries;
 mod lookups;
 mod members;
 mod pace;
 mod questions;
 pub(crate) mod refresh;
 mod rejections;
+mod reply;
 mod sampling;
 mod schedule;
 mod source;
+mod under_way;
 
 /// How many of the entries that a suspect answer leaves out, and that are not selected, are asked at
 /// once whether they still answer.
@@ -180,7 +184,8 @@ impl Names {
     /// Looks up earlier than planned, because a selected peer was lost or nobody is verified.
     pub(super) fn look_sooner(&mut self, config: &Config) {
         for source in self.sources.values_mut() {
-            source.hasten(Schedule::least(config, source.members().len()));
+            let records = source.members().len().max(source.records());
+            source.hasten(Schedule::least(config, records));
         }
     }
 
@@ -190,9 +195,9 @@ impl Names {
         id: LookupId,
         result: Result<Answer, LookupError>,
     ) -> bool {
-        let Some(Waiting { source, step }) = self.lookups.end(id) else { return false };
+        let Some(Waiting { source, query }) = self.lookups.end(id) else { return false };
         let Some(source) = self.sources.get_mut(&source) else { return false };
-        source.handle_result(step, result);
+        source.handle_result(&query, result);
         true
     }
 
@@ -200,6 +205,7 @@ impl Names {
     pub(super) fn poll(&mut self, context: &mut Context<'_>) {
         let ids: Vec<u64> = self.sources.keys().copied().collect();
         for id in ids {
+            self.expire(id, context);
             self.finish(id, context);
             self.drive(id, context);
             // A static source, and one whose look-ups all ended within their first step, is done.
@@ -209,8 +215,9 @@ impl Names {
     }
 
     /// The next instant at which something is to be done.
-    pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.sources.values().filter_map(SourceState::next_timeout).min()
+    pub(super) fn next_timeout(&self, config: &Config) -> Option<Instant> {
+        let of = |source: &SourceState| source.next_timeout(config.lookup_timeout);
+        self.sources.values().filter_map(of).min()
     }
 
     /// Shares the room for candidates among the sources: returns those that are held, and what each
@@ -272,18 +279,22 @@ impl Names {
         self.sources.values().find(|s| s.source() == source)
     }
 
-    fn cancel_lookups(&mut self, source: u64, effects: &mut Effects) {
-        for id in self.lookups.forget(source) {
-            effects.push(Effect::Output(Output::CancelLookup { id }));
+    /// Ends the look-ups of a source that are out for too long.
+    fn expire(&mut self, id: u64, context: &mut Context<'_>) {
+        let Some(source) = self.sources.get_mut(&id) else { return };
+        for id in source.expire(context.config, context.now) {
+            self.lookups.end(id);
+            context.effects.push(Effect::Output(Output::CancelLookup { id }));
         }
     }
 
     fn drive(&mut self, id: u64, context: &mut Context<'_>) {
         let Some(source) = self.sources.get_mut(&id) else { return };
         let Context { config, now, rng, effects, .. } = context;
-        source.start_if_due(&config.limits, config.lookup_timeout, rng, *now);
-        while let Some((step, query)) = source.poll_query() {
-            let id = self.lookups.start(Waiting { source: id, step });
+        source.start_if_due(config, rng, *now);
+        while let Some((step, query)) = source.poll_query(*now) {
+            let id = self.lookups.start(Waiting { source: id, query: query.clone() });
+            source.sent(query.clone(), step, id, *now);
             effects.push(Effect::Output(Output::Lookup { id, query }));
         }
     }
@@ -315,11 +326,9 @@ impl Names {
     fn finish(&mut self, id: u64, context: &mut Context<'_>) {
         let Some(source) = self.sources.get_mut(&id) else { return };
         let offers_nobody = offers_nobody(source, context);
-        let outcome = source.finish(context.config, offers_nobody, context.now);
+        let outcome = source.finish(context.config, offers_nobody, context.rng, context.now);
         let Some(outcome) = outcome else { return };
-        self.cancel_lookups(id, context.effects);
         self.heard += 1;
-        let Some(source) = self.sources.get_mut(&id) else { return };
         match outcome {
             Ok(resolution) => self.version += u64::from(take_answer(source, resolution, context)),
             Err(error) => take_failure(source, error, context),
@@ -344,7 +353,7 @@ fn take_failure(source: &mut SourceState, error: LookupError, context: &mut Cont
         }
         _ => Schedule::after_failure(context.config, failures, context.rng),
     };
-    source.plan_next(Some(context.now + retry_in));
+    source.plan_next(context.now + retry_in, true);
     if worth_telling && !believed {
         let source = source.source().clone();
         if first_of_all {
@@ -368,12 +377,11 @@ fn take_answer(
         return false;
     }
     source.note_provisional(resolution.provisional);
-    let Resolution { candidates, heard, complete, ttl, records, hollow, .. } = resolution;
-    source.note_hollow(hollow, context.config.alone_after, context.now);
+    let Resolution { candidates, threads, complete, ttl, records, .. } = resolution;
     let passed = sift(source, candidates, context);
     let recovered = source.note_answer();
     let (config, now) = (context.config, context.now);
-    let Applied { turned, brings_others } = source.apply(passed, &heard, context.liveness, now);
+    let Applied { turned, brings_others } = source.apply(passed, &threads, context.liveness, now);
     source.members_mut().bound(config.limits.candidates.get(), context.rank);
     if turned {
         let (source, sampled) = (source.source().clone(), source.members().is_sampled());
@@ -382,15 +390,15 @@ fn take_answer(
     }
     let announced = source.announce(complete, recovered);
     let changed = announced.is_some();
-    if let Some(ttl) = ttl {
-        let usual = Schedule::after_answer(config, ttl, records, source.jitter());
-        let usual = source.least_failures(now).map_or(usual, |failures| {
-            let retry = Schedule::after_failure(config, failures, context.rng);
-            usual.min(retry.max(Schedule::least(config, records)))
-        });
+    if let (Some(_), Some(due)) = (ttl, source.due()) {
+        let usual = due.saturating_duration_since(now);
         let pause = next_look(source, brings_others, records, usual, context);
-        // A question that came late, or never, does not delay the others.
-        source.plan_next(Some(source.answered().unwrap_or(now) + pause));
+        // A question that came late, or never, does not delay the next look.
+        let sooner = source.answered().unwrap_or(now) + pause;
+        match pause < usual {
+            true => source.plan_next(sooner, true),
+            false => source.plan_next(due, false),
+        }
     }
     if let Some(candidates) = announced {
         let source = source.source().clone();

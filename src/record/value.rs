@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use hickory_proto::rr::{Name, RData, Record};
 
+use crate::resolver::Answer;
+
 /// The name without regard to case and search list.
 pub(crate) fn absolute(name: &Name) -> Name {
     let mut name = name.to_lowercase();
@@ -14,6 +16,12 @@ pub(crate) fn absolute(name: &Name) -> Name {
 /// The lesser of two TTLs where there are two.
 pub(crate) fn least(a: Option<Duration>, b: Option<Duration>) -> Option<Duration> {
     [a, b].into_iter().flatten().min()
+}
+
+/// For how long all records of an answer may be kept that say where peers are, or lead there.
+pub(crate) fn ttl_of_all(answer: &Answer) -> Option<Duration> {
+    let glue = answer.additionals.iter().filter(|record| ip_of(record).is_some());
+    answer.records.iter().chain(glue).map(ttl_of).min()
 }
 
 /// How long a record may be kept.

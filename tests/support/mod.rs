@@ -64,6 +64,14 @@ pub struct World {
     pub deaf: bool,
     /// These questions are never answered.
     pub silent: HashSet<(String, RecordType)>,
+    pub slow: HashMap<(String, RecordType), Duration>,
+    pub provisional: HashSet<(String, RecordType)>,
+    pub cut: HashSet<(String, RecordType)>,
+    pub longest: Duration,
+    pub lookup_times: Vec<Duration>,
+    pub glue: HashMap<(String, RecordType), Vec<Record>>,
+    /// TTL falls: fetched by somebody else every so often at this phase.
+    pub cached: HashMap<(String, RecordType), (Duration, Duration)>,
     pub hosts: HashMap<Multiaddr, Host>,
     /// A behaviour of our own swarm denies probes, for their ids.
     pub denies_probes: bool,
@@ -114,6 +122,13 @@ impl World {
             proof: None,
             deaf: false,
             silent: HashSet::new(),
+            slow: HashMap::new(),
+            provisional: HashSet::new(),
+            cut: HashSet::new(),
+            longest: Duration::ZERO,
+            lookup_times: Vec::new(),
+            glue: HashMap::new(),
+            cached: HashMap::new(),
             hosts: HashMap::new(),
             denies_probes: false,
             late_arrivals: Duration::ZERO,
@@ -201,7 +216,10 @@ impl World {
     /// Lets time pass until `end`, or until `done`, which is asked whenever the outputs are drained.
     pub fn run_until(&mut self, end: Instant, done: impl Fn(&Self) -> bool) -> bool {
         loop {
+            #[allow(clippy::disallowed_methods)]
+            let clock = std::time::Instant::now();
             self.drain();
+            self.longest = self.longest.max(clock.elapsed());
             if done(self) {
                 return true;
             }
@@ -228,7 +246,12 @@ impl World {
     fn deliver(&mut self) {
         while let Some(entry) = self.queue.first_entry().filter(|e| e.key().0 <= self.now) {
             match entry.remove() {
-                Input::Lookup(id, result) => self.core.handle_lookup(id, result),
+                Input::Lookup(id, result) => {
+                    #[allow(clippy::disallowed_methods)]
+                    let clock = std::time::Instant::now();
+                    self.core.handle_lookup(id, result);
+                    self.lookup_times.push(clock.elapsed());
+                }
                 Input::Arrival => self.arrive(),
                 Input::Dial(id, address, expect) => self.finish_dial(id, &address, expect),
                 Input::Protocols(id, peer, speaks) => {
@@ -286,7 +309,8 @@ impl World {
                     let is_silent = self.deaf || self.silent.contains(&key);
                     self.queries.push((self.now, query));
                     if !is_silent {
-                        self.schedule(self.latency, Input::Lookup(id, result));
+                        let latency = self.slow.get(&key).copied().unwrap_or(self.latency);
+                        self.schedule(latency, Input::Lookup(id, result));
                     }
                 }
                 Output::Dial { id, address, expect, .. } => {
@@ -325,9 +349,24 @@ impl World {
         let key = (query.name.to_ascii().to_lowercase(), query.record_type);
         match self.zone.get(&key) {
             Some(Ok(records)) => {
-                let mut answer = Answer::new(query.name.clone(), records.clone());
+                let mut records = records.clone();
+                if let Some((period, phase)) = self.cached.get(&key) {
+                    let age = (self.now - self.start + *phase).as_millis() % period.as_millis();
+                    let left = (period.as_millis() - age).div_ceil(1000) as u32;
+                    records.iter_mut().for_each(|r| r.ttl = left);
+                }
+                let mut answer = Answer::new(query.name.clone(), records);
                 answer.proof = self.proof;
-                Ok(answer.with_complete(!self.partial))
+                answer.provisional = self.provisional.contains(&key);
+                answer.additionals = self.glue.get(&key).cloned().unwrap_or_default();
+                Ok(answer.with_complete(!self.partial && !self.cut.contains(&key)))
+            }
+            Some(Err(LookupError::Nothing(n))) if self.cached.contains_key(&key) => {
+                let (period, phase) = self.cached[&key];
+                let age = (self.now - self.start + phase).as_millis() % period.as_millis();
+                let left = (period.as_millis() - age).div_ceil(1000) as u64;
+                let _ = n;
+                Err(LookupError::nx_domain(Some(Duration::from_secs(left))))
             }
             Some(Err(error)) => Err(error.clone()),
             None => Err(self.nothing()),

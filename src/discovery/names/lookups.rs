@@ -1,14 +1,14 @@
-//! The look-ups under way, each with the step of a refresh that waits for it.
+//! The look-ups under way, each with the question that it asks.
 
 use std::collections::HashMap;
 
-use crate::discovery::output::LookupId;
+use crate::{discovery::output::LookupId, resolver::Query};
 
-/// A step of a source's refresh.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A question of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Waiting {
     pub(super) source: u64,
-    pub(super) step: u32,
+    pub(super) query: Query,
 }
 
 /// The look-ups under way.
@@ -30,8 +30,7 @@ impl Lookups {
         self.under_way.remove(&id)
     }
 
-    /// Forgets the look-ups of a source whose refresh ended without them, in the order in which they
-    /// were started.
+    /// Forgets the look-ups of a source, in the order in which they were started.
     pub(super) fn forget(&mut self, source: u64) -> Vec<LookupId> {
         let of_source = self.under_way.iter().filter(|(_, waiting)| waiting.source == source);
         let mut ids: Vec<_> = of_source.map(|(id, _)| *id).collect();
@@ -45,12 +44,16 @@ impl Lookups {
 
 #[cfg(test)]
 mod tests {
+    use hickory_proto::rr::RecordType;
+
     use super::*;
+    use crate::testing::name;
 
     #[test]
     fn a_lookup_ends_once_and_is_forgotten_with_its_source() {
         let mut lookups = Lookups::default();
-        let waiting = |source, step| Waiting { source, step };
+        let query = |n: u8| Query::new(name(&format!("x{n}.")), RecordType::A);
+        let waiting = |source, n| Waiting { source, query: query(n) };
         let first = lookups.start(waiting(1, 0));
         let ids = [lookups.start(waiting(1, 1)), lookups.start(waiting(2, 0))];
         assert_eq!(lookups.end(first), Some(waiting(1, 0)));

@@ -9,7 +9,10 @@ use super::{
     refresh::{Heard, Named, Origin},
     sampling::{Look, Sampling},
 };
-use crate::candidate::{Candidate, Transports, among};
+use crate::{
+    candidate::{Candidate, Family, Transports, among},
+    resolver::Query,
+};
 
 /// How many complete answers in a row must omit a candidate before it leaves.
 const OMISSIONS: u8 = 2;
@@ -44,9 +47,10 @@ pub(super) struct Members {
     cut: usize,
     /// Whether the operator said that answers are samples.
     sampled: bool,
-    /// When the last answer was taken that claimed to be complete, and what these give away.
-    last_complete: Option<Instant>,
-    sampling: Sampling,
+    /// When the last answer was taken that claimed to be complete, and what these give away, in each
+    /// family.
+    last_complete: [Option<Instant>; Family::ALL.len()],
+    sampling: [Sampling; Family::ALL.len()],
 }
 
 #[derive(Debug)]
@@ -61,6 +65,8 @@ struct Member {
     omitted_since: Option<Instant>,
     /// How many answers in a row, partial ones too, have not named it.
     unnamed: u8,
+    /// Whether the last answer named it.
+    is_named: bool,
     /// Whether it is known by a part of an answer alone, of which more is under way.
     is_early: bool,
     transports: Option<Transports>,
@@ -84,14 +90,19 @@ impl Member {
             omitted: 0,
             omitted_since: None,
             unnamed: 0,
+            is_named: true,
             is_early,
             transports,
         }
     }
 
     /// Notes how much was heard of what its questions name, before what they name is known.
-    fn note(&mut self, heard: Heard, now: Instant) {
+    fn note(&mut self, heard: Heard, heard_of: impl Fn(&Query) -> Heard, now: Instant) {
+        if heard < Heard::All {
+            self.origin.keep(|question| heard_of(question) < Heard::All);
+        }
         self.heard = heard;
+        self.is_named = false;
         if heard > Heard::Nothing {
             self.unnamed = self.unnamed.saturating_add(1);
         }
@@ -155,15 +166,20 @@ impl Members {
 
     /// Whether answers are samples: by what the operator said, or by what they give away.
     pub(super) fn is_sampled(&self) -> bool {
-        self.sampled || self.sampling.is_recognised()
+        self.sampled || self.sampling.iter().any(Sampling::is_recognised)
+    }
+
+    /// Whether answers are samples of the members of this family.
+    fn is_sampled_in(&self, family: Family) -> bool {
+        self.sampled || self.sampling[family.index()].is_recognised()
     }
 
     /// Whether the last answer could be a sample that claims to be complete.
     pub(super) fn is_suspect(&self) -> bool {
-        self.sampling.is_suspect() && !self.sampled
+        !self.sampled && self.sampling.iter().any(Sampling::is_suspect)
     }
 
-    /// Merges a refresh into the members. `heard` says how much of what some questions name was heard.
+    /// Merges a refresh into the members. `heard_of` says how much was heard of what a question names.
     /// A member is omitted only where all was heard of what the questions name that named it: a
     /// question that fails keeps what it named, and holds back nobody else's.
     ///
@@ -173,33 +189,80 @@ impl Members {
     pub(super) fn apply(
         &mut self,
         candidates: Vec<Named>,
-        heard: impl Fn(&Origin) -> Heard,
+        heard_of: impl Fn(&Query) -> Heard,
         liveness: impl Fn(&Candidate) -> Liveness,
         now: Instant,
     ) -> Applied {
-        let size = candidates.len();
-        let omitted_answers = self.omitted_answers(&liveness);
-        let before = self.all.iter().filter(|m| m.omitted == 0 && !m.is_early).count();
-        let mut heard = remember(heard);
-        let is_part = candidates.iter().any(|named| heard(&named.origin) < Heard::All);
+        let was_sampled = self.is_sampled();
+        let mut heard = remember(|origin: &Origin| origin.heard(&heard_of));
+        let looks = self.looks(&candidates, &mut heard, &liveness);
         for member in &mut self.all {
-            member.note(heard(&member.origin), now);
+            member.note(heard(&member.origin), &heard_of, now);
         }
-        let is_whole = !is_part && self.all.iter().all(|member| member.heard == Heard::All);
-        let (newcomers, strangers) = self.name(candidates, false);
+        let brings_others = self.name(candidates, false);
         self.drop_superseded();
-        let turned = is_whole && {
-            // As many as before, nobody new and nobody back: the same.
-            let changed = newcomers > 0 || size != before;
-            self.last_complete = Some(now);
-            !self.sampled && self.sampling.note(Look { size, changed, omitted_answers })
-        };
-        if turned && !self.is_sampled() {
-            // That samples left a member out was no proof. It takes two answers from now on.
-            self.all.iter_mut().for_each(|member| member.omitted = member.omitted.min(1));
+        for (family, look) in Family::ALL.into_iter().zip(looks) {
+            if let Some(look) = look {
+                self.note_look(family, look, now);
+            }
         }
         self.drop_departed(liveness, now);
-        Applied { turned, brings_others: strangers > 0 }
+        Applied { turned: self.is_sampled() != was_sampled, brings_others }
+    }
+
+    /// What the answers look like beside the last ones, in each family: where there is anybody, and all
+    /// was heard of the questions that name the family's members and candidates.
+    fn looks(
+        &self,
+        candidates: &[Named],
+        heard: &mut impl FnMut(&Origin) -> Heard,
+        liveness: &impl Fn(&Candidate) -> Liveness,
+    ) -> [Option<Look>; Family::ALL.len()] {
+        let mut whole = [true; Family::ALL.len()];
+        let (mut sizes, mut before) = ([0; Family::ALL.len()], [0; Family::ALL.len()]);
+        for named in candidates {
+            let family = named.candidate.family().index();
+            sizes[family] += 1;
+            whole[family] &= heard(&named.origin) == Heard::All;
+        }
+        for member in &self.all {
+            let family = member.candidate.family().index();
+            before[family] += usize::from(member.omitted == 0 && !member.is_early);
+            whole[family] &= heard(&member.origin) == Heard::All;
+        }
+        let newcomers = self.newcomers(candidates);
+        Family::ALL.map(|family| {
+            let at = family.index();
+            // As many as before, nobody new and nobody back: the same.
+            let (size, changed) = (sizes[at], newcomers[at] > 0 || sizes[at] != before[at]);
+            let omitted_answers = self.omitted_answers(family, liveness);
+            let is_look = whole[at] && sizes[at] + before[at] > 0;
+            is_look.then_some(Look { size, changed, omitted_answers })
+        })
+    }
+
+    /// How many of these the last complete answer did not name, in each family. Both are sorted.
+    fn newcomers(&self, candidates: &[Named]) -> [usize; Family::ALL.len()] {
+        let mut newcomers = [0; Family::ALL.len()];
+        let mut known = self.all.iter().peekable();
+        for Named { candidate, .. } in candidates {
+            while known.next_if(|member| member.candidate < *candidate).is_some() {}
+            let is_known =
+                |m: &&&Member| m.candidate == *candidate && m.omitted == 0 && !m.is_early;
+            newcomers[candidate.family().index()] +=
+                usize::from(known.peek().filter(is_known).is_none());
+        }
+        newcomers
+    }
+
+    fn note_look(&mut self, family: Family, look: Look, now: Instant) {
+        self.last_complete[family.index()] = Some(now);
+        let turned = !self.sampled && self.sampling[family.index()].note(look);
+        if turned && !self.is_sampled_in(family) {
+            // That samples left a member out was no proof. It takes two answers from now on.
+            let of_family = self.all.iter_mut().filter(|m| m.candidate.family() == family);
+            of_family.for_each(|member| member.omitted = member.omitted.min(1));
+        }
     }
 
     /// Takes candidates of an answer of which more is under way: it adds, and takes nothing away. Says
@@ -210,7 +273,6 @@ impl Members {
         let has_new = !new.is_empty();
         if has_new {
             self.name(new, true);
-            self.drop_superseded();
         }
         has_new
     }
@@ -228,8 +290,9 @@ impl Members {
     }
 
     fn drop_departed(&mut self, liveness: impl Fn(&Candidate) -> Liveness, now: Instant) {
-        let sampled = self.is_sampled();
+        let sampled = Family::ALL.map(|family| self.is_sampled_in(family));
         self.all.retain(|member| {
+            let sampled = sampled[member.candidate.family().index()];
             let long_omitted = member.omitted_since.is_some_and(|at| at + OMITTED_FOR <= now);
             let left = !sampled && member.omitted >= OMISSIONS && long_omitted;
             let overdue = member.unnamed >= UNNAMED;
@@ -244,9 +307,14 @@ impl Members {
 
     /// Whether a member that the last complete answer left out has answered since; `None` if that
     /// was not tried.
-    fn omitted_answers(&self, liveness: impl Fn(&Candidate) -> Liveness) -> Option<bool> {
-        let last = self.last_complete?;
-        let omitted = self.all.iter().filter(|m| m.omitted > 0).map(|m| liveness(&m.candidate));
+    fn omitted_answers(
+        &self,
+        family: Family,
+        liveness: impl Fn(&Candidate) -> Liveness,
+    ) -> Option<bool> {
+        let last = self.last_complete[family.index()]?;
+        let is_omitted = |m: &&Member| m.omitted > 0 && m.candidate.family() == family;
+        let omitted = self.all.iter().filter(is_omitted).map(|m| liveness(&m.candidate));
         let answers = |known: Liveness| match known.verified {
             Some(at) if at > last => Some(true),
             // A connection may outlive its remote for a while.
@@ -259,32 +327,32 @@ impl Members {
     /// The members that the last answer left out, although it claims to be complete: for the first
     /// time, or at all where the source is known to sample.
     pub(super) fn lately_omitted(&self) -> impl Iterator<Item = &Candidate> {
-        let sampled = self.is_sampled();
-        let lately = self.all.iter().filter(move |m| m.omitted == 1 || sampled && m.omitted > 0);
+        let sampled = Family::ALL.map(|family| self.is_sampled_in(family));
+        let is_sampled = move |m: &Member| sampled[m.candidate.family().index()];
+        let lately =
+            self.all.iter().filter(move |m| m.omitted == 1 || m.omitted > 0 && is_sampled(m));
         lately.map(|member| &member.candidate)
     }
 
-    /// Adds what an answer names, in place of what was known of it. Returns how many the last complete
-    /// answer did not name, and how many were no members.
-    fn name(&mut self, candidates: Vec<Named>, is_early: bool) -> (usize, usize) {
-        let (mut newcomers, mut strangers) = (candidates.len(), candidates.len());
+    /// Adds what an answer names, in place of what was known of it. Says whether anybody was no member.
+    fn name(&mut self, candidates: Vec<Named>, is_early: bool) -> bool {
+        let mut strangers = candidates.len();
         self.all.extend(candidates.into_iter().map(|named| Member::new(named, is_early)));
-        // Two sorted runs: a stable sort merges them in one pass.
+        // Two sorted runs: a stable sort merges them in one pass, the known one first.
         self.all.sort_by(|a, b| a.candidate.cmp(&b.candidate));
-        self.all.dedup_by(|new, old| {
-            let same = new.candidate == old.candidate;
+        self.all.dedup_by(|named, known| {
+            let same = named.candidate == known.candidate;
             if same {
-                mem::swap(new, old);
-                newcomers -= usize::from(new.omitted <= 1 && !new.is_early);
-                strangers -= usize::from(!new.is_early);
-                if new.heard < Heard::All {
+                strangers -= usize::from(!known.is_early);
+                if known.heard < Heard::All {
                     // These questions keep what they named.
-                    old.origin.join(&new.origin);
+                    named.origin.join(&known.origin);
                 }
+                mem::swap(named, known);
             }
             same
         });
-        (newcomers, strangers)
+        strangers > 0
     }
 
     /// Lets go at once of an address without a pin where the answer names it with one: the pin says
@@ -292,7 +360,7 @@ impl Members {
     fn drop_superseded(&mut self) {
         let superseded = |pair: &[Member]| {
             let (old, new) = (&pair[0], &pair[1]);
-            new.unnamed == 0
+            new.is_named
                 && old.candidate.pinned().is_none()
                 && old.candidate.is_at_address_of(&new.candidate)
         };

@@ -8,8 +8,13 @@ use std::{
 
 use web_time::Instant;
 
-use super::pace::Looks;
-use crate::resolver::{LookupError, Query};
+use super::{
+    belief::Belief,
+    pace::Looks,
+    refresh::{Heard, Threads},
+    reply::Reply,
+};
+use crate::resolver::Query;
 
 /// How often in a row a question must fail by a response code before it counts as "nothing".
 const REFUSALS: u32 = 3;
@@ -17,34 +22,9 @@ const REFUSALS: u32 = 3;
 const REFUSED_FOR: Duration = Duration::from_secs(10);
 /// For how long a question must have had no reply before it counts as "nothing".
 const SILENT_FOR: Duration = Duration::from_secs(120);
-
-/// How a look-up ended, as far as it matters here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reply {
-    /// By an answer, or by the word that there is nothing. `sum` is another one where it says something
-    /// else.
-    Answer { ttl: Option<Duration>, sum: u64 },
-    /// By a response code that is neither.
-    Refusal,
-    /// By silence.
-    Silence,
-    /// By a failure that is not the name server's word.
-    Other,
-}
-
-impl Reply {
-    pub(super) fn of(error: &LookupError) -> Self {
-        match error {
-            LookupError::Nothing(nothing) => Self::Answer { ttl: nothing.negative_ttl, sum: 0 },
-            LookupError::Refused | LookupError::ServerFailed(_) => Self::Refusal,
-            LookupError::TimedOut => Self::Silence,
-            // A forged or broken answer must not hide what the name has.
-            LookupError::Bogus(_) | LookupError::Insecure(_) | LookupError::Failed(_) => {
-                Self::Other
-            }
-        }
-    }
-}
+/// How many questions are remembered that were not asked lately: the answers that led to them may fail
+/// for a while.
+const REMEMBERED: usize = 1_024;
 
 /// The questions of one source. A question that was ever answered keeps what it named. One that never
 /// was counts as "nothing" after a while, if another of the same name was answered: so a server that
@@ -59,47 +39,83 @@ struct Question {
     failures: u32,
     refusals: u32,
     failing_since: Option<Instant>,
-    /// Whether the last reply was no reply.
-    silent: bool,
     looks: Looks,
     /// Whether the last answer was the one before, from a cache.
     repeated: bool,
+    /// That there is nothing.
+    nothing: Belief,
+    /// The questions whose answers led here when it was asked last.
+    parents: Vec<Query>,
 }
 
 impl Question {
-    fn note(&mut self, reply: Reply, now: Instant) {
-        self.silent = reply == Reply::Silence;
-        match reply {
-            Reply::Answer { ttl, sum } => {
-                self.repeated = !self.looks.is_new(ttl, sum, now);
-                self.answered = true;
-                (self.failures, self.refusals, self.failing_since) = (0, 0, None);
-                return;
-            }
-            Reply::Refusal => self.refusals = self.refusals.saturating_add(1),
-            Reply::Silence | Reply::Other => self.refusals = 0,
+    fn note(&mut self, reply: Reply, alone_after: Duration, now: Instant) {
+        if let Reply::Answer { ttl, sum } = reply {
+            self.repeated = !self.looks.is_new(ttl, sum, now);
+            self.nothing = Belief::default();
+        } else if let Reply::Nothing { ttl } = reply {
+            self.repeated = !self.looks.is_new(ttl, 0, now);
+            self.nothing.note(!self.repeated, alone_after, now);
+        } else {
+            return self.fail(reply, now);
         }
+        self.answered = true;
+        (self.failures, self.refusals, self.failing_since) = (0, 0, None);
+    }
+
+    fn fail(&mut self, failure: Reply, now: Instant) {
+        self.nothing = Belief::default();
         self.failures = self.failures.saturating_add(1);
-        match reply {
-            Reply::Other => self.failing_since = None,
-            _ => drop(self.failing_since.get_or_insert(now)),
-        }
+        self.refusals = match failure {
+            Reply::Refusal => self.refusals.saturating_add(1),
+            _ => 0,
+        };
+        self.failing_since = match failure {
+            Reply::Other => None,
+            _ => self.failing_since.or(Some(now)),
+        };
     }
 }
 
 impl Questions {
-    pub(super) fn note(&mut self, query: Query, reply: Reply, now: Instant) {
-        self.0.entry(query).or_default().note(reply, now);
+    pub(super) fn note(&mut self, query: Query, reply: Reply, alone_after: Duration, now: Instant) {
+        self.0.entry(query).or_default().note(reply, alone_after, now);
     }
 
-    /// Forgets the questions that a refresh has not asked.
-    pub(super) fn keep(&mut self, asked: &HashSet<Query>) {
-        self.0.retain(|query, _| asked.contains(query));
+    /// Notes what led to each question of a refresh. Of the questions that it did not have, some are
+    /// remembered.
+    pub(super) fn follow(&mut self, threads: &Threads) {
+        if self.0.len() > threads.heard.len() + REMEMBERED {
+            self.0.retain(|query, _| threads.heard.contains_key(query));
+        }
+        for (query, parents) in &threads.parents {
+            self.0.entry(query.clone()).or_default().parents.clone_from(parents);
+        }
     }
 
-    /// Whether the last answer to the question was the one before, from a cache.
-    pub(super) fn is_repeated(&self, query: &Query) -> bool {
-        self.0.get(query).is_some_and(|question| question.repeated)
+    /// How much a refresh has heard of what a question names. Where it was not asked, the answers that
+    /// had led to it say whether it still names anybody.
+    pub(super) fn heard(&self, query: &Query, threads: &Threads) -> Heard {
+        self.heard_within(query, threads, LONGEST)
+    }
+
+    fn heard_within(&self, query: &Query, threads: &Threads, left: usize) -> Heard {
+        let known = self.0.get(query);
+        if let Some(heard) = threads.heard.get(query) {
+            let repeated = known.is_some_and(|question| question.repeated);
+            return if repeated { Heard::Nothing } else { *heard };
+        }
+        let parents = known.map(|question| &question.parents[..]).unwrap_or_default();
+        if left == 0 {
+            return Heard::Part;
+        }
+        let of = |parent: &Query| match threads.heard.get(parent) {
+            // It was answered, and leads there no longer.
+            Some(Heard::All) => Heard::All,
+            Some(heard) => *heard,
+            None => self.heard_within(parent, threads, left - 1),
+        };
+        parents.iter().map(of).min().unwrap_or(Heard::All)
     }
 
     /// Whether the question was ever answered, if only by "nothing".
@@ -107,35 +123,41 @@ impl Questions {
         self.0.get(query).is_some_and(|question| question.answered)
     }
 
-    /// Of the questions that fail and are not given up: how often in a row the one has failed that
-    /// failed least.
-    pub(super) fn least_failures(&self, given_up: &HashSet<Query>) -> Option<u32> {
-        let waited_for = self.0.iter().filter(|(query, _)| !given_up.contains(query));
-        waited_for.map(|(_, question)| question.failures).filter(|failures| *failures > 0).min()
+    /// Whether it is believed that there is nothing.
+    pub(super) fn is_nothing(&self, query: &Query) -> bool {
+        self.0.get(query).is_some_and(|question| question.nothing.is_firm())
     }
 
-    /// The questions that had no reply when they were asked last.
-    pub(super) fn silent(&self) -> HashSet<Query> {
-        let silent = self.0.iter().filter(|(_, question)| question.silent);
-        silent.map(|(query, _)| query.clone()).collect()
+    /// How often in a row the question has failed.
+    pub(super) fn failures(&self, query: &Query) -> u32 {
+        self.0.get(query).map_or(0, |question| question.failures)
+    }
+
+    /// In how many looks in a row there was nothing.
+    pub(super) fn nothings(&self, query: &Query) -> u32 {
+        self.0.get(query).map_or(0, |question| question.nothing.looks())
     }
 
     /// The questions that count as "nothing".
     pub(super) fn given_up(&self, now: Instant) -> HashSet<Query> {
-        let is_given_up = |query: &Query, question: &Question| {
+        let is_failing = |question: &Question| {
             let failing = question.failing_since.map(|since| now.saturating_duration_since(since));
             let is_refused = question.refusals >= REFUSALS && failing >= Some(REFUSED_FOR);
-            let is_silent = failing >= Some(SILENT_FOR);
-            !question.answered && (is_refused || is_silent) && self.is_answered_otherwise(query)
+            !question.answered && (is_refused || failing >= Some(SILENT_FOR))
         };
-        let given_up = self.0.iter().filter(|(query, question)| is_given_up(query, question));
+        let failing: Vec<_> = self.0.iter().filter(|(_, question)| is_failing(question)).collect();
+        if failing.is_empty() {
+            return HashSet::new();
+        }
+        let answered = self.0.iter().filter(|(_, question)| question.answered);
+        let answered: HashSet<_> = answered.map(|(query, _)| &query.name).collect();
+        let given_up = failing.into_iter().filter(|(query, _)| answered.contains(&query.name));
         given_up.map(|(query, _)| query.clone()).collect()
     }
-
-    fn is_answered_otherwise(&self, query: &Query) -> bool {
-        self.0.iter().any(|(other, question)| question.answered && other.name == query.name)
-    }
 }
+
+/// The longest way of answers that led to a question: `dnsaddr` names within one another.
+const LONGEST: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -150,6 +172,10 @@ mod tests {
         Query::new(Name::from_ascii(name).expect("a name"), record_type)
     }
 
+    fn note(questions: &mut Questions, query: Query, reply: Reply, now: Instant) {
+        questions.note(query, reply, secs(10), now);
+    }
+
     fn aaaa() -> Query {
         query("x.", RecordType::AAAA)
     }
@@ -157,10 +183,10 @@ mod tests {
     /// `AAAA` had these replies, one in ten seconds, beside `A` of a name that was answered.
     fn is_given_up(name: &str, replies: &[Reply]) -> bool {
         let (mut questions, now) = (Questions::default(), epoch());
-        questions.note(query(name, RecordType::A), ANSWER, now);
+        note(&mut questions, query(name, RecordType::A), ANSWER, now);
         let mut at = now;
         for reply in replies {
-            questions.note(aaaa(), *reply, at);
+            note(&mut questions, aaaa(), *reply, at);
             at += secs(10);
         }
         questions.given_up(at - secs(10)).contains(&aaaa())
@@ -198,16 +224,77 @@ mod tests {
     #[test]
     fn three_refusals_within_seconds_are_none() {
         let (mut questions, now) = (Questions::default(), epoch());
-        questions.note(query("x.", RecordType::A), ANSWER, now);
-        (0..9).for_each(|second| questions.note(aaaa(), Reply::Refusal, now + secs(second)));
+        note(&mut questions, query("x.", RecordType::A), ANSWER, now);
+        for second in 0..9 {
+            note(&mut questions, aaaa(), Reply::Refusal, now + secs(second));
+        }
         assert!(questions.given_up(now + secs(9)).is_empty());
     }
 
+    fn heard(questions: &Questions, of: &Query, heard: &[(&Query, Heard)]) -> Heard {
+        let heard = heard.iter().map(|(query, heard)| ((*query).clone(), *heard)).collect();
+        questions.heard(of, &Threads { heard, ..Threads::default() })
+    }
+
+    /// A chain of three: an answer to the first leads to the second, and to a third.
     #[test]
-    fn what_is_no_longer_asked_is_forgotten() {
+    fn a_question_that_was_not_asked_is_heard_as_well_as_those_that_led_to_it() {
+        let [a, b, c] = ["a.", "b.", "c."].map(|name| query(name, RecordType::TXT));
+        let mut questions = Questions::default();
+        let parents = [(b.clone(), vec![a.clone()]), (c.clone(), vec![b.clone()])].into();
+        questions.follow(&Threads { parents, ..Threads::default() });
+        assert_eq!(heard(&questions, &c, &[(&c, Heard::All), (&a, Heard::Nothing)]), Heard::All);
+        assert_eq!(
+            heard(&questions, &c, &[(&b, Heard::All)]),
+            Heard::All,
+            "it leads there no more"
+        );
+        assert_eq!(heard(&questions, &c, &[(&b, Heard::Nothing)]), Heard::Nothing);
+        assert_eq!(heard(&questions, &c, &[(&a, Heard::Nothing)]), Heard::Nothing);
+        assert_eq!(heard(&questions, &c, &[(&a, Heard::Part)]), Heard::Part);
+        assert_eq!(heard(&questions, &c, &[(&a, Heard::All)]), Heard::All);
+    }
+
+    #[test]
+    fn names_that_lead_to_each_other_end() {
+        let [a, b] = ["a.", "b."].map(|name| query(name, RecordType::TXT));
+        let mut questions = Questions::default();
+        let parents = [(b.clone(), vec![a.clone()]), (a.clone(), vec![b.clone()])].into();
+        questions.follow(&Threads { parents, ..Threads::default() });
+        assert_eq!(heard(&questions, &a, &[]), Heard::Part);
+    }
+
+    #[test]
+    fn a_repeated_answer_says_nothing_new() {
         let (mut questions, now) = (Questions::default(), epoch());
-        questions.note(aaaa(), ANSWER, now);
-        questions.keep(&HashSet::new());
+        let cached = |left| Reply::Answer { ttl: Some(secs(left)), sum: 1 };
+        note(&mut questions, aaaa(), cached(30), now);
+        assert_eq!(heard(&questions, &aaaa(), &[(&aaaa(), Heard::All)]), Heard::All);
+        note(&mut questions, aaaa(), cached(20), now + secs(10));
+        assert_eq!(heard(&questions, &aaaa(), &[(&aaaa(), Heard::All)]), Heard::Nothing);
+    }
+
+    #[test]
+    fn nothing_is_believed_after_three_looks_over_ten_seconds_and_not_after_a_failure() {
+        let (mut questions, now) = (Questions::default(), epoch());
+        let nothing = Reply::Nothing { ttl: None };
+        let mut at = |second, reply| {
+            note(&mut questions, aaaa(), reply, now + secs(second));
+            questions.is_nothing(&aaaa())
+        };
+        assert!(!at(0, nothing) && !at(5, nothing) && at(10, nothing));
+        assert!(!at(11, Reply::Refusal) && !at(12, nothing));
+    }
+
+    #[test]
+    fn questions_that_were_not_asked_are_remembered_up_to_a_bound() {
+        let mut questions = Questions::default();
+        for n in 0..=REMEMBERED {
+            questions.follow(&Threads::default());
+            note(&mut questions, query(&format!("x{n}."), RecordType::A), ANSWER, epoch());
+        }
+        assert_eq!(questions.0.len(), REMEMBERED + 1);
+        questions.follow(&Threads::default());
         assert!(questions.0.is_empty());
     }
 }

@@ -1,7 +1,7 @@
 //! The look-ups of one refresh of one source, and what comes of them.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
     mem,
     net::IpAddr,
@@ -11,7 +11,7 @@ use std::{
 use hickory_proto::rr::{Name, RecordType};
 use libp2p_identity::PeerId;
 
-pub(crate) use self::outcome::{Named, Resolution};
+pub(crate) use self::outcome::{Named, Resolution, Threads};
 use self::{
     found::Found,
     steps::{Step, Steps, Task},
@@ -20,13 +20,13 @@ pub(super) use self::{
     origin::{Heard, Origin},
     tally::earlier_domain_failed,
 };
-use super::questions::Reply;
+use super::reply::Reply;
 use crate::{
     alias::NoEnd,
     config::Limits,
     pool::Pool,
     record::{self, Glue, Section, Why},
-    resolver::{Answer, LookupError, Proof, Query},
+    resolver::{Answer, LookupError, Nothing, NothingKind, Proof, Query},
     source::{Dnsaddr, Families, Host, Kind, Source, Srv},
 };
 
@@ -62,7 +62,14 @@ pub(crate) struct Refresh {
     /// How look-ups ended, until it is asked for.
     replies: Vec<(Query, Reply)>,
     found: Found,
+    /// How many refreshes of the source went before this one.
+    turn: usize,
+    /// The question whose answer glue came along with.
+    service: Option<Query>,
 }
+
+/// Of how many hosts the addresses of one type are asked for in place of all.
+const SAMPLES: usize = 1;
 
 impl Refresh {
     pub(crate) fn new(source: &Source, limits: &Limits) -> Self {
@@ -74,37 +81,38 @@ impl Refresh {
             given_up: HashSet::new(),
             replies: Vec::new(),
             found: Found::new(limits.records_per_answer),
+            turn: 0,
+            service: None,
         };
         match source.kind() {
             Kind::Static(candidate) => {
                 this.found.hosts.add_address(candidate.clone(), &Origin::default());
                 this.found.tally.note_records();
             }
-            Kind::Host(host) => this.host(host, &Origin::default()),
+            Kind::Host(host) => this.host(host, None),
             Kind::Srv(srv) => {
                 let query = Query::new(srv.owner.clone(), RecordType::SRV);
-                this.ask(query, Task::Targets(srv.clone()));
+                this.ask(query, Task::Targets(srv.clone()), None);
             }
-            Kind::Dnsaddr(dnsaddr) => this.dnsaddr(dnsaddr, 0, &Origin::default()),
+            Kind::Dnsaddr(dnsaddr) => this.dnsaddr(dnsaddr, 0, None),
         }
         this
     }
 
-    /// Takes these questions for "nothing" unless they are answered, and waits for none of them.
-    pub(crate) fn giving_up(mut self, given_up: HashSet<Query>) -> Self {
-        self.given_up = given_up;
+    /// Takes these questions for "nothing" unless they are answered, and waits for none of them. `turn`
+    /// is how many refreshes went before this one, and `is_dual` whether one of them has found a host with
+    /// addresses of both families.
+    pub(crate) fn after(mut self, turn: usize, given_up: HashSet<Query>, is_dual: bool) -> Self {
+        (self.turn, self.given_up) = (turn, given_up);
+        if is_dual {
+            self.found.hosts.note_dual();
+        }
         self
     }
 
     /// Next query to send, with the step id by which its result is to be handed back.
     pub(crate) fn poll_query(&mut self) -> Option<(u32, Query)> {
         self.steps.start()
-    }
-
-    /// The questions of this refresh so far: those that were asked, or that an additional record has
-    /// answered, and those that a bound forbade to ask.
-    pub(crate) fn questions(&self) -> HashSet<Query> {
-        self.found.questions().cloned().collect()
     }
 
     /// The questions under way.
@@ -118,51 +126,62 @@ impl Refresh {
     }
 
     /// Takes the result of a look-up. Unknown and repeated steps are no-ops.
-    pub(crate) fn handle_result(&mut self, step: u32, result: Result<Answer, LookupError>) {
+    pub(crate) fn handle_result(&mut self, step: u32, result: &Result<Answer, LookupError>) {
         let Some(step) = self.steps.end(step) else {
             return;
         };
-        match self.proved(result) {
-            Ok(answer) => self.handle_answer(step, &answer),
-            Err(error) => self.fail(&step, error),
+        match (self.insecure(result), result) {
+            (Some(error), _) => self.fail(&step, error),
+            (None, Ok(answer)) => self.handle_answer(step, answer),
+            (None, Err(error)) => self.fail(&step, error.clone()),
         }
     }
 
-    /// Lets only pass what is proved secure, where the source asks for that.
-    fn proved(&self, result: Result<Answer, LookupError>) -> Result<Answer, LookupError> {
-        let proof = match &result {
+    /// Takes for a step what it was answered in an earlier refresh: it names the same, and nothing new was
+    /// heard.
+    pub(crate) fn handle_earlier(&mut self, step: u32, result: &Result<Answer, LookupError>) {
+        let before = self.replies.len();
+        self.handle_result(step, result);
+        for (question, _) in self.replies.split_off(before) {
+            self.found.note_heard(&question, Heard::Nothing);
+        }
+    }
+
+    /// What is wrong with a result that is not proved secure, where the source asks for that.
+    fn insecure(&self, result: &Result<Answer, LookupError>) -> Option<LookupError> {
+        let proof = match result {
             Ok(answer) => answer.proof,
             Err(LookupError::Nothing(nothing)) => nothing.proof,
-            Err(_) => return result,
+            Err(_) => return None,
         };
-        let passes = !self.secure || proof == Some(Proof::Secure);
-        if passes { result } else { Err(LookupError::Insecure(proof)) }
+        let is_wrong = self.secure && proof != Some(Proof::Secure);
+        is_wrong.then_some(LookupError::Insecure(proof))
     }
 
     fn fail(&mut self, step: &Step, error: LookupError) {
+        let error = match error {
+            LookupError::Nothing(nothing) => LookupError::Nothing(
+                nothing.with_provisional(nothing.provisional || step.is_provisional),
+            ),
+            error => error,
+        };
         let reply = Reply::of(&error);
         let is_in_vain = matches!(reply, Reply::Refusal | Reply::Silence)
             && self.given_up.contains(&step.question);
         self.replies.push((step.question.clone(), reply));
-        let error = match error {
-            LookupError::Nothing(nothing) => {
-                if matches!(step.task, Task::Entries(_, 1.., _)) {
-                    self.found.tally.note_hollow();
-                }
-                if !nothing.provisional {
-                    self.found.note_heard(&step.question, Heard::All);
-                }
-                LookupError::Nothing(nothing)
-            }
-            _ if is_in_vain => LookupError::no_data(None),
-            error => error,
-        };
-        self.found.tally.fail(error);
+        if let LookupError::Nothing(nothing) = &error
+            && !nothing.provisional
+        {
+            let is_nested = matches!(step.task, Task::Entries(_, 1..));
+            self.found.note_nothing(&step.question, nothing.kind, is_nested);
+        }
+        let error = if is_in_vain { LookupError::no_data(None) } else { error };
+        self.found.note_failure(&step.question, error);
     }
 
-    /// The least TTL of the answers so far, and how many records they carried.
-    pub(crate) fn answered(&self) -> (Option<Duration>, usize) {
-        self.found.tally.answered()
+    /// How many records the answers so far carried.
+    pub(crate) fn records(&self) -> usize {
+        self.found.tally.records()
     }
 
     /// Whether nothing is waited for but questions that count as "nothing".
@@ -189,11 +208,13 @@ impl Refresh {
 
     /// The outcome. Look-ups still waiting or under way count as timed out.
     pub(crate) fn finish(mut self, pool: &Pool) -> Result<Resolution, LookupError> {
-        if !self.is_done() {
-            self.found.tally.fail(match self.waits_in_vain() {
-                true => LookupError::no_data(None),
-                false => LookupError::TimedOut,
-            });
+        for question in self.unanswered().cloned().collect::<Vec<_>>() {
+            let is_in_vain = self.given_up.contains(&question);
+            let error = if is_in_vain { LookupError::no_data(None) } else { LookupError::TimedOut };
+            self.found.note_failure(&question, error);
+        }
+        if !self.steps.are_started() {
+            self.found.tally.fail(LookupError::TimedOut);
         }
         self.found.finish(&self.given_up, pool)
     }
@@ -206,54 +227,61 @@ impl Refresh {
         }
         // Where this is not the source's own name, that one had records, or nobody had asked.
         self.found.tally.note_records();
-        let is_whole = answer.complete && !answer.provisional;
+        let is_whole = answer.complete && !answer.provisional && !step.is_provisional;
         let heard = if is_whole { Heard::All } else { Heard::Part };
-        self.found.note_heard(&step.question, heard);
-        let (ttl, question) = (section.ttl, step.question.clone());
+        let question = &step.question;
+        let is_first = self.found.note_heard(question, heard);
         let sum = match step.task {
             Task::Addresses(host) => {
                 let addresses = record::addresses(section.records);
-                let addresses = self.found.bounded(addresses, &step.question);
+                let addresses = self.found.bounded(addresses, question);
                 let sum = sum_of(&addresses);
-                self.found.add_ips(host, addresses, &step.question);
-                self.ask_lacking();
+                self.found.add_ips(host.clone(), addresses, question);
+                if self.found.hosts.note_addresses(&host) {
+                    self.ask_lacking();
+                }
                 sum
             }
             Task::Targets(srv) => {
                 let targets = record::targets(section.records);
                 let sum = sum_of(&targets);
-                let origin = Origin::default().with(&step.question);
                 if !answer.complete {
-                    self.complete(&srv, &targets, &origin);
+                    self.complete(&srv, &targets, question);
                 }
-                self.targets(&step.question, answer, targets, &srv, &origin);
+                self.targets(question, answer, targets, &srv);
+                self.service = Some(question.clone());
                 self.ask_lacking();
                 sum
             }
-            Task::Entries(peer, depth, origin) => {
-                let longest = self.limits.text_length.get();
-                let texts = record::texts(section.records, longest);
+            Task::Entries(peer, depth) => {
+                let texts = record::texts(section.records, self.limits.text_length.get());
                 let sum = sum_of(&texts);
-                self.entries(&step.question, texts, peer, depth, &origin.with(&step.question));
+                self.entries(question, texts, peer, depth);
                 sum
             }
         };
-        self.replies.push((question, Reply::Answer { ttl, sum }));
+        // Several steps may have one question.
+        if is_first {
+            self.replies.push((step.question, Reply::Answer { ttl: section.ttl, sum }));
+        }
     }
 
     /// Takes an answer that says nothing of where peers are.
     fn handle_empty(&mut self, step: Step, answer: &Answer, section: &Section<'_>) {
         if section.aliased && !section.answered {
-            self.follow(step, section.end.clone());
+            self.follow(step, answer, section.end.clone());
         } else if !answer.complete {
             self.fail(&step, LookupError::failed("the answer was truncated to nothing"));
         } else {
-            self.fail(&step, LookupError::no_data(None));
+            let nothing =
+                Nothing::new(NothingKind::NoData, None).with_provisional(answer.provisional);
+            self.fail(&step, LookupError::Nothing(nothing));
         }
     }
 
     /// Asks for the end of a CNAME chain, where an answer has only the chain.
-    fn follow(&mut self, mut step: Step, end: Option<Name>) {
+    fn follow(&mut self, mut step: Step, answer: &Answer, end: Option<Name>) {
+        step.is_provisional |= answer.provisional;
         // Without an end, the answer itself leads in a circle.
         let link = end.ok_or(NoEnd::Circle).and_then(|end| {
             step.query.name = end.clone();
@@ -261,7 +289,11 @@ impl Refresh {
         });
         let why = match link {
             Ok(()) => {
-                self.plan(step);
+                let question = step.question.clone();
+                if !self.steps.add(step) {
+                    self.found.forbid(&question, self.too_many_lookups());
+                    self.found.tally.fail(LookupError::failed("too many look-ups to follow CNAME"));
+                }
                 return;
             }
             Err(NoEnd::Circle) => "the CNAME records lead in a circle",
@@ -277,7 +309,6 @@ impl Refresh {
         answer: &Answer,
         targets: BTreeSet<(Name, u16)>,
         srv: &Srv,
-        origin: &Origin,
     ) {
         let mut glue = Glue::of(answer);
         for (target, port) in self.found.bounded(targets, query) {
@@ -288,20 +319,20 @@ impl Refresh {
             }
             if let Some((ips, ttl)) = glue.take(&target) {
                 self.found.tally.note_ttl(Some(ttl));
-                self.take_glue(&target, ips, query);
+                self.take_glue(&target, ips, ttl, query);
                 if answer.complete {
                     self.found.hosts.note_glue(&target);
                 }
             } else if !self.found.hosts.is_known(&target) {
-                self.look_up(&target, Families::Both.record_types());
+                self.look_up(&target, Families::Both.record_types(), Some(query));
             }
-            self.found.add_use(target, Families::Both, suffixes, origin);
+            self.found.add_use(target, Families::Both, suffixes, Some(query));
         }
     }
 
     /// Takes the addresses of a target that came along with its SRV record, as answers to the
     /// questions for them.
-    fn take_glue(&mut self, target: &Name, ips: BTreeSet<IpAddr>, query: &Query) {
+    fn take_glue(&mut self, target: &Name, ips: BTreeSet<IpAddr>, ttl: Duration, query: &Query) {
         let (v4, v6) = ips.into_iter().partition::<BTreeSet<_>, _>(|ip| ip.is_ipv4());
         for (ips, record_type) in [(v4, RecordType::A), (v6, RecordType::AAAA)] {
             if ips.is_empty() {
@@ -310,19 +341,38 @@ impl Refresh {
             let question = Query::new(target.clone(), record_type);
             let sum = sum_of(&ips);
             let ips = self.found.bounded(ips, query);
+            self.found.note_question(&question, Some(query));
             self.found.note_heard(&question, Heard::All);
             self.found.add_ips(target.clone(), ips, query);
-            self.replies.push((question, Reply::Answer { ttl: None, sum }));
+            self.replies.push((question, Reply::Answer { ttl: Some(ttl), sum }));
         }
     }
 
     /// Asks for addresses that glue lacks: a server leaves them out where the message is full, and does
     /// not say so (RFC 2181 section 9).
+    ///
+    /// Where any host has addresses of both families, all that the others lack is asked for. Where none
+    /// has, a few are asked for in place of all, in each refresh others: each target of a cluster of one
+    /// family would cost a look-up. What is not asked may be there all the same.
     fn ask_lacking(&mut self) {
-        for (name, record_type) in self.found.hosts.lacking() {
-            if !self.look_up(&name, &[record_type]) {
+        let (lacking, service) = (self.found.hosts.lacking(), self.service.clone());
+        let asks_all = self.found.hosts.is_dual();
+        let first = self.turn.checked_rem(lacking.len()).unwrap_or_default();
+        let (before, after) = lacking.split_at(first);
+        let mut samples = HashMap::new();
+        for (name, record_type) in after.iter().chain(before) {
+            let asked = samples.entry(*record_type).or_insert(0);
+            let query = Query::new(name.clone(), *record_type);
+            if !asks_all && *asked >= SAMPLES {
+                self.found.note_question(&query, service.as_ref());
+                self.found.note_heard(&query, Heard::Part);
+                continue;
+            }
+            *asked += 1;
+            self.found.note_spare(query);
+            if !self.look_up(name, &[*record_type], service.as_ref()) {
                 // It is over the limit, and told once.
-                self.found.hosts.note_asked(&name, record_type);
+                self.found.hosts.note_asked(name, *record_type);
             }
         }
     }
@@ -332,7 +382,7 @@ impl Refresh {
     ///
     /// The result still counts as a part. An address record may be of another endpoint than an SRV
     /// record, and nothing says that one of each endpoint is there.
-    fn complete(&mut self, srv: &Srv, targets: &BTreeSet<(Name, u16)>, origin: &Origin) {
+    fn complete(&mut self, srv: &Srv, targets: &BTreeSet<(Name, u16)>, query: &Query) {
         let ports: BTreeSet<_> = targets.iter().map(|(_, port)| *port).collect();
         let mut ports = ports.into_iter();
         let (Some(port), None, Some(host)) = (ports.next(), ports.next(), srv.host()) else {
@@ -343,8 +393,8 @@ impl Refresh {
         let suffixes = self.found.suffixes(tails, &host, srv.pin);
         if !suffixes.is_empty() {
             // Before the look-ups of targets, since these may use up what the limit allows.
-            self.look_up(&host, Families::Both.record_types());
-            self.found.hosts.add_whole(host, suffixes, origin);
+            self.look_up(&host, Families::Both.record_types(), Some(query));
+            self.found.hosts.add_whole(host, suffixes);
         }
     }
 
@@ -355,7 +405,6 @@ impl Refresh {
         texts: BTreeSet<record::Text>,
         peer: Option<PeerId>,
         depth: usize,
-        origin: &Origin,
     ) {
         let longest = self.limits.text_length.get();
         for text in self.found.bounded(texts, query) {
@@ -371,48 +420,47 @@ impl Refresh {
                 continue;
             }
             match kind {
-                Kind::Static(candidate) => {
-                    self.found.add_address(candidate, origin, query);
-                }
-                Kind::Host(host) => self.host(&host, origin),
-                Kind::Dnsaddr(dnsaddr) => self.dnsaddr(&dnsaddr, depth + 1, origin),
+                Kind::Static(candidate) => self.found.add_address(candidate, query),
+                Kind::Host(host) => self.host(&host, Some(query)),
+                Kind::Dnsaddr(dnsaddr) => self.dnsaddr(&dnsaddr, depth + 1, Some(query)),
                 // Not a form that an entry can have.
                 Kind::Srv(_) => {}
             }
         }
     }
 
-    fn dnsaddr(&mut self, dnsaddr: &Dnsaddr, depth: usize, origin: &Origin) {
-        if self.visited.contains(dnsaddr) {
-            return;
-        }
+    fn dnsaddr(&mut self, dnsaddr: &Dnsaddr, depth: usize, parent: Option<&Query>) {
         let query = Query::new(dnsaddr.owner.clone(), RecordType::TXT);
+        if self.visited.contains(dnsaddr) {
+            return self.found.note_question(&query, parent);
+        }
         if depth > self.limits.recursion_depth {
-            let why = Why::TooDeep(self.limits.recursion_depth);
-            return self.found.cut_all(origin, &query.to_string(), why);
+            self.found.note_question(&query, parent);
+            return self.found.forbid(&query, Why::TooDeep(self.limits.recursion_depth));
         }
         // What cannot be asked is not remembered either: an entry may lead to thousands.
-        if self.ask(query, Task::Entries(dnsaddr.peer, depth, origin.clone())) {
+        if self.ask(query, Task::Entries(dnsaddr.peer, depth), parent) {
             self.visited.insert(dnsaddr.clone());
         }
     }
 
-    fn host(&mut self, host: &Host, origin: &Origin) {
+    fn host(&mut self, host: &Host, parent: Option<&Query>) {
         let Host { name, families, tails, pin } = host;
         let suffixes = self.found.suffixes(tails.iter().cloned().map(Some), name, *pin);
-        if !suffixes.is_empty() && self.look_up(name, families.record_types()) {
-            self.found.add_use(name.clone(), *families, suffixes, origin);
+        if !suffixes.is_empty() && self.look_up(name, families.record_types(), parent) {
+            self.found.add_use(name.clone(), *families, suffixes, parent);
         }
     }
 
     /// Looks up a host, unless that was done. Says whether anything may come of it.
-    fn look_up(&mut self, name: &Name, types: &[RecordType]) -> bool {
+    fn look_up(&mut self, name: &Name, types: &[RecordType], parent: Option<&Query>) -> bool {
         let mut asked = false;
         for &record_type in types {
             let query = Query::new(name.clone(), record_type);
             if self.found.hosts.is_asked(name, record_type) {
+                self.found.note_question(&query, parent);
                 asked = true;
-            } else if self.ask(query, Task::Addresses(name.clone())) {
+            } else if self.ask(query, Task::Addresses(name.clone()), parent) {
                 self.found.hosts.note_asked(name, record_type);
                 asked = true;
             }
@@ -420,19 +468,18 @@ impl Refresh {
         asked
     }
 
-    fn ask(&mut self, query: Query, task: Task) -> bool {
-        self.found.note_question(&query);
-        self.plan(Step::new(query, task, self.limits.recursion_depth))
-    }
-
-    /// Plans a look-up; says whether there may be one more.
-    fn plan(&mut self, step: Step) -> bool {
-        let (query, most) = (step.query.clone(), self.limits.lookups_per_refresh.get());
-        let is_planned = self.steps.add(step);
+    fn ask(&mut self, query: Query, task: Task, parent: Option<&Query>) -> bool {
+        self.found.note_question(&query, parent);
+        let is_planned =
+            self.steps.add(Step::new(query.clone(), task, self.limits.recursion_depth));
         if !is_planned {
-            self.found.cut(&query, Why::TooManyLookups(most));
+            self.found.forbid(&query, self.too_many_lookups());
         }
         is_planned
+    }
+
+    fn too_many_lookups(&self) -> Why {
+        Why::TooManyLookups(self.limits.lookups_per_refresh.get())
     }
 }
 

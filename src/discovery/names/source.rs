@@ -1,7 +1,7 @@
 //! One source: when it is looked up, what it named, and what was announced of it.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::BTreeMap,
     mem::{self, Discriminant},
     sync::Arc,
     time::Duration,
@@ -10,18 +10,23 @@ use std::{
 use web_time::Instant;
 
 use super::{
+    belief::Belief,
+    inquiries::{Due, Inquiries, Inquiry, Outcome, ttl_of},
     members::{Applied, Liveness, Members},
     pace::{Looks, StartUp},
-    questions::{Questions, Reply},
-    refresh::{Heard, Named, Refresh, Resolution},
+    questions::Questions,
+    refresh::{Heard, Named, Refresh, Resolution, Threads},
     rejections::Rejections,
-    schedule::{NOTHINGS, Schedule},
+    schedule::Schedule,
+    under_way::UnderWay,
 };
 use crate::{
     candidate::Candidate,
-    config::{Config, Limits},
+    config::Config,
+    discovery::output::LookupId,
     filter::Rejection,
-    resolver::{Answer, LookupError, Query},
+    pace::back_off,
+    resolver::{LookupError, Query},
     source::Source,
 };
 
@@ -38,10 +43,18 @@ pub(super) struct SourceState {
     /// When the first reply of the last refresh came.
     answered: Option<Instant>,
     questions: Questions,
-    /// Whether each question of the last refresh was answered in whole, then or earlier.
+    inquiries: Inquiries,
+    /// When the first of the questions is due again.
+    due: Option<Instant>,
+    /// Whether all is to be asked then that was answered, due or not.
+    asks_all: bool,
+    /// How many records the last answers carried.
+    records: usize,
+    /// Whether each question of the last refresh was answered in whole, then or earlier, and where a
+    /// target or a nested name had no address, that is believed.
     is_whole: bool,
-    /// That a target or a nested name has no address.
-    hollow: Belief,
+    /// Whether a host has, or had, addresses of both families.
+    is_dual: bool,
     /// Whether all that is known was found behind a domain of the search list that failed.
     provisional: bool,
     /// When it is looked up next; `None` while that is under way, and for static sources.
@@ -61,77 +74,6 @@ pub(super) struct SourceState {
     jitter: f64,
 }
 
-/// What a name server says against the presence of members. It is believed once it was said in
-/// [`NOTHINGS`] looks in a row, over at least `alone_after`.
-#[derive(Debug, Default)]
-struct Belief {
-    /// Since when it is said, and in how many looks.
-    said: Option<(Instant, u32)>,
-    is_firm: bool,
-}
-
-impl Belief {
-    /// It is said, in a look of its own or in a repetition of the last one.
-    fn note(&mut self, is_new: bool, alone_after: Duration, now: Instant) {
-        let (since, looks) = self.said.unwrap_or((now, 0));
-        let looks = looks.saturating_add(u32::from(is_new));
-        self.said = Some((since, looks));
-        self.is_firm = looks >= NOTHINGS && since + alone_after <= now;
-    }
-}
-
-#[derive(Debug)]
-struct UnderWay {
-    plan: Refresh,
-    deadline: Instant,
-    /// Asked for again while under way.
-    again: bool,
-    /// The questions that had no reply last time.
-    silent: HashSet<Query>,
-    /// When to use what has come so far, if more is still under way.
-    use_at: Option<Instant>,
-    /// How long the next part waits for the rest.
-    grace: Duration,
-    /// When the first reply came.
-    answered: Option<Instant>,
-    /// When what was answered is to be asked for again.
-    due: Option<Instant>,
-}
-
-/// How long an answer waits for the others of its refresh, A for AAAA above all, before it is used;
-/// and twice as long each further time in one refresh.
-const GRACE: Duration = Duration::from_millis(50);
-/// How long a refresh waits for some of its questions, once another one was answered: for those that
-/// count as "nothing", which the name server may answer after all; and for all of them while the
-/// answers offer nobody to try.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-impl UnderWay {
-    /// Notes a reply. `usual` is after which time the answers so far are to be asked for again;
-    /// `offers_nobody` says that they are asked for at the start-up pace.
-    fn note(&mut self, usual: Option<Duration>, offers_nobody: bool, now: Instant) {
-        self.use_at.get_or_insert(now + self.grace);
-        let answered = *self.answered.get_or_insert(now);
-        let pause = usual.map(|usual| if offers_nobody { PATIENCE.min(usual) } else { usual });
-        self.due = pause.map(|pause| answered + pause);
-    }
-
-    /// When it is over, whatever is still under way. A question that had no reply last time is waited
-    /// for until the others are due again, so that they are asked for as often as without it.
-    fn ends_at(&self) -> Instant {
-        let early = if self.plan.waits_in_vain() {
-            self.answered.map(|at| at + PATIENCE)
-        } else {
-            self.due.filter(|_| self.plan.waits_only_for(&self.silent))
-        };
-        early.unwrap_or(self.deadline).min(self.deadline)
-    }
-
-    fn next_timeout(&self) -> Instant {
-        self.use_at.into_iter().fold(self.ends_at(), Instant::min)
-    }
-}
-
 impl SourceState {
     pub(super) fn new(source: Source, now: Instant) -> Self {
         Self {
@@ -143,8 +85,12 @@ impl SourceState {
             refresh: None,
             answered: None,
             questions: Questions::default(),
+            inquiries: Inquiries::default(),
+            due: None,
+            asks_all: false,
+            records: 0,
             is_whole: false,
-            hollow: Belief::default(),
+            is_dual: false,
             provisional: true,
             next: Some(now),
             last_started: None,
@@ -184,99 +130,163 @@ impl SourceState {
         self.failures
     }
 
-    /// How much later than its earliest instant the next refresh comes, between 0 and 1.
-    pub(super) fn jitter(&self) -> f64 {
-        self.jitter
-    }
-
     /// Starts the refresh that is due.
-    pub(super) fn start_if_due(
-        &mut self,
-        limits: &Limits,
-        timeout: Duration,
-        rng: &mut fastrand::Rng,
-        now: Instant,
-    ) {
-        if self.refresh.is_none() && self.next.is_some_and(|at| at <= now) {
-            let given_up = self.questions.given_up(now);
-            self.refresh = Some(UnderWay {
-                plan: Refresh::new(&self.source, limits).giving_up(given_up),
-                deadline: now + timeout,
-                again: false,
-                silent: self.questions.silent(),
-                use_at: None,
-                grace: GRACE,
-                answered: None,
-                due: None,
-            });
-            self.next = None;
-            self.last_started = Some(now);
-            self.jitter = rng.f64();
+    pub(super) fn start_if_due(&mut self, config: &Config, rng: &mut fastrand::Rng, now: Instant) {
+        if self.refresh.is_some() || self.next.is_none_or(|at| at > now) {
+            return;
         }
+        if mem::take(&mut self.asks_all) {
+            self.inquiries.forget(false);
+        }
+        let given_up = self.questions.given_up(now);
+        let plan = Refresh::new(&self.source, &config.limits);
+        let plan = plan.after(self.inquiries.turn(), given_up, self.is_dual);
+        self.refresh = Some(UnderWay::new(plan, now + config.lookup_timeout));
+        self.inquiries.begin();
+        self.next = None;
+        self.last_started = Some(now);
+        self.jitter = rng.f64();
     }
 
-    pub(super) fn poll_query(&mut self) -> Option<(u32, Query)> {
-        self.refresh.as_mut()?.plan.poll_query()
+    /// The next question to ask a name server. A question that is out, or was answered and is not due, is
+    /// not asked.
+    pub(super) fn poll_query(&mut self, now: Instant) -> Option<(u32, Query)> {
+        let plan = &mut self.refresh.as_mut()?.plan;
+        while let Some((step, query)) = plan.poll_query() {
+            match self.inquiries.inquire(&query, step, now) {
+                Inquiry::Ask => return Some((step, query)),
+                Inquiry::Wait => {}
+                Inquiry::New(outcome) => plan.handle_result(step, outcome),
+                Inquiry::Earlier(outcome) => plan.handle_earlier(step, outcome),
+            }
+        }
+        None
     }
 
-    pub(super) fn handle_result(&mut self, step: u32, result: Result<Answer, LookupError>) {
+    /// A question was asked.
+    pub(super) fn sent(&mut self, query: Query, step: u32, id: LookupId, now: Instant) {
+        self.inquiries.sent(query, step, id, now);
+    }
+
+    /// Takes the result of a look-up.
+    pub(super) fn handle_result(&mut self, query: &Query, outcome: Outcome) {
+        let (steps, outcome) = self.inquiries.end(query, outcome);
         if let Some(under_way) = &mut self.refresh {
-            under_way.plan.handle_result(step, result);
+            steps.into_iter().for_each(|step| under_way.plan.handle_result(step, outcome));
         }
     }
 
-    /// Takes the refresh if it is complete, or out of time. `offers_nobody` says that no other is known,
-    /// and that the source names nobody to try.
+    /// Ends the look-ups that were out for too long; returns them.
+    pub(super) fn expire(&mut self, config: &Config, now: Instant) -> Vec<LookupId> {
+        let overdue = self.inquiries.overdue(config.lookup_timeout, now);
+        let mut ids = Vec::with_capacity(overdue.len());
+        for (id, query) in overdue {
+            ids.push(id);
+            self.handle_result(&query, Err(LookupError::TimedOut));
+        }
+        ids
+    }
+
+    /// Looks at what has come. An answer for which no refresh has waited is used at once.
+    fn look(&mut self, config: &Config, offers_nobody: bool, now: Instant) {
+        let is_late = self.inquiries.look(now);
+        let Some(under_way) = &mut self.refresh else {
+            if is_late {
+                self.next = Some(now);
+            }
+            return;
+        };
+        under_way.offers_nobody = offers_nobody;
+        for (query, reply) in under_way.plan.take_replies() {
+            under_way.note(reply, config, self.jitter, now);
+            self.questions.note(query, reply, config.alone_after, now);
+        }
+    }
+
+    /// Takes the refresh if it is over. `offers_nobody` says that no other is known, and that the source
+    /// names nobody to try.
     pub(super) fn finish(
         &mut self,
         config: &Config,
         offers_nobody: bool,
+        rng: &mut fastrand::Rng,
         now: Instant,
     ) -> Option<Result<Resolution, LookupError>> {
-        let under_way = self.refresh.as_mut()?;
-        for (query, reply) in under_way.plan.take_replies() {
-            self.questions.note(query, reply, now);
-            let (ttl, records) = under_way.plan.answered();
-            let usual = ttl.map(|ttl| Schedule::after_answer(config, ttl, records, self.jitter));
-            under_way.note(usual, offers_nobody, now);
-        }
-        let under_way = self.refresh.take_if(|r| r.plan.is_done() || r.ends_at() <= now)?;
-        for query in under_way.plan.unanswered() {
-            self.questions.note(query.clone(), Reply::Silence, now);
-        }
+        self.look(config, offers_nobody, now);
+        let Self { refresh, inquiries, .. } = self;
+        let under_way = refresh.take_if(|r| r.plan.is_done() || r.ends_at(inquiries) <= now)?;
         if under_way.again {
             self.next = Some(now);
         }
         self.answered = under_way.answered;
-        let asked = under_way.plan.questions();
+        self.records = under_way.plan.records();
         let outcome = under_way.plan.finish(&config.pool);
-        // Where the first question failed, the others were not asked.
+        self.due = self.plan_questions(config, outcome.as_ref().ok(), rng, now);
         if let Ok(resolution) = &outcome {
-            self.questions.keep(&asked);
-            let is_whole = |(question, heard): (&Query, &Heard)| match heard {
-                Heard::All => true,
-                Heard::Part => false,
-                Heard::Nothing => self.questions.is_answered(question),
-            };
-            self.is_whole = resolution.heard.iter().all(is_whole);
+            self.follow(&resolution.threads, now);
         }
         Some(outcome)
+    }
+
+    /// Plans when each question is due again: at its TTL, or after its back-off. What there is nothing of
+    /// is asked for along with the others; and more and more rarely where it only completes glue.
+    fn plan_questions(
+        &mut self,
+        config: &Config,
+        resolution: Option<&Resolution>,
+        rng: &mut fastrand::Rng,
+        now: Instant,
+    ) -> Option<Instant> {
+        let Self { questions, records, jitter, .. } = self;
+        let is_spare = |query: &Query| resolution.is_some_and(|r| r.threads.spare.contains(query));
+        let due = |query: &Query, outcome: &Outcome, at: Instant| match outcome {
+            Ok(answer) => {
+                let ttl = ttl_of(answer);
+                Due::At(at + Schedule::after_answer(config, ttl, *records, *jitter))
+            }
+            Err(LookupError::Nothing(_)) if is_spare(query) => {
+                let doublings = questions.nothings(query);
+                let pause = back_off(config.min_refresh, config.max_refresh, doublings, rng);
+                Due::NotBefore(at + pause)
+            }
+            Err(LookupError::Nothing(nothing)) => {
+                let ttl = nothing.negative_ttl.unwrap_or_default();
+                Due::NotBefore(at + ttl.min(config.max_refresh))
+            }
+            Err(_) => {
+                let failures = questions.failures(query).max(1);
+                Due::At(at + Schedule::after_failure(config, failures, rng))
+            }
+        };
+        self.inquiries.finish(config.min_refresh, due, now)
+    }
+
+    fn follow(&mut self, threads: &Threads, now: Instant) {
+        self.questions.follow(threads);
+        self.is_dual = threads.is_dual;
+        let given_up = self.questions.given_up(now);
+        let is_answered = |(question, heard): (&Query, &Heard)| match heard {
+            Heard::All => true,
+            Heard::Part => false,
+            Heard::Nothing => self.questions.is_answered(question),
+        };
+        let is_believed =
+            |question: &Query| self.questions.is_nothing(question) || given_up.contains(question);
+        self.is_whole =
+            threads.heard.iter().all(is_answered) && threads.hollow.iter().all(is_believed);
     }
 
     /// Merges an answer into the members.
     pub(super) fn apply(
         &mut self,
         candidates: Vec<Named>,
-        heard: &HashMap<Query, Heard>,
+        threads: &Threads,
         liveness: impl Fn(&Candidate) -> Liveness,
         now: Instant,
     ) -> Applied {
         let questions = &self.questions;
-        let heard_of = |question: &Query| match questions.is_repeated(question) {
-            true => Heard::Nothing,
-            false => heard.get(question).copied().unwrap_or(Heard::All),
-        };
-        self.members.apply(candidates, |origin| origin.heard(heard_of), liveness, now)
+        let heard = |question: &Query| questions.heard(question, threads);
+        self.members.apply(candidates, heard, liveness, now)
     }
 
     /// When the first reply of the last refresh came.
@@ -284,19 +294,20 @@ impl SourceState {
         self.answered
     }
 
-    /// How often in a row the question has failed that failed least of those that fail and are waited
-    /// for.
-    pub(super) fn least_failures(&self, now: Instant) -> Option<u32> {
-        self.questions.least_failures(&self.questions.given_up(now))
+    /// When the first of its questions is due again.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// How many records the last answers carried.
+    pub(super) fn records(&self) -> usize {
+        self.records
     }
 
     /// The candidates that a refresh has named so far, when they have waited for long enough for the
     /// rest of it.
     pub(super) fn take_so_far(&mut self, config: &Config, now: Instant) -> Option<Vec<Named>> {
-        let under_way = self.refresh.as_mut()?;
-        under_way.use_at.take_if(|at| *at <= now)?;
-        under_way.grace = under_way.grace.saturating_mul(2);
-        let named = under_way.plan.so_far(&config.pool)?;
+        let named = self.refresh.as_mut()?.take_so_far(config, now)?;
         // What the filter rejects is told when the refresh has ended.
         Some(named.into_iter().filter(|named| self.passes(named, config).is_ok()).collect())
     }
@@ -318,16 +329,9 @@ impl SourceState {
         self.provisional = provisional;
     }
 
-    /// Notes whether a target or a nested name has no address, which is believed as "nothing" is.
-    pub(super) fn note_hollow(&mut self, is_hollow: bool, alone_after: Duration, now: Instant) {
-        match is_hollow {
-            true => self.hollow.note(true, alone_after, now),
-            false => self.hollow = Belief::default(),
-        }
-    }
-
     /// Looks up at once, or right after the refresh that is under way.
     pub(super) fn force(&mut self, now: Instant) {
+        self.inquiries.forget(true);
         match &mut self.refresh {
             Some(under_way) => under_way.again = true,
             None => self.next = Some(now),
@@ -343,19 +347,25 @@ impl SourceState {
         }
         if let (Some(next), Some(last)) = (self.next, self.last_started) {
             self.next = Some(next.min(last + pause));
+            self.asks_all = true;
         }
     }
 
-    /// Plans the next refresh, unless one was asked for meanwhile.
-    pub(super) fn plan_next(&mut self, at: Option<Instant>) {
+    /// Plans the next refresh, unless one was asked for meanwhile. `asks_all` says that it asks all that
+    /// was answered, due or not.
+    pub(super) fn plan_next(&mut self, at: Instant, asks_all: bool) {
         if self.next.is_none() {
-            self.next = at;
+            self.next = Some(at);
+            self.asks_all = asks_all;
         }
     }
 
     /// The next instant at which something is to be done.
-    pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.refresh.as_ref().map(UnderWay::next_timeout).or(self.next)
+    pub(super) fn next_timeout(&self, lookup_timeout: Duration) -> Option<Instant> {
+        let refresh = self.refresh.as_ref().map(|refresh| refresh.next_timeout(&self.inquiries));
+        let refresh = refresh.or(self.next);
+        let overdue = self.inquiries.next_timeout(lookup_timeout);
+        [refresh, overdue].into_iter().flatten().min()
     }
 
     /// The pace at which it is asked again while its answers offer nobody to try.
@@ -372,6 +382,11 @@ impl SourceState {
         alone_after: Duration,
         now: Instant,
     ) -> bool {
+        let nothing = mem::discriminant(&LookupError::no_data(None));
+        if self.failure == Some(nothing) && !matches!(error, LookupError::Nothing(_)) {
+            // A name that is not there yet did not fail.
+            self.failures = 0;
+        }
         self.failures = self.failures.saturating_add(1);
         match error {
             LookupError::Nothing(nothing) => {
@@ -446,8 +461,7 @@ impl SourceState {
     /// Whether the source has said all: complete answers, now or earlier, to all that it asks, whose
     /// targets and nested names have addresses, or a lack of them, or "nothing", that is believed by now.
     pub(super) fn is_settled(&self) -> bool {
-        let is_hollow = self.hollow.said.is_some() && !self.hollow.is_firm;
-        self.nothing.is_firm || (self.announced.is_some() && self.is_whole && !is_hollow)
+        self.nothing.is_firm() || (self.announced.is_some() && self.is_whole)
     }
 }
 
@@ -468,9 +482,9 @@ mod tests {
     /// Starts the refresh that is due and lets it run out of time.
     fn refresh(source: &mut SourceState, now: Instant) -> Option<Result<Resolution, LookupError>> {
         let mut rng = fastrand::Rng::with_seed(1);
-        source.start_if_due(&Limits::default(), secs(20), &mut rng, now);
-        while source.poll_query().is_some() {}
-        source.finish(&Config::new(), false, now + secs(20))
+        source.start_if_due(&Config::new(), &mut rng, now);
+        while source.poll_query(now).is_some() {}
+        source.finish(&Config::new(), false, &mut rng, now + secs(20))
     }
 
     #[test]
@@ -478,10 +492,10 @@ mod tests {
         let now = epoch();
         let mut source = source(DNS, now);
         let mut rng = fastrand::Rng::with_seed(1);
-        source.start_if_due(&Limits::default(), secs(20), &mut rng, now);
-        assert_eq!(source.next_timeout(), Some(now + secs(20)));
-        assert!(source.finish(&Config::new(), false, now + secs(19)).is_none());
-        let outcome = source.finish(&Config::new(), false, now + secs(20));
+        source.start_if_due(&Config::new(), &mut rng, now);
+        assert_eq!(source.next_timeout(secs(20)), Some(now + secs(20)));
+        assert!(source.finish(&Config::new(), false, &mut rng, now + secs(19)).is_none());
+        let outcome = source.finish(&Config::new(), false, &mut rng, now + secs(20));
         assert!(matches!(outcome, Some(Err(LookupError::TimedOut))));
     }
 
@@ -490,13 +504,13 @@ mod tests {
         let now = epoch();
         let mut source = source(DNS, now);
         refresh(&mut source, now);
-        source.plan_next(Some(now + secs(300)));
+        source.plan_next(now + secs(300), false);
         assert!(source.note_failure(&LookupError::TimedOut, secs(10), now));
         source.hasten(secs(5));
-        assert_eq!(source.next_timeout(), Some(now + secs(300)));
+        assert_eq!(source.next_timeout(secs(20)), Some(now + secs(300)));
         assert!(source.note_answer());
         source.hasten(secs(5));
-        assert!(source.next_timeout() < Some(now + secs(7)));
+        assert!(source.next_timeout(secs(20)) < Some(now + secs(7)));
     }
 
     #[test]
@@ -544,10 +558,10 @@ mod tests {
         assert_eq!(resolution.ttl, None);
         let (passed, news) = source.sift(resolution.candidates, &Config::new());
         assert!(news.is_empty());
-        source.apply(passed, &resolution.heard, |_| Default::default(), now);
+        source.apply(passed, &resolution.threads, |_| Default::default(), now);
         assert_eq!(source.announce(true, false).map(|all| all.len()), Some(1));
         assert!(source.announce(true, false).is_none() && source.is_settled());
-        assert_eq!(source.next_timeout(), None);
+        assert_eq!(source.next_timeout(secs(20)), None);
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl World {
     }
 
     fn next(&self) -> Instant {
-        self.names.next_timeout().expect("a next refresh")
+        self.names.next_timeout(&self.config).expect("a next refresh")
     }
 }
 

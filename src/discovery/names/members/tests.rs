@@ -10,7 +10,7 @@ fn c(n: u8) -> Candidate {
 }
 
 fn named(numbers: &[u8]) -> Vec<Named> {
-    named_by(&Origin::default(), numbers)
+    named_by(&Origin::of(Query::new(name("x."), RecordType::A)), numbers)
 }
 
 fn named_by(origin: &Origin, numbers: &[u8]) -> Vec<Named> {
@@ -96,7 +96,7 @@ fn a_pin_supersedes_the_same_address_without_one() {
     world.take(&[1], true, LIVES);
     let pinned = format!("{}/p2p/{}", c(1), libp2p_identity::PeerId::random());
     let pinned = Candidate::new(&pinned.parse().expect("an address"));
-    let origin = Origin::default();
+    let origin = Origin::of(Query::new(name("x."), RecordType::TXT));
     let answer = vec![Named { candidate: pinned.clone(), origin, transports: None }];
     world.members.apply(answer, |_| Heard::All, |_| LIVES, world.now);
     assert!(world.members.candidates().eq([&pinned]));
@@ -127,14 +127,13 @@ fn answers_that_come_close_together_are_no_departure() {
 #[test]
 fn a_question_that_says_nothing_new_keeps_what_it_named_and_holds_back_no_other() {
     for silence in [Heard::Nothing, Heard::Part] {
-        let query = |of| Query::new(name("x."), of);
         let [v4, v6] =
-            [RecordType::A, RecordType::AAAA].map(|of| Origin::default().with(&query(of)));
+            [RecordType::A, RecordType::AAAA].map(|of| Origin::of(Query::new(name("x."), of)));
         let mut world = World::new();
         let mut apply = |named, heard: [Heard; 2]| {
             world.now += Duration::from_secs(30);
             let of = |query: &Query| heard[usize::from(query.record_type == RecordType::AAAA)];
-            world.members.apply(named, |origin| origin.heard(of), |_| UNKNOWN, world.now);
+            world.members.apply(named, of, |_| UNKNOWN, world.now);
             world.members.candidates().cloned().collect::<Vec<_>>()
         };
         apply([named_by(&v4, &[1, 2]), named_by(&v6, &[3, 4])].concat(), [Heard::All; 2]);
@@ -154,15 +153,14 @@ fn a_question_that_says_nothing_new_keeps_what_it_named_and_holds_back_no_other(
 /// Two questions named it. One of them fails from then on, the other one no longer names it.
 #[test]
 fn a_member_stays_while_one_of_its_questions_fails() {
-    let [a, b] =
-        ["a.", "b."].map(|of| Origin::default().with(&Query::new(name(of), RecordType::A)));
+    let [a, b] = ["a.", "b."].map(|of| Origin::of(Query::new(name(of), RecordType::A)));
     let mut both = a.clone();
     both.join(&b);
     let mut world = World::new();
     let mut apply = |named, of_b| {
         world.now += Duration::from_secs(30);
         let of = |query: &Query| if query.name == name("b.") { of_b } else { Heard::All };
-        world.members.apply(named, |origin| origin.heard(of), |_| UNKNOWN, world.now);
+        world.members.apply(named, of, |_| UNKNOWN, world.now);
         world.members.len()
     };
     assert_eq!(apply(named_by(&both, &[1]), Heard::All), 1);

@@ -3,25 +3,27 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
+    mem,
     net::IpAddr,
     num::{NonZeroU16, NonZeroUsize},
 };
 
-use hickory_proto::rr::Name;
+use hickory_proto::rr::{Name, RecordType};
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 
 use super::{
     hosts::Hosts,
     origin::{Heard, Origin},
-    outcome::{Named, Resolution},
+    outcome::{Named, Resolution, Threads},
     tally::Tally,
 };
 use crate::{
     candidate::Candidate,
+    discovery::names::reply::Reply,
     pool::Pool,
     record::{Dropped, Why},
-    resolver::{LookupError, Query},
+    resolver::{LookupError, NothingKind, Query},
     source::{Families, Tail},
 };
 
@@ -33,45 +35,85 @@ pub(super) struct Found {
     pub(super) hosts: Hosts,
     pub(super) tally: Tally,
     heard: HashMap<Query, Heard>,
+    /// The questions whose answers led to a question.
+    parents: HashMap<Query, Vec<Query>>,
+    /// The questions for addresses that do not exist, by NXDOMAIN.
+    missing: HashSet<Query>,
+    /// How look-ups failed.
+    failures: Vec<(Query, LookupError)>,
+    /// The nested names that are said to have nothing.
+    hollow: Vec<Query>,
+    /// The questions that only complete glue.
+    spare: HashSet<Query>,
 }
 
 impl Found {
     pub(super) fn new(records: NonZeroUsize) -> Self {
         let (hosts, tally) = (Hosts::new(records), Tally::default());
-        Self { records, hosts, tally, heard: HashMap::new() }
+        let (heard, parents, missing, failures, hollow, spare) = Default::default();
+        Self { records, hosts, tally, heard, parents, missing, failures, hollow, spare }
     }
 
-    /// Notes a question of this refresh, of which nothing was heard yet.
-    pub(super) fn note_question(&mut self, question: &Query) {
+    /// Notes that the answer to a question, or the source itself, leads to a question.
+    pub(super) fn note_question(&mut self, question: &Query, parent: Option<&Query>) {
         self.heard.entry(question.clone()).or_insert(Heard::Nothing);
+        let parents = self.parents.entry(question.clone()).or_default();
+        if let Some(parent) = parent
+            && !parents.contains(parent)
+        {
+            parents.push(parent.clone());
+        }
     }
 
-    /// Notes how much was heard of what a question names.
-    pub(super) fn note_heard(&mut self, question: &Query, heard: Heard) {
-        self.heard.insert(question.clone(), heard);
+    /// Notes how a look-up failed.
+    pub(super) fn note_failure(&mut self, question: &Query, error: LookupError) {
+        self.failures.push((question.clone(), error));
     }
 
-    /// The questions of this refresh.
-    pub(super) fn questions(&self) -> impl Iterator<Item = &Query> {
-        self.heard.keys()
+    /// Notes that a question only completes glue.
+    pub(super) fn note_spare(&mut self, question: Query) {
+        self.spare.insert(question);
+    }
+
+    /// Notes that there is nothing of this type.
+    pub(super) fn note_nothing(&mut self, question: &Query, kind: NothingKind, is_nested: bool) {
+        self.note_heard(question, Heard::All);
+        if is_nested {
+            self.hollow.push(question.clone());
+        } else if kind == NothingKind::NxDomain {
+            self.missing.insert(question.clone());
+        }
+    }
+
+    /// Notes that a bound forbids to ask a question: it may name somebody all the same.
+    pub(super) fn forbid(&mut self, question: &Query, why: Why) {
+        self.note_heard(question, Heard::Part);
+        self.tally.cut(Dropped::new(&question.to_string(), why));
+    }
+
+    /// Notes how much was heard of what a question names. Says whether that is the first of it.
+    pub(super) fn note_heard(&mut self, question: &Query, heard: Heard) -> bool {
+        self.heard.insert(question.clone(), heard).is_none_or(|before| before == Heard::Nothing)
     }
 
     /// Adds an address that the answer to a question names.
-    pub(super) fn add_address(&mut self, candidate: Candidate, origin: &Origin, question: &Query) {
-        if !self.hosts.add_address(candidate, origin) {
+    pub(super) fn add_address(&mut self, candidate: Candidate, question: &Query) {
+        if !self.hosts.add_address(candidate, &Origin::of(question.clone())) {
             self.cut(question, self.too_many_records());
         }
     }
 
+    /// Adds a way to reach a host, which the answer to a question names, or the source itself.
     pub(super) fn add_use(
         &mut self,
         name: Name,
         families: Families,
         suffixes: Vec<Multiaddr>,
-        origin: &Origin,
+        question: Option<&Query>,
     ) {
-        if !self.hosts.add_use(name.clone(), families, suffixes, origin) {
-            self.cut_all(origin, &name.to_ascii(), self.too_many_records());
+        if !self.hosts.add_use(name.clone(), families, suffixes) {
+            self.tally.cut(Dropped::new(&name.to_ascii(), self.too_many_records()));
+            question.into_iter().for_each(|question| self.lower(question));
         }
     }
 
@@ -125,17 +167,19 @@ impl Found {
         self.lower(question);
     }
 
-    /// Notes that a bound cut off something of what all of these questions name.
-    pub(super) fn cut_all(&mut self, origin: &Origin, what: &str, why: Why) {
-        self.tally.cut(Dropped::new(what, why));
-        origin.questions().for_each(|question| self.lower(question));
-    }
-
     /// Of what the question names, a part at the most was heard.
     fn lower(&mut self, question: &Query) {
         if let Some(heard) = self.heard.get_mut(question) {
             *heard = Heard::Part.min(*heard);
         }
+    }
+
+    /// Whether the name of a question for addresses is said not to exist by the answer to another one.
+    pub(super) fn is_missing(&self, question: &Query) -> bool {
+        let types = [RecordType::A, RecordType::AAAA];
+        let sibling = |of| Query::new(question.name.clone(), of);
+        types.contains(&question.record_type)
+            && types.into_iter().any(|of| self.missing.contains(&sibling(of)))
     }
 
     /// The outcome. `given_up` are questions that name nobody unless they were answered.
@@ -144,16 +188,32 @@ impl Found {
         given_up: &HashSet<Query>,
         pool: &Pool,
     ) -> Result<Resolution, LookupError> {
-        if self.hosts.has_hollow() {
-            self.tally.note_hollow();
+        for (question, error) in mem::take(&mut self.failures) {
+            // NXDOMAIN answers for all types of its name.
+            match Reply::of(&error) {
+                Reply::Silence if self.is_missing(&question) => {
+                    self.note_heard(&question, Heard::All);
+                }
+                _ => self.tally.fail(error),
+            }
         }
         let (candidates, cut) = self.hosts.candidates(pool);
         if let Some(most) = cut {
             self.tally.cut(Dropped::new("candidates", Why::TooManyCandidates(most)));
             self.heard.values_mut().for_each(|heard| *heard = Heard::Part.min(*heard));
         }
+        // A name that has addresses of one type exists: NXDOMAIN says nothing about the other.
+        for question in mem::take(&mut self.missing) {
+            if self.hosts.is_known(&question.name) {
+                self.note_heard(&question, Heard::Nothing);
+            }
+        }
         self.heard.retain(|of, heard| *heard > Heard::Nothing || !given_up.contains(of));
-        self.tally.resolution(candidates, self.heard)
+        let hollow = self.hosts.hollow().chain(self.hollow).collect();
+        let is_dual = self.hosts.is_dual();
+        let Self { heard, parents, spare, .. } = self;
+        let threads = Threads { heard, parents, hollow, spare, is_dual };
+        self.tally.resolution(candidates, threads)
     }
 
     /// The candidates so far; `None` if there were no records.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    mem,
     net::IpAddr,
     num::NonZeroUsize,
 };
@@ -17,6 +18,9 @@ use crate::{
     source::Families,
 };
 
+/// The types of records that carry addresses.
+const TYPES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
+
 /// Every host is looked up once, however many records name it, and its addresses are combined with
 /// what those records say only in the end.
 ///
@@ -31,6 +35,8 @@ pub(super) struct Hosts {
     ips: usize,
     /// Addresses that needed no look-up.
     direct: BTreeMap<Family, BTreeMap<Candidate, Origin>>,
+    /// Whether a host has addresses of both families, or had them before.
+    is_dual: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -39,8 +45,7 @@ struct KnownHost {
     /// Whether addresses came along with an SRV record.
     has_glue: bool,
     ips: BTreeSet<IpAddr>,
-    /// Each with the questions that led to its record.
-    uses: BTreeMap<Use, Origin>,
+    uses: BTreeSet<Use>,
     /// Whether it stands for all the targets of SRV records, whose own names say more.
     whole: bool,
 }
@@ -56,7 +61,8 @@ struct Use {
 
 impl Hosts {
     pub(super) fn new(records: NonZeroUsize) -> Self {
-        Self { records, by_name: BTreeMap::new(), uses: 0, ips: 0, direct: BTreeMap::new() }
+        let (by_name, direct) = Default::default();
+        Self { records, by_name, uses: 0, ips: 0, direct, is_dual: false }
     }
 
     /// Adds an address that needs no look-up. Of each family the lowest are kept, as many as an answer
@@ -78,28 +84,22 @@ impl Hosts {
         name: Name,
         families: Families,
         suffixes: Vec<Multiaddr>,
-        origin: &Origin,
     ) -> bool {
         let types = families.record_types();
         let [v4, v6] = [RecordType::A, RecordType::AAAA].map(|family| types.contains(&family));
         let host = self.by_name.entry(name).or_default();
         let new = Use { v4, v6, suffixes };
-        if let Some(known) = host.uses.get_mut(&new) {
-            known.join(origin);
-            return true;
+        if self.uses >= self.records.get() {
+            return host.uses.contains(&new);
         }
-        let fits = self.uses < self.records.get();
-        if fits {
-            self.uses += 1;
-            host.uses.insert(new, origin.clone());
-        }
-        fits
+        self.uses += usize::from(host.uses.insert(new));
+        true
     }
 
     /// Adds the host that has the addresses of all targets of a source's SRV records.
-    pub(super) fn add_whole(&mut self, name: Name, suffixes: Vec<Multiaddr>, origin: &Origin) {
+    pub(super) fn add_whole(&mut self, name: Name, suffixes: Vec<Multiaddr>) {
         self.by_name.entry(name.clone()).or_default().whole = true;
-        self.add_use(name, Families::Both, suffixes, origin);
+        self.add_use(name, Families::Both, suffixes);
     }
 
     /// Adds addresses of a host, the lowest first, until there are twice as many as an answer may
@@ -134,27 +134,41 @@ impl Hosts {
     /// Notes that addresses of the host came along with an SRV record, in a whole answer.
     pub(super) fn note_glue(&mut self, name: &Name) {
         self.by_name.entry(name.clone()).or_default().has_glue = true;
+        self.note_addresses(name);
     }
 
-    /// What to ask for because glue lacks it, each a name and a type. Where any host has addresses of
-    /// both families, that is all that the others lack. Where none has, one host is asked for in place of
-    /// all, or each target of a cluster of one family would cost a look-up.
+    /// Notes that addresses of a host have come. Says whether they are the first to show that hosts of the
+    /// source have addresses of both families.
+    pub(super) fn note_addresses(&mut self, name: &Name) -> bool {
+        let is_dual = |host: &KnownHost| TYPES.into_iter().all(|of| host.has(of));
+        self.by_name.get(name).is_some_and(is_dual) && !mem::replace(&mut self.is_dual, true)
+    }
+
+    /// Notes that a host had addresses of both families before.
+    pub(super) fn note_dual(&mut self) {
+        self.is_dual = true;
+    }
+
+    /// Whether a host has addresses of both families, or had them before.
+    pub(super) fn is_dual(&self) -> bool {
+        self.is_dual
+    }
+
+    /// What glue lacks and was not asked for, each a name and a type, in order.
     pub(super) fn lacking(&self) -> Vec<(Name, RecordType)> {
-        let glued = || self.by_name.iter().filter(|(_, host)| host.has_glue);
-        let lacks = |of| glued().filter(move |(_, host)| !host.has(of));
-        let all_of = |of| lacks(of).map(move |(name, _)| (name.clone(), of));
-        let types = [RecordType::A, RecordType::AAAA];
-        if glued().any(|(_, host)| types.iter().all(|of| host.has(*of))) {
-            return types.into_iter().flat_map(all_of).collect();
-        }
-        let is_tried = |of: &RecordType| lacks(*of).any(|(_, host)| host.asked.contains(of));
-        let untried = types.into_iter().filter(|of| !is_tried(of));
-        untried.filter_map(|of| all_of(of).next()).collect()
+        let glued = self.by_name.iter().filter(|(_, host)| host.has_glue);
+        let lack = glued.flat_map(|(name, host)| {
+            let lacks = TYPES.into_iter().filter(|of| !host.has(*of) && !host.asked.contains(of));
+            lacks.map(|of| (name.clone(), of))
+        });
+        lack.collect()
     }
 
-    /// Whether a host has a use and no address.
-    pub(super) fn has_hollow(&self) -> bool {
-        self.by_name.values().any(|host| !host.uses.is_empty() && host.ips.is_empty())
+    /// The questions for addresses of hosts that have a use and no address.
+    pub(super) fn hollow(&self) -> impl Iterator<Item = Query> {
+        let is_hollow = |host: &KnownHost| !host.uses.is_empty() && host.ips.is_empty();
+        let hollow = self.by_name.iter().filter(move |(_, host)| is_hollow(host));
+        hollow.flat_map(|(name, host)| host.asked.iter().map(|of| Query::new(name.clone(), *of)))
     }
 
     /// All candidates, sorted, without duplicates: of each family as many as an answer may carry
@@ -162,7 +176,7 @@ impl Hosts {
     /// with many addresses, and the product is not bounded by the size of any answer. Returns that
     /// bound, too, where it cut something off.
     pub(super) fn candidates(&self, pool: &Pool) -> (Vec<Named>, Option<usize>) {
-        let uses = self.by_name.values().flat_map(|host| host.uses.keys());
+        let uses = self.by_name.values().flat_map(|host| &host.uses);
         let transports = uses.map(|of| of.suffixes.len()).max().unwrap_or(1);
         let most = self.records.get().saturating_mul(transports);
         let mut cut = false;
@@ -187,20 +201,11 @@ impl Hosts {
     }
 }
 
-/// A host and the ways to reach it.
+/// A host, and what names its addresses.
 #[derive(Debug)]
 struct Reached<'a> {
     host: &'a KnownHost,
-    ways: Vec<Way<'a>>,
-}
-
-/// A way to reach a host at its addresses of one type.
-#[derive(Debug)]
-struct Way<'a> {
-    of: &'a Use,
-    /// Of these addresses: `A` or `AAAA`.
-    is_v4: bool,
-    origin: Origin,
+    origins: [Origin; 2],
 }
 
 /// A host at one of its addresses.
@@ -209,7 +214,8 @@ struct At<'a> {
     ip: IpAddr,
     /// As the record spells it.
     named: IpAddr,
-    reached: &'a Reached<'a>,
+    host: &'a KnownHost,
+    origin: &'a Origin,
 }
 
 impl KnownHost {
@@ -217,27 +223,25 @@ impl KnownHost {
     fn has(&self, of: RecordType) -> bool {
         self.ips.iter().any(|ip| ip.is_ipv4() == (of == RecordType::A))
     }
+
+    /// The ways that take an address of this family.
+    fn uses_for(&self, ip: IpAddr) -> impl Iterator<Item = &Use> {
+        self.uses.iter().filter(move |of| if ip.is_ipv4() { of.v4 } else { of.v6 })
+    }
 }
 
 impl<'a> Reached<'a> {
     fn new(name: &Name, host: &'a KnownHost) -> Self {
-        let mut ways = Vec::new();
-        for of in [RecordType::A, RecordType::AAAA].into_iter().filter(|of| host.has(*of)) {
-            let (question, is_v4) = (Query::new(name.clone(), of), of == RecordType::A);
-            let uses = host.uses.iter().filter(|(of, _)| if is_v4 { of.v4 } else { of.v6 });
-            let way = |(of, origin): (&'a Use, &Origin)| Way {
-                of,
-                is_v4,
-                origin: origin.with(&question),
-            };
-            ways.extend(uses.map(way));
-        }
-        Self { host, ways }
+        let origins = TYPES.map(|of| match host.has(of) {
+            true => Origin::of(Query::new(name.clone(), of)),
+            false => Origin::default(),
+        });
+        Self { host, origins }
     }
 
-    /// The ways that take this address.
-    fn ways_to(&self, ip: IpAddr) -> impl Iterator<Item = &Way<'a>> {
-        self.ways.iter().filter(move |way| way.is_v4 == ip.is_ipv4())
+    fn at(&self, named: IpAddr) -> At<'_> {
+        let origin = &self.origins[usize::from(named.is_ipv6())];
+        At { ip: named.to_canonical(), named, host: self.host, origin }
     }
 }
 
@@ -245,13 +249,12 @@ impl<'a> Reached<'a> {
 fn by_address<'a>(hosts: &'a [Reached<'a>]) -> Vec<At<'a>> {
     let mut all = Vec::new();
     for reached in hosts {
-        let at = |&named: &IpAddr| At { ip: named.to_canonical(), named, reached };
-        all.extend(reached.host.ips.iter().map(at));
+        all.extend(reached.host.ips.iter().map(|named| reached.at(*named)));
     }
     all.sort_by_key(|at| at.ip);
     // Else one endpoint would be two candidates, which differ by the name for TLS.
     if hosts.iter().any(|reached| reached.host.whole) {
-        let is_whole = |at: &At<'_>| at.reached.host.whole;
+        let is_whole = |at: &At<'_>| at.host.whole;
         let own_name: HashSet<_> = all.iter().filter(|at| !is_whole(at)).map(|at| at.ip).collect();
         all.retain(|at| !(is_whole(at) && own_name.contains(&at.ip)));
     }
@@ -264,13 +267,13 @@ fn expand(family: &[At<'_>], most: usize, pool: &mut pool::Open<'_>, all: &mut V
     let enough = all.len().saturating_add(most);
     let mut here = Vec::new();
     for hosts in family.chunk_by(|a, b| a.ip == b.ip) {
-        let is_used = |at: &At<'_>| at.reached.ways_to(at.named).next().is_some();
+        let is_used = |at: &At<'_>| at.host.uses_for(at.named).next().is_some();
         if all.len() >= enough && hosts.iter().any(is_used) {
             return true;
         }
         for at in hosts {
-            for way in at.reached.ways_to(at.named) {
-                way.add(at.named, pool, &mut here);
+            for of in at.host.uses_for(at.named) {
+                of.add(at, pool, &mut here);
             }
         }
         // Several records may name one address: only what differs counts.
@@ -280,12 +283,12 @@ fn expand(family: &[At<'_>], most: usize, pool: &mut pool::Open<'_>, all: &mut V
     false
 }
 
-impl Way<'_> {
-    fn add(&self, ip: IpAddr, pool: &mut pool::Open<'_>, to: &mut Vec<Named>) {
-        let mut candidates = self.of.suffixes.iter().map(|suffix| pool.get(ip, suffix));
+impl Use {
+    fn add(&self, at: &At<'_>, pool: &mut pool::Open<'_>, to: &mut Vec<Named>) {
+        let mut candidates = self.suffixes.iter().map(|suffix| pool.get(at.named, suffix));
         let named =
-            |candidate, transports| Named { candidate, origin: self.origin.clone(), transports };
-        if self.of.suffixes.len() == 1 {
+            |candidate, transports| Named { candidate, origin: at.origin.clone(), transports };
+        if self.suffixes.len() == 1 {
             to.extend(candidates.next().map(|candidate| named(candidate, None)));
             return;
         }

@@ -7,7 +7,7 @@ use crate::resolver::Query;
 /// How much a refresh has heard of what a question names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Heard {
-    /// Nothing new: no answer, or the last one again, from a cache.
+    /// Nothing new: no answer, or the last one again.
     Nothing,
     /// A part: what it leaves out may be there all the same.
     Part,
@@ -15,42 +15,58 @@ pub(crate) enum Heard {
     All,
 }
 
-/// The questions that led to a candidate: of a name's address, or of an SRV or TXT record, and of what
-/// that names. Sorted, without duplicates. Candidates that the same questions name share them.
+/// How many questions a candidate remembers. A zone may name one address thousands of times.
+const MOST: usize = 8;
+
+/// The questions whose answers name a candidate: A or AAAA of each host that has its address, or TXT
+/// where the address stands in a `dnsaddr` record. Sorted, without duplicates. Candidates that the same
+/// questions name share them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Origin(Arc<[Query]>);
+pub(crate) struct Origin {
+    questions: Arc<[Query]>,
+    /// Whether more questions name it than are remembered.
+    has_more: bool,
+}
 
 impl Origin {
-    /// These questions and one more.
-    pub(in crate::discovery::names) fn with(&self, query: &Query) -> Self {
-        Self::of(self.0.iter().chain([query]).cloned().collect())
+    /// What the answer to one question names.
+    pub(in crate::discovery::names) fn of(question: Query) -> Self {
+        Self { questions: [question].into(), has_more: false }
     }
 
-    /// Adds the questions of another way to the same candidate.
+    /// Adds the questions of another origin of the same candidate.
     pub(in crate::discovery::names) fn join(&mut self, other: &Self) {
-        if !self.is(other) && self.0 != other.0 {
-            *self = Self::of(self.0.iter().chain(&*other.0).cloned().collect());
+        self.has_more |= other.has_more;
+        let is_known = |question: &&Query| self.questions.contains(question);
+        if self.is(other) || other.questions.iter().all(|question| is_known(&question)) {
+            return;
+        }
+        let mut questions: Vec<_> =
+            self.questions.iter().chain(&*other.questions).cloned().collect();
+        questions.sort_by(|a, b| (&a.name, a.record_type).cmp(&(&b.name, b.record_type)));
+        questions.dedup();
+        self.has_more |= questions.len() > MOST;
+        questions.truncate(MOST);
+        self.questions = questions.into();
+    }
+
+    /// Keeps these questions only: by the others, it is no longer named.
+    pub(in crate::discovery::names) fn keep(&mut self, which: impl Fn(&Query) -> bool) {
+        if self.questions.len() > 1 {
+            self.questions = self.questions.iter().filter(|of| which(of)).cloned().collect();
         }
     }
 
     /// Whether both are the same in memory, which a source's candidates nearly always are.
     pub(in crate::discovery::names) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.questions, &other.questions) && self.has_more == other.has_more
     }
 
-    fn of(mut questions: Vec<Query>) -> Self {
-        questions.sort_by(|a, b| (&a.name, a.record_type).cmp(&(&b.name, b.record_type)));
-        questions.dedup();
-        Self(questions.into())
-    }
-
-    pub(super) fn questions(&self) -> impl Iterator<Item = &Query> {
-        self.0.iter()
-    }
-
-    /// What was heard by all of the questions: as much as by that of which the least was heard.
+    /// How much was heard of what all of the questions name: as much as of that of which the least was
+    /// heard.
     pub(in crate::discovery::names) fn heard(&self, of: impl Fn(&Query) -> Heard) -> Heard {
-        self.0.iter().map(of).min().unwrap_or(Heard::All)
+        let unknown = self.has_more.then_some(Heard::Part);
+        self.questions.iter().map(of).chain(unknown).min().unwrap_or(Heard::All)
     }
 }
 
@@ -65,26 +81,30 @@ mod tests {
         Query::new(name(owner), RecordType::A)
     }
 
-    fn texts(origin: &Origin) -> Vec<String> {
-        origin.questions().map(ToString::to_string).collect()
+    fn origin(owner: &str) -> Origin {
+        Origin::of(query(owner))
     }
 
     #[test]
-    fn ways_are_joined_without_duplicates() {
-        let mut origin = Origin::default().with(&query("b.")).with(&query("a."));
-        origin.join(&Origin::default().with(&query("c.")).with(&query("a.")));
-        assert_eq!(texts(&origin), ["a. A", "b. A", "c. A"]);
+    fn origins_are_joined_without_duplicates_up_to_a_bound() {
+        let mut joined = origin("b.");
+        for owner in ["a.", "c.", "a."] {
+            joined.join(&origin(owner));
+        }
+        assert_eq!(*joined.questions, ["a.", "b.", "c."].map(query));
+        assert_eq!(joined.heard(|_| Heard::All), Heard::All);
+        (0..99).for_each(|n| joined.join(&origin(&format!("x{n}."))));
+        assert_eq!(joined.questions.len(), MOST);
+        assert_eq!(joined.heard(|_| Heard::All), Heard::Part, "of the others, nothing is known");
     }
 
     #[test]
-    fn a_way_is_heard_as_well_as_its_worst_question() {
-        let origin = Origin::default().with(&query("a.")).with(&query("b."));
-        let of = |query: &Query| match query.name.to_ascii().as_str() {
-            "a." => Heard::All,
-            _ => Heard::Part,
-        };
-        assert_eq!(origin.heard(of), Heard::Part);
-        assert_eq!(origin.heard(|_| Heard::Nothing), Heard::Nothing);
+    fn a_candidate_is_heard_as_well_as_its_worst_question() {
+        let mut both = origin("a.");
+        both.join(&origin("b."));
+        let of = |asked: &Query| if *asked == query("a.") { Heard::All } else { Heard::Part };
+        assert_eq!(both.heard(of), Heard::Part);
+        assert_eq!(both.heard(|_| Heard::Nothing), Heard::Nothing);
         assert_eq!(Origin::default().heard(|_| Heard::Nothing), Heard::All, "a static address");
     }
 }

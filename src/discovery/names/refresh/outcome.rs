@@ -1,6 +1,9 @@
 //! What a refresh found out.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use super::origin::{Heard, Origin};
 use crate::{
@@ -15,9 +18,8 @@ pub(crate) struct Resolution {
     /// Sorted, without duplicates. Where an address is named with and without a pin, it is only
     /// here with: the pin says more.
     pub(crate) candidates: Vec<Named>,
-    /// How much was heard of what each question names. A question that is not here has named all: it
-    /// was not asked, since no answer led to it any more, or it was given up.
-    pub(crate) heard: HashMap<Query, Heard>,
+    /// What became of its questions.
+    pub(crate) threads: Threads,
     /// Whether these are all that the source names now.
     pub(crate) complete: bool,
     /// The least TTL of all records used. `None` for a static source.
@@ -25,8 +27,6 @@ pub(crate) struct Resolution {
     /// Whether a part was found behind a domain of the search list that failed: see
     /// [`Answer::provisional`](crate::Answer::provisional).
     pub(crate) provisional: bool,
-    /// Whether a target, or a nested name, is said to have no address.
-    pub(crate) hollow: bool,
     /// How many records the answer sections carried.
     pub(crate) records: usize,
     /// The most telling failure of a part, if one failed.
@@ -37,6 +37,21 @@ pub(crate) struct Resolution {
     pub(crate) dropped_total: usize,
     /// The weakest proof of all answers used; `None` if one of them has none.
     pub(crate) proof: Option<Proof>,
+}
+
+/// What became of the questions of a refresh.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Threads {
+    /// How much was heard of what each of them names. Those that were given up are not here.
+    pub(crate) heard: HashMap<Query, Heard>,
+    /// The questions whose answers led to each of them.
+    pub(crate) parents: HashMap<Query, Vec<Query>>,
+    /// The questions that would name an address of a target, or what a nested name has, and did not.
+    pub(crate) hollow: Vec<Query>,
+    /// The questions that only complete glue.
+    pub(crate) spare: HashSet<Query>,
+    /// Whether a host has addresses of both families, or had them before.
+    pub(crate) is_dual: bool,
 }
 
 /// A candidate, the questions that named it, and the transports to its host that its record names.

@@ -8,7 +8,6 @@ use std::{
 use hickory_proto::rr::Name;
 use libp2p_identity::PeerId;
 
-use super::origin::Origin;
 use crate::{alias::Chain, record, resolver::Query, source::Srv};
 
 /// One look-up.
@@ -18,6 +17,8 @@ pub(super) struct Step {
     pub(super) query: Query,
     pub(super) question: Query,
     pub(super) task: Task,
+    /// Whether a part of what led here was found behind a domain of the search list that failed.
+    pub(super) is_provisional: bool,
     /// The names that CNAME-only answers led through.
     pub(super) aliases: Chain<()>,
 }
@@ -28,16 +29,15 @@ pub(super) enum Task {
     /// Addresses of the host that [`Hosts`](super::Hosts) knows by this name.
     Addresses(Name),
     Targets(Srv),
-    /// Entries that end in this id, if there is one, at this depth of recursion, to which these
-    /// questions led.
-    Entries(Option<PeerId>, usize, Origin),
+    /// Entries that end in this id, if there is one, at this depth of recursion.
+    Entries(Option<PeerId>, usize),
 }
 
 impl Step {
     /// Asks this question, and follows so many CNAME records at the most.
     pub(super) fn new(question: Query, task: Task, longest: usize) -> Self {
         let aliases = Chain::new(record::absolute(&question.name), longest);
-        Self { query: question.clone(), question, task, aliases }
+        Self { query: question.clone(), question, task, is_provisional: false, aliases }
     }
 }
 

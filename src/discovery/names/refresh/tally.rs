@@ -1,17 +1,11 @@
 //! What the answers of a refresh amount to, apart from the candidates.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
-use super::{
-    origin::Heard,
-    outcome::{DROPPED, Named, Resolution},
-};
+use super::outcome::{DROPPED, Named, Resolution, Threads};
 use crate::{
     record::{Dropped, least},
-    resolver::{Answer, LookupError, Nothing, Proof, Query},
+    resolver::{Answer, LookupError, Nothing, Proof},
 };
 
 /// The failure of a name that was found only behind a domain of the search list that failed.
@@ -26,7 +20,6 @@ pub(super) struct Tally {
     positive: bool,
     complete: bool,
     provisional: bool,
-    hollow: bool,
     ttl: Option<Duration>,
     records: usize,
     /// The most telling failure.
@@ -45,7 +38,6 @@ impl Default for Tally {
             positive: false,
             complete: true,
             provisional: false,
-            hollow: false,
             ttl: None,
             records: 0,
             failure: None,
@@ -90,9 +82,9 @@ impl Tally {
         self.positive
     }
 
-    /// The least TTL of the answers, and how many records they carried.
-    pub(super) fn answered(&self) -> (Option<Duration>, usize) {
-        (self.ttl, self.records)
+    /// How many records the answers carried.
+    pub(super) fn records(&self) -> usize {
+        self.records
     }
 
     pub(super) fn note_ttl(&mut self, ttl: Option<Duration>) {
@@ -115,11 +107,6 @@ impl Tally {
         }
     }
 
-    /// Notes that a target, or a nested name, is said to have no address.
-    pub(super) fn note_hollow(&mut self) {
-        self.hollow = true;
-    }
-
     pub(super) fn drop(&mut self, dropped: Dropped) {
         self.dropped_total = self.dropped_total.saturating_add(1);
         self.dropped.insert(dropped);
@@ -132,7 +119,7 @@ impl Tally {
     pub(super) fn resolution(
         self,
         candidates: Vec<Named>,
-        heard: HashMap<Query, Heard>,
+        threads: Threads,
     ) -> Result<Resolution, LookupError> {
         if !self.positive {
             return Err(match (self.failure, self.nothing) {
@@ -143,10 +130,9 @@ impl Tally {
         }
         Ok(Resolution {
             candidates,
-            heard,
+            threads,
             complete: self.complete && self.failure.is_none(),
             provisional: self.provisional,
-            hollow: self.hollow,
             ttl: self.ttl,
             records: self.records,
             incomplete_because: self.failure,

@@ -91,7 +91,7 @@ fn run_with(
     while let Some((step, query)) = refresh.poll_query() {
         let query = query.to_string();
         if let Some((_, reply)) = replies.iter().find(|(of, _)| *of == query) {
-            refresh.handle_result(step, reply.clone());
+            refresh.handle_result(step, &reply.clone());
         }
         asked.push(query);
     }
@@ -168,11 +168,11 @@ proptest! {
                     .with_additionals(records.to_vec())
                     .with_complete(complete);
                 asked.push(query);
-                refresh.handle_result(step, Ok(answer));
+                refresh.handle_result(step, &Ok(answer));
             }
             assert!(refresh.is_done());
             let outcome = refresh.finish(&Pool::default()).map(|r| {
-                (r.candidates, r.heard, r.complete, r.ttl, r.dropped, r.dropped_total)
+                (r.candidates, r.threads, r.complete, r.ttl, r.dropped, r.dropped_total)
             });
             (asked, outcome.map_err(|error| error.to_string()))
         };

@@ -1,0 +1,35 @@
+//! What a name server says against the presence of members, and when that is believed.
+
+use std::time::Duration;
+
+use web_time::Instant;
+
+use super::schedule::NOTHINGS;
+
+/// What a name server says against the presence of members. It is believed once it was said in
+/// [`NOTHINGS`] looks in a row, over at least `alone_after`.
+#[derive(Debug, Default)]
+pub(super) struct Belief {
+    /// Since when it is said, and in how many looks.
+    said: Option<(Instant, u32)>,
+    is_firm: bool,
+}
+
+impl Belief {
+    /// It is said, in a look of its own or in a repetition of the last one.
+    pub(super) fn note(&mut self, is_new: bool, alone_after: Duration, now: Instant) {
+        let (since, looks) = self.said.unwrap_or((now, 0));
+        let looks = looks.saturating_add(u32::from(is_new));
+        self.said = Some((since, looks));
+        self.is_firm = looks >= NOTHINGS && since + alone_after <= now;
+    }
+
+    /// In how many looks in a row it was said.
+    pub(super) fn looks(&self) -> u32 {
+        self.said.map_or(0, |(_, looks)| looks)
+    }
+
+    pub(super) fn is_firm(&self) -> bool {
+        self.is_firm
+    }
+}

@@ -1,0 +1,256 @@
+//! What a source has asked its name servers, and what they answered lately: each question is asked once
+//! at a time, and not again before its answer is due.
+
+use std::{collections::HashMap, time::Duration};
+
+use web_time::Instant;
+
+use crate::{
+    discovery::output::LookupId,
+    record::ttl_of_all,
+    resolver::{Answer, LookupError, Query},
+};
+
+/// How a look-up ends.
+pub(super) type Outcome = Result<Answer, LookupError>;
+
+/// The look-ups of one source that are out, and the answers that refreshes may use again.
+#[derive(Debug, Default)]
+pub(super) struct Inquiries {
+    out: HashMap<Query, Out>,
+    answers: HashMap<Query, Answered>,
+    /// The refresh under way, or the last one.
+    turn: usize,
+}
+
+/// A look-up that is out. It outlives its refresh, and counts for the next one that has its question.
+#[derive(Debug)]
+struct Out {
+    id: LookupId,
+    since: Instant,
+    /// The steps of the refresh under way that wait for it.
+    steps: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Answered {
+    outcome: Outcome,
+    /// When it came, once that was looked at.
+    at: Option<Instant>,
+    /// The refresh that has used it first; `None` while none has.
+    turn: Option<usize>,
+    /// Until when it may be used again.
+    until: Option<Instant>,
+    /// Whether it is to be asked again then, and not only along with others.
+    is_due_then: bool,
+}
+
+/// When a question is to be asked again.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Due {
+    At(Instant),
+    /// Along with others, but not before.
+    NotBefore(Instant),
+}
+
+/// What becomes of a question.
+#[derive(Debug)]
+pub(super) enum Inquiry<'a> {
+    /// It is to be asked.
+    Ask,
+    /// It was asked, and is waited for.
+    Wait,
+    /// It was answered in this refresh.
+    New(&'a Outcome),
+    /// It was answered in an earlier refresh, and is not due.
+    Earlier(&'a Outcome),
+}
+
+impl Inquiries {
+    /// A refresh begins.
+    pub(super) fn begin(&mut self) {
+        self.turn += 1;
+    }
+
+    /// How many refreshes have begun.
+    pub(super) fn turn(&self) -> usize {
+        self.turn
+    }
+
+    /// A step of the refresh under way has a question.
+    pub(super) fn inquire(&mut self, query: &Query, step: u32, now: Instant) -> Inquiry<'_> {
+        if let Some(out) = self.out.get_mut(query) {
+            out.steps.push(step);
+            return Inquiry::Wait;
+        }
+        let turn = self.turn;
+        match self.answers.get_mut(query) {
+            Some(answered) if answered.turn.is_none_or(|of| of == turn) => {
+                answered.turn = Some(turn);
+                Inquiry::New(&answered.outcome)
+            }
+            Some(answered) if answered.until.is_some_and(|until| until > now) => {
+                Inquiry::Earlier(&answered.outcome)
+            }
+            _ => Inquiry::Ask,
+        }
+    }
+
+    /// A question was asked.
+    pub(super) fn sent(&mut self, query: Query, step: u32, id: LookupId, now: Instant) {
+        self.out.insert(query, Out { id, since: now, steps: vec![step] });
+    }
+
+    /// A look-up has ended; returns the steps that wait for it, and how it ended.
+    pub(super) fn end(&mut self, query: &Query, outcome: Outcome) -> (Vec<u32>, &Outcome) {
+        let steps = self.out.remove(query).map(|out| out.steps).unwrap_or_default();
+        let turn = (!steps.is_empty()).then_some(self.turn);
+        let answered = Answered { outcome, at: None, turn, until: None, is_due_then: false };
+        (steps, &self.answers.entry(query.clone()).insert_entry(answered).into_mut().outcome)
+    }
+
+    /// The look-ups that are out for longer than that.
+    pub(super) fn overdue(&self, timeout: Duration, now: Instant) -> Vec<(LookupId, Query)> {
+        let overdue = self.out.iter().filter(|(_, out)| out.since + timeout <= now);
+        let mut overdue: Vec<_> = overdue.map(|(query, out)| (out.id, query.clone())).collect();
+        overdue.sort_unstable_by_key(|(id, _)| *id);
+        overdue
+    }
+
+    /// When the first look-up is overdue.
+    pub(super) fn next_timeout(&self, timeout: Duration) -> Option<Instant> {
+        self.out.values().map(|out| out.since + timeout).min()
+    }
+
+    /// Notes that what has come was looked at by now. Says whether an answer came for which no refresh
+    /// waits.
+    pub(super) fn look(&mut self, now: Instant) -> bool {
+        let mut is_late = false;
+        for answered in self.answers.values_mut() {
+            answered.at.get_or_insert(now);
+            is_late |= answered.turn.is_none();
+        }
+        is_late
+    }
+
+    /// Ends the refresh: plans when each of its questions is to be asked again, by how its look-up ended
+    /// and when. Returns the earliest of these instants, and keeps the answers that may be used for longer
+    /// than `slack` after it. An answer that came late and had no use is forgotten.
+    pub(super) fn finish(
+        &mut self,
+        slack: Duration,
+        mut due: impl FnMut(&Query, &Outcome, Instant) -> Due,
+        now: Instant,
+    ) -> Option<Instant> {
+        self.out.values_mut().for_each(|out| out.steps.clear());
+        let turn = self.turn;
+        for (query, answered) in &mut self.answers {
+            if answered.turn == Some(turn) {
+                let at = answered.at.unwrap_or(now);
+                (answered.until, answered.is_due_then) = match due(query, &answered.outcome, at) {
+                    Due::At(at) => (Some(at), true),
+                    Due::NotBefore(at) => (Some(at), false),
+                };
+                // From now on, it is an earlier one.
+                answered.turn = Some(0);
+            }
+        }
+        let next = self.next_due();
+        let last = next.map(|next| next + slack);
+        self.answers.retain(|_, answered| answered.turn.is_some() && answered.until > last);
+        next
+    }
+
+    /// When the first of the answers that are known is due again.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        let due = self.answers.values().filter(|answered| answered.is_due_then);
+        due.filter_map(|answered| answered.until).min()
+    }
+
+    /// Lets everything be asked that was answered; with `all`, what failed too.
+    pub(super) fn forget(&mut self, all: bool) {
+        let has_failed = |outcome: &Outcome| {
+            outcome.as_ref().is_err_and(|error| !matches!(error, LookupError::Nothing(_)))
+        };
+        let stays = |answered: &Answered| !all && has_failed(&answered.outcome);
+        self.answers.retain(|_, answered| answered.turn.is_none() || stays(answered));
+    }
+}
+
+/// For how long an answer may be used.
+pub(super) fn ttl_of(answer: &Answer) -> Duration {
+    ttl_of_all(answer).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::rr::RecordType;
+
+    use super::*;
+    use crate::{
+        discovery::testing::{epoch, secs},
+        testing::name,
+    };
+
+    fn query(owner: &str) -> Query {
+        Query::new(name(owner), RecordType::A)
+    }
+
+    fn answer() -> Outcome {
+        Ok(Answer::new(name("x."), Vec::new()))
+    }
+
+    /// Two questions were asked and answered, and are to be asked again after 30 and 5 s.
+    fn answered(now: Instant) -> Inquiries {
+        let mut inquiries = Inquiries::default();
+        inquiries.begin();
+        for owner in ["x.", "y."] {
+            assert!(matches!(inquiries.inquire(&query(owner), 1, now), Inquiry::Ask));
+            inquiries.sent(query(owner), 1, LookupId(1), now);
+            inquiries.end(&query(owner), answer());
+        }
+        let due = |of: &Query, _: &Outcome, at| {
+            Due::At(at + if *of == query("x.") { secs(30) } else { secs(5) })
+        };
+        assert_eq!(inquiries.finish(secs(1), due, now), Some(now + secs(5)));
+        inquiries.begin();
+        inquiries
+    }
+
+    #[test]
+    fn an_answer_is_used_until_it_is_due() {
+        let now = epoch();
+        let mut inquiries = answered(now);
+        let at = |seconds| now + secs(seconds);
+        assert!(matches!(inquiries.inquire(&query("y."), 1, at(5)), Inquiry::Ask));
+        assert!(matches!(inquiries.inquire(&query("x."), 1, at(29)), Inquiry::Earlier(_)));
+        assert!(matches!(inquiries.inquire(&query("x."), 1, at(30)), Inquiry::Ask));
+        inquiries.forget(false);
+        assert!(matches!(inquiries.inquire(&query("x."), 1, at(5)), Inquiry::Ask));
+    }
+
+    #[test]
+    fn a_question_is_asked_once_at_a_time() {
+        let mut inquiries = Inquiries::default();
+        inquiries.begin();
+        inquiries.sent(query("x."), 1, LookupId(1), epoch());
+        assert!(matches!(inquiries.inquire(&query("x."), 2, epoch()), Inquiry::Wait));
+        assert_eq!(inquiries.end(&query("x."), answer()).0, [1, 2]);
+        assert!(matches!(inquiries.inquire(&query("x."), 3, epoch()), Inquiry::New(_)));
+    }
+
+    #[test]
+    fn a_look_up_outlives_its_refresh_and_counts_for_the_next() {
+        let (mut inquiries, now) = (Inquiries::default(), epoch());
+        inquiries.begin();
+        inquiries.sent(query("x."), 1, LookupId(7), now);
+        inquiries.finish(secs(1), |_, _, at| Due::At(at), now);
+        assert_eq!(inquiries.next_timeout(secs(20)), Some(now + secs(20)));
+        assert_eq!(inquiries.overdue(secs(20), now + secs(20)), [(LookupId(7), query("x."))]);
+        assert!(inquiries.end(&query("x."), answer()).0.is_empty());
+        assert!(inquiries.look(now), "nobody waits for it");
+        inquiries.begin();
+        assert!(matches!(inquiries.inquire(&query("x."), 1, now), Inquiry::New(_)));
+        assert!(!inquiries.look(now));
+    }
+}

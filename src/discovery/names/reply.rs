@@ -1,0 +1,35 @@
+//! How a look-up ended, as far as the history of its question goes.
+
+use std::time::Duration;
+
+use crate::resolver::LookupError;
+
+/// How a look-up ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// By an answer. `sum` is another one where it says something else.
+    Answer { ttl: Option<Duration>, sum: u64 },
+    /// By the word that there is nothing.
+    Nothing { ttl: Option<Duration> },
+    /// By a response code that is neither.
+    Refusal,
+    /// By silence.
+    Silence,
+    /// By a failure that is not the name server's word, or not a word about this name.
+    Other,
+}
+
+impl Reply {
+    pub(super) fn of(error: &LookupError) -> Self {
+        match error {
+            LookupError::Nothing(nothing) if nothing.provisional => Self::Other,
+            LookupError::Nothing(nothing) => Self::Nothing { ttl: nothing.negative_ttl },
+            LookupError::Refused | LookupError::ServerFailed(_) => Self::Refusal,
+            LookupError::TimedOut => Self::Silence,
+            // A forged or broken answer must not hide what the name has.
+            LookupError::Bogus(_) | LookupError::Insecure(_) | LookupError::Failed(_) => {
+                Self::Other
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! A refresh that is under way: until when it waits for what, and what is used before its end.
+
+use std::time::Duration;
+
+use web_time::Instant;
+
+use super::{
+    inquiries::Inquiries,
+    refresh::{Named, Refresh},
+    reply::Reply,
+    schedule::Schedule,
+};
+use crate::config::Config;
+
+/// A refresh that is under way.
+#[derive(Debug)]
+pub(super) struct UnderWay {
+    pub(super) plan: Refresh,
+    deadline: Instant,
+    /// Asked for again while under way.
+    pub(super) again: bool,
+    /// When to use what has come so far, if more is still under way.
+    use_at: Option<Instant>,
+    /// How long the next part waits for the rest.
+    grace: Duration,
+    /// When the first reply came.
+    pub(super) answered: Option<Instant>,
+    /// When the first of the answers is due again.
+    due: Option<Instant>,
+    /// Whether no other is known, and the source names nobody to try.
+    pub(super) offers_nobody: bool,
+}
+
+/// How long an answer waits for the others of its refresh, A for AAAA above all, before it is used;
+/// and twice as long each further time in one refresh.
+const GRACE: Duration = Duration::from_millis(50);
+/// How long a refresh waits for the rest of its questions, once one was answered: for those that count
+/// as "nothing", and for all of them while the answers offer nobody to try.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl UnderWay {
+    pub(super) fn new(plan: Refresh, deadline: Instant) -> Self {
+        Self {
+            plan,
+            deadline,
+            again: false,
+            use_at: None,
+            grace: GRACE,
+            answered: None,
+            due: None,
+            offers_nobody: false,
+        }
+    }
+
+    /// Notes a reply.
+    pub(super) fn note(&mut self, reply: Reply, config: &Config, jitter: f64, now: Instant) {
+        self.use_at.get_or_insert(now + self.grace);
+        self.answered.get_or_insert(now);
+        if let Reply::Answer { ttl: Some(ttl), .. } = reply {
+            let due = now + Schedule::after_answer(config, ttl, self.plan.records(), jitter);
+            self.due = Some(self.due.map_or(due, |known| known.min(due)));
+        }
+    }
+
+    /// The candidates that it has named so far, when they have waited for long enough for the rest.
+    pub(super) fn take_so_far(&mut self, config: &Config, now: Instant) -> Option<Vec<Named>> {
+        self.use_at.take_if(|at| *at <= now)?;
+        self.grace = self.grace.saturating_mul(2);
+        self.plan.so_far(&config.pool)
+    }
+
+    /// When it is over, whatever is still under way: that counts for the next refresh. So no question
+    /// delays another one.
+    pub(super) fn ends_at(&self, inquiries: &Inquiries) -> Instant {
+        let is_patient = self.offers_nobody || self.plan.waits_in_vain();
+        let patience = self.answered.filter(|_| is_patient).map(|at| at + PATIENCE);
+        let times = [patience, self.due, inquiries.next_due()];
+        times.into_iter().flatten().fold(self.deadline, Instant::min)
+    }
+
+    pub(super) fn next_timeout(&self, inquiries: &Inquiries) -> Instant {
+        self.use_at.into_iter().fold(self.ends_at(inquiries), Instant::min)
+    }
+}
