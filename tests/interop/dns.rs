@@ -1,4 +1,5 @@
-//! The cells of the part "Name server": a node that goes by the answers of each.
+//! The cells of the part "Name server": a node that goes by the answers of each. And of those that hold
+//! of a node and servers that fail.
 
 use self::records::Kind;
 use crate::{
@@ -8,11 +9,14 @@ use crate::{
 
 mod answers;
 mod changes;
+mod codes;
 mod failures;
 mod node;
 mod nothing;
+mod pairs;
 mod records;
 mod samples;
+mod views;
 mod wire;
 mod world;
 
@@ -30,10 +34,11 @@ const BRANDS: [Brand; 7] = [
 /// What a cell comes to; that it cannot be had ends it early.
 type Check = fn(Brand) -> Result<Answer, Answer>;
 
-const COLUMNS: [(&str, Check); 11] = [
+const COLUMNS: [(&str, Check); 12] = [
     ("A", |brand| answers::check(brand, Kind::A)),
     ("AAAA", |brand| answers::check(brand, Kind::Aaaa)),
     ("SRV", |brand| answers::check(brand, Kind::Srv)),
+    ("SRV, two families", pairs::check),
     ("dnsaddr", |brand| answers::check(brand, Kind::Dnsaddr)),
     ("NXDOMAIN", nothing::check),
     ("SERVFAIL", failures::servfail),
@@ -64,4 +69,6 @@ pub(crate) fn ask(suite: &mut Suite) {
             });
         }
     }
+    codes::ask(suite);
+    views::ask(suite);
 }

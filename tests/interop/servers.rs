@@ -17,6 +17,7 @@ use tempfile::TempDir;
 pub(crate) use self::{
     brand::{Brand, SAMPLE},
     kubernetes::SERVICE,
+    quirk::{Code, Form, Quirk},
     wire::{UDP_PAYLOAD, ask_over_tcp, ask_over_udp},
     zone::Zone,
 };
@@ -30,6 +31,7 @@ use crate::{program::Program, suite::Answer};
 mod brand;
 mod config;
 mod kubernetes;
+mod quirk;
 mod wire;
 mod zone;
 
@@ -52,10 +54,8 @@ impl Server {
     pub(crate) fn start(brand: Brand, address: SocketAddr, zone: &Zone) -> Result<Self, Answer> {
         brand.check()?;
         let ip = address.ip();
-        let behind = match brand {
-            Brand::Unbound => Some(Box::new(Self::start(Brand::Bind, free_address(ip), zone)?)),
-            _ => None,
-        };
+        let behind = brand.behind().map(|behind| Self::start(behind, free_address(ip), zone));
+        let behind = behind.transpose()?.map(Box::new);
         let api = match brand {
             Brand::Kubernetes => Some(Api::new(ip)?),
             _ => None,
@@ -192,6 +192,10 @@ impl Server {
     /// Waits until the zone is served at an address.
     fn wait_for_zone(&self, address: SocketAddr) {
         let (what, server) = ("serve the zone", self.running());
+        if self.brand == Brand::UnboundRefusing {
+            let ask = || wire::try_over_udp(address, &self.brand.absolute(MARK), RecordType::A);
+            return wire::wait_for("refuse", server, ask, wire::has_failed);
+        }
         if self.brand == Brand::Kubernetes {
             let count = kubernetes::endpoints(&self.zone);
             let (name, family) =
@@ -218,13 +222,15 @@ impl Server {
         let (address, origin) = (self.address, self.origin);
         let place = Place { folder: self.folder.path(), address, origin };
         let config = match self.brand {
-            Brand::CoreDns => config::coredns(&place, false, None),
-            Brand::CoreDnsCache => config::coredns(&place, true, None),
-            Brand::CoreDnsSample => config::coredns(&place, false, Some(SAMPLE)),
+            Brand::CoreDns => config::coredns(&place, false, ""),
+            Brand::CoreDnsCache => config::coredns(&place, true, ""),
+            Brand::CoreDnsSample => config::coredns(&place, false, &format!("  sample {SAMPLE}\n")),
+            Brand::CoreDnsWith(quirk) => config::coredns(&place, false, &quirk.plugin()),
             Brand::Bind => config::bind(&place),
             Brand::Knot => config::knot(&place),
             Brand::Dnsmasq => config::dnsmasq(&place, &self.zone),
-            Brand::Unbound => config::unbound(&place),
+            Brand::Unbound | Brand::UnboundBefore(_) => config::unbound(&place, "allow"),
+            Brand::UnboundRefusing => config::unbound(&place, "refuse"),
             Brand::Kubernetes => config::kubernetes(&place),
         };
         self.put("config", &config);

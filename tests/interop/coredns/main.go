@@ -10,6 +10,7 @@ import (
 
 	_ "github.com/coredns/coredns/plugin/bind"
 	_ "github.com/coredns/coredns/plugin/cache"
+	_ "github.com/coredns/coredns/plugin/erratic"
 	_ "github.com/coredns/coredns/plugin/errors"
 	_ "github.com/coredns/coredns/plugin/file"
 	_ "github.com/coredns/coredns/plugin/forward"
@@ -18,16 +19,19 @@ import (
 	_ "github.com/coredns/coredns/plugin/reload"
 	_ "github.com/coredns/coredns/plugin/template"
 
+	_ "interop/coredns/refuse"
 	_ "interop/coredns/sample"
 )
 
 // directives is the order in which plugins see a query: that of the released program. sample stands before cache,
-// so that each answer is drawn anew, and after loadbalance, which then shuffles what was drawn.
+// so that each answer is drawn anew, and after loadbalance, which then shuffles what was drawn. refuse stands before all
+// that answer.
 var directives = []string{
 	"reload",
 	"bind",
 	"errors",
 	"log",
+	"refuse",
 	"loadbalance",
 	"sample",
 	"cache",
@@ -35,6 +39,7 @@ var directives = []string{
 	"kubernetes",
 	"file",
 	"forward",
+	"erratic",
 }
 
 func main() {

@@ -116,7 +116,7 @@ async fn without_glue(server: &Server, source: &str, wanted: &[String]) -> Strin
         outcome => panic!("of 100 without addresses: {}", brief(&outcome)),
     }
     let config = Config::new().map_limits(|l| l.with_lookups_per_refresh(nz(1_000)));
-    let mut node = Node::with(config, REPLY_TIME, server.address(), source);
+    let mut node = Node::with(config, REPLY_TIME, [server.address()], source);
     node.resolves(wanted).await;
     "64, as their addresses do not come along and a refresh makes 128 look-ups; all, where it may \
      make more"

@@ -59,7 +59,7 @@ fn is_servfail(error: &LookupError, refused: bool) {
 
 fn impatient(server: &Server) -> Node {
     let source = KIND.source(server.brand(), SERVICE);
-    Node::with(Config::new(), SILENCE, server.address(), &source)
+    Node::with(Config::new(), SILENCE, [server.address()], &source)
 }
 
 /// The server is there and does not answer.

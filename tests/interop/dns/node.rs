@@ -41,13 +41,18 @@ pub(super) enum Outcome {
 impl Node {
     /// A node with the default configuration, but for its patience.
     pub(super) fn new(server: SocketAddr, source: &str) -> Self {
-        Self::with(Config::new(), REPLY_TIME, server, source)
+        Self::of_servers([server], source)
+    }
+
+    /// The same, with several servers.
+    pub(super) fn of_servers(servers: impl IntoIterator<Item = SocketAddr>, source: &str) -> Self {
+        Self::with(Config::new(), REPLY_TIME, servers, source)
     }
 
     pub(super) fn with(
         config: Config,
         reply_time: Duration,
-        server: SocketAddr,
+        servers: impl IntoIterator<Item = SocketAddr>,
         source: &str,
     ) -> Self {
         let source: Source = source.parse().expect("it is a source");
@@ -58,7 +63,7 @@ impl Node {
             .authenticate(noise::Config::new(&key).expect("it is a key"))
             .multiplex(yamux::Config::default())
             .boxed();
-        let resolver = HickoryResolver::with_servers([server])
+        let resolver = HickoryResolver::with_servers(servers)
             .expect("there is one")
             .with_timeout(reply_time)
             .with_attempts(NonZeroU32::MIN);

@@ -21,7 +21,7 @@ pub(super) enum Kind {
 
 /// What one message over TCP holds.
 pub(super) const MESSAGE: usize = 65_535;
-const PORT: u16 = 4001;
+pub(super) const PORT: u16 = 4001;
 
 impl Kind {
     pub(super) const ALL: [Self; 4] = [Self::A, Self::Aaaa, Self::Srv, Self::Dnsaddr];

@@ -23,9 +23,14 @@ pub(super) fn past(brand: Brand) -> Past {
         Brand::CoreDns
         | Brand::CoreDnsCache
         | Brand::CoreDnsSample
+        | Brand::CoreDnsWith(_)
         | Brand::Kubernetes
         | Brand::Dnsmasq => Past::Part,
-        Brand::Bind | Brand::Knot | Brand::Unbound => Past::Nothing,
+        Brand::Bind
+        | Brand::Knot
+        | Brand::Unbound
+        | Brand::UnboundBefore(_)
+        | Brand::UnboundRefusing => Past::Nothing,
     }
 }
 

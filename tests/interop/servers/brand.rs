@@ -4,6 +4,7 @@ use std::{fmt, path::Path, process::Command};
 
 use super::{
     kubernetes::{SERVICE, SERVICE_NAME},
+    quirk::Quirk,
     zone::absolute,
 };
 use crate::{suite::Answer, tools::Tool};
@@ -16,11 +17,17 @@ pub(crate) enum Brand {
     CoreDnsCache,
     /// It answers with eight addresses at random, and does not say so.
     CoreDnsSample,
+    /// It does not do with a name as others do.
+    CoreDnsWith(Quirk),
     Bind,
     Knot,
     Dnsmasq,
     /// It asks a BIND behind it, and remembers.
     Unbound,
+    /// It asks such a CoreDNS behind it.
+    UnboundBefore(Quirk),
+    /// It serves nobody, and says so with a bare header.
+    UnboundRefusing,
     /// CoreDNS with `kubernetes`: one service, of whose endpoints an API server tells.
     Kubernetes,
 }
@@ -39,13 +46,15 @@ impl Brand {
 
     pub(super) fn tool(self) -> Tool {
         let (name, needs) = match self {
-            Self::CoreDns | Self::CoreDnsCache | Self::CoreDnsSample => {
+            Self::CoreDns | Self::CoreDnsCache | Self::CoreDnsSample | Self::CoreDnsWith(_) => {
                 ("coredns", "`tests/interop/run` builds it")
             }
             Self::Bind => ("named", "install bind9"),
             Self::Knot => ("knotd", "install knot"),
             Self::Dnsmasq => ("dnsmasq", "install dnsmasq-base"),
-            Self::Unbound => ("unbound", "install unbound"),
+            Self::Unbound | Self::UnboundBefore(_) | Self::UnboundRefusing => {
+                ("unbound", "install unbound")
+            }
             Self::Kubernetes => ("coredns-kubernetes", "`tests/interop/run` builds it"),
         };
         Tool { name, needs }
@@ -55,13 +64,17 @@ impl Brand {
     pub(super) fn command(self, config: &Path) -> Result<Command, Answer> {
         let mut command = self.tool().command()?;
         match self {
-            Self::CoreDns | Self::CoreDnsCache | Self::CoreDnsSample | Self::Kubernetes => {
-                command.arg("-conf")
-            }
+            Self::CoreDns
+            | Self::CoreDnsCache
+            | Self::CoreDnsSample
+            | Self::CoreDnsWith(_)
+            | Self::Kubernetes => command.arg("-conf"),
             Self::Bind => command.args(["-g", "-n", "1", "-c"]),
             Self::Knot => command.arg("-c"),
             Self::Dnsmasq => command.arg("-C"),
-            Self::Unbound => command.args(["-d", "-c"]),
+            Self::Unbound | Self::UnboundBefore(_) | Self::UnboundRefusing => {
+                command.args(["-d", "-c"])
+            }
         };
         command.arg(config);
         Ok(command)
@@ -70,14 +83,27 @@ impl Brand {
     /// The program, and a part of it that not every build has.
     pub(super) fn check(self) -> Result<(), Answer> {
         let program = self.tool().find()?;
-        if self != Self::CoreDnsSample {
-            return Ok(());
-        }
+        let wanted = match self {
+            Self::CoreDnsSample => "sample",
+            Self::CoreDnsWith(_) => "refuse",
+            _ => return Ok(()),
+        };
         let plugins = Command::new(&program).arg("-plugins").output();
         let text = plugins.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
         match text {
-            Ok(text) if text.contains("sample") => Ok(()),
-            _ => Err(Answer::Cannot(format!("`{}` lacks the plugin `sample`", program.display()))),
+            Ok(text) if text.contains(wanted) => Ok(()),
+            _ => {
+                Err(Answer::Cannot(format!("`{}` lacks the plugin `{wanted}`", program.display())))
+            }
+        }
+    }
+
+    /// Who is behind one that asks on.
+    pub(super) fn behind(self) -> Option<Self> {
+        match self {
+            Self::Unbound => Some(Self::Bind),
+            Self::UnboundBefore(quirk) => Some(Self::CoreDnsWith(quirk)),
+            _ => None,
         }
     }
 }
@@ -88,10 +114,13 @@ impl fmt::Display for Brand {
             Self::CoreDns => "CoreDNS",
             Self::CoreDnsCache => "CoreDNS with `cache`",
             Self::CoreDnsSample => "CoreDNS with samples",
+            Self::CoreDnsWith(_) => "CoreDNS with a quirk",
             Self::Bind => "BIND",
             Self::Knot => "Knot",
             Self::Dnsmasq => "dnsmasq",
             Self::Unbound => "Unbound before BIND",
+            Self::UnboundBefore(_) => "Unbound before CoreDNS",
+            Self::UnboundRefusing => "Unbound for others",
             Self::Kubernetes => "CoreDNS with `kubernetes`",
         })
     }

@@ -16,7 +16,7 @@ pub(super) struct Place<'a> {
 pub(super) const ZONE_FILE: &str = "zone";
 
 /// CoreDNS looks at the file ten times a second; in Kubernetes a change comes at once too.
-pub(super) fn coredns(place: &Place<'_>, cache: bool, sample: Option<usize>) -> String {
+pub(super) fn coredns(place: &Place<'_>, cache: bool, plugins: &str) -> String {
     let zone = place.folder.join(ZONE_FILE);
     let block = |address: SocketAddr, plugins: &str| {
         format!(
@@ -27,11 +27,10 @@ pub(super) fn coredns(place: &Place<'_>, cache: bool, sample: Option<usize>) -> 
             zone.display()
         )
     };
-    match (cache, sample) {
+    match cache {
         // As Kubernetes' own configuration has it.
-        (true, _) => block(place.address, "  cache 30\n") + &block(place.origin, ""),
-        (false, Some(n)) => block(place.address, &format!("  sample {n}\n")),
-        (false, None) => block(place.address, ""),
+        true => block(place.address, "  cache 30\n") + &block(place.origin, plugins),
+        false => block(place.address, plugins),
     }
 }
 
@@ -141,8 +140,8 @@ fn plain(name: &str) -> String {
     absolute(name).trim_end_matches('.').to_owned()
 }
 
-/// A cache that forgets soon that the server behind it was away.
-pub(super) fn unbound(place: &Place<'_>) -> String {
+/// A cache that forgets soon that the server behind it was away. `access` is what it says to whoever asks.
+pub(super) fn unbound(place: &Place<'_>, access: &str) -> String {
     let (address, origin) = (at(place.address), at(place.origin));
     format!(
         r#"server:
@@ -155,8 +154,9 @@ pub(super) fn unbound(place: &Place<'_>) -> String {
     do-daemonize: no
     num-threads: 1
     interface: {address}
-    access-control: 0.0.0.0/0 allow
-    access-control: ::/0 allow
+    access-control: 0.0.0.0/0 {access}
+    access-control: 127.0.0.0/8 {access}
+    access-control: ::/0 {access}
     module-config: "iterator"
     do-not-query-localhost: no
     infra-host-ttl: 1
