@@ -21,6 +21,7 @@ mod peers;
 mod program;
 mod servers;
 mod suite;
+mod system;
 mod table;
 mod tools;
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     dns::ask(&mut suite);
     peers::add(&mut suite);
     faults::add(&mut suite);
+    system::add(&mut suite);
     joining::add(&mut suite);
     suite.run(&Arguments::from_args())
 }

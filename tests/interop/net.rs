@@ -5,8 +5,10 @@
 
 use std::{
     fmt::Write as _,
+    fs,
     io::Write as _,
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
     process::{Command, Stdio},
     sync::atomic::{AtomicU8, Ordering},
 };
@@ -68,6 +70,29 @@ impl Net {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name(host)]).arg(program);
         command
+    }
+
+    /// Gives a host a file of its own in `/etc`, such as `hosts`, for the programs that start from now on.
+    pub(crate) fn configure(&self, host: u8, file: &str, text: &[u8]) {
+        let folder = self.etc(host);
+        fs::create_dir_all(&folder).expect("the folder of a namespace can be made");
+        fs::write(folder.join(file), text).expect("it can be written");
+    }
+
+    /// Where iproute2 looks for such files (ip-netns(8)).
+    fn etc(&self, host: u8) -> PathBuf {
+        PathBuf::from("/etc/netns").join(self.name(host))
+    }
+
+    /// Gives the name server an address on the link, such as a router announces.
+    pub(crate) fn add_to_link(&self, address: Ipv6Addr) {
+        let bridge = self.bridge();
+        // The one that it would give itself cannot be used until nobody has objected.
+        let batch = format!(
+            "link set {bridge} addrgenmode none\naddr flush dev {bridge}\n\
+             addr add {address}/64 dev {bridge} nodad\n"
+        );
+        ip(&["-6", "-batch", "-"], &batch);
     }
 
     /// Pulls a host's cable.
@@ -143,6 +168,8 @@ impl Drop for Net {
         let mut batch = format!("link del {}\n", self.bridge());
         for host in 0..self.hosts {
             let _ = writeln!(batch, "netns del {}", self.name(host));
+            // Most have none.
+            let _ = fs::remove_dir_all(self.etc(host));
         }
         // What is left vanishes with the suite's own namespace.
         let _ = run(&["-batch", "-"], &batch);

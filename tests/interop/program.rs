@@ -151,13 +151,15 @@ impl Printed {
     }
 }
 
-/// Reads lines in a thread, until the program closes its end. Those that are not JSON are left out.
+/// Reads lines in a thread, until the program closes its end. Those that are not JSON are left out, and
+/// so is the mark by which CoreDNS begins a line.
 fn read_lines(child: &mut Child, log: &Arc<Log>) {
     let stdout = child.stdout.take().expect("it is piped");
     let log = Arc::clone(log);
     thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            if let Ok(line) = serde_json::from_str(&line) {
+            let line = line.strip_prefix("[INFO] ").unwrap_or(&line);
+            if let Ok(line) = serde_json::from_str(line) {
                 log.change(|printed| printed.lines.push(line));
             }
         }

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 pub(crate) use self::{
     brand::{Brand, SAMPLE},
+    domains::{Domain, Domains},
     kubernetes::SERVICE,
     quirk::{Code, Form, Quirk},
     wire::{UDP_PAYLOAD, ask_over_tcp, ask_over_udp},
@@ -30,6 +31,7 @@ use crate::{program::Program, suite::Answer};
 
 mod brand;
 mod config;
+mod domains;
 mod kubernetes;
 mod quirk;
 mod wire;
