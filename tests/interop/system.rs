@@ -22,6 +22,10 @@ pub(crate) fn add(suite: &mut Suite) {
             }
         });
     }
+    add_changing(suite);
+}
+
+fn add_changing(suite: &mut Suite) {
     let mut row = |name: &str, when, run: fn() -> Result<Answer, Answer>| {
         suite.ask(PART, name, NODE, when, move || run().unwrap_or_else(|cannot| cannot));
     };

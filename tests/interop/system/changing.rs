@@ -16,10 +16,11 @@ const TWO: Domain<'_> = Domain::Has("peers A 10.99.0.1\npeers A 10.99.0.2\n");
 const THREE: Domain<'_> = Domain::Has("peers A 10.99.0.1\npeers A 10.99.0.2\npeers A 10.99.0.3\n");
 /// How often a node looks past the domain that fails: oftener than a failure needs to count.
 const LOOKS: usize = 4;
-/// Ten seconds by the rules, and some for the looks that count.
-const ALONE_WITHIN_MS: u64 = 30_000;
-/// Two minutes by the rules.
-const ALONE_AT_SILENCE_WITHIN_MS: u64 = 180_000;
+/// By the rules, ten seconds until a failure counts, which pauses that double can make thirty, and ten more
+/// until "nothing" does.
+const ALONE_WITHIN_MS: u64 = 50_000;
+/// The same, but that silence counts only after two minutes, which pauses can make three and more.
+const ALONE_AT_SILENCE_WITHIN_MS: u64 = 270_000;
 
 fn resolv_conf() -> Vec<u8> {
     format!("nameserver SERVER\n{SEARCH}").into_bytes()
