@@ -60,14 +60,15 @@ async fn resolved(node: &mut Node) -> BTreeSet<String> {
 fn come_along(server: &Server, count: u8) -> String {
     let name = Kind::Srv.owner(server.brand(), &service(count));
     let reply = ask_over_udp(server.address(), &name, RecordType::SRV).expect("it answers");
-    let came = reply.additionals.iter().filter(|record| record.data.ip_addr().is_some()).count();
-    match reply.metadata.truncation {
+    let all = 2 * usize::from(count);
+    if reply.metadata.truncation {
         // It is asked for again over TCP, where there is room.
-        true => assert!(marks_what_is_cut(server.brand()), "of {count}"),
-        false => assert_eq!(reply.answers.len(), usize::from(count), "{:?}", reply.metadata),
+        assert!(marks_what_is_cut(server.brand()), "of {count}");
+        return format!("not all of {all}, marked as cut");
     }
-    let mark = if reply.metadata.truncation { ", marked as cut" } else { "" };
-    format!("{came} of {}{mark}", 2 * count)
+    assert_eq!(reply.answers.len(), usize::from(count), "{:?}", reply.metadata);
+    let came = reply.additionals.iter().filter(|record| record.data.ip_addr().is_some()).count();
+    format!("{came} of {all}")
 }
 
 fn marks_what_is_cut(brand: Brand) -> bool {
