@@ -1,6 +1,7 @@
 //! A program that runs, and the JSON lines that it prints.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Read},
     process::{Child, Command, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -9,10 +10,13 @@ use std::{
 };
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 /// How long anything may take. Far longer than it does: a slow machine is no failure. And longer than a
 /// node may go without a look at whom it has not selected: ten intervals of a minute, and a quarter.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(900);
+/// How often it is looked whether a program has stopped.
+const LOOK: Duration = Duration::from_millis(1);
 /// How much of stderr is kept for a message.
 const LAST: usize = 2_000;
 
@@ -107,6 +111,16 @@ impl Program {
         assert!(status.is_ok_and(|status| status.success()), "no {signal} for {}", self.name);
     }
 
+    /// Stops all its threads. One of them takes the signal, and until that one runs, the others go on.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+        let deadline = Instant::now() + PATIENCE;
+        while !is_stopped(self.child.id()) {
+            assert!(Instant::now() < deadline, "{} does not stop", self.name);
+            thread::park_timeout(LOOK);
+        }
+    }
+
     /// Where it reads from.
     pub(crate) fn stdin(&mut self) -> &mut std::process::ChildStdin {
         self.child.stdin.as_mut().expect("it is piped")
@@ -123,6 +137,16 @@ impl Drop for Program {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether all threads of a process are, as proc(5) has it.
+fn is_stopped(process: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("it runs");
+    threads.flatten().all(|thread| {
+        // One that has ended is gone.
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('T'))
+    })
 }
 
 impl Log {

@@ -105,7 +105,7 @@ impl Server {
 
     /// Makes it silent.
     pub(crate) fn freeze(&self) {
-        self.running().signal("STOP");
+        self.running().freeze();
     }
 
     pub(crate) fn thaw(&self) {
