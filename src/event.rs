@@ -331,7 +331,8 @@ pub enum Failure {
     /// Nothing answered in time.
     #[error("no answer in time")]
     TimedOut,
-    /// This machine has no route to the address's family.
+    /// This machine has no route to the address. Over QUIC, which swallows the errors of its socket,
+    /// that looks like [`TimedOut`](Self::TimedOut).
     #[error("no route to the address ({0})")]
     NoRoute(Arc<str>),
     /// The host refused the connection: it is there, and nothing listens at the address, or not yet.

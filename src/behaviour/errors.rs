@@ -7,6 +7,13 @@ use libp2p_swarm::{ConnectionError, DialError};
 
 use crate::{discovery::DialFailure, event::Failure};
 
+/// `EAFNOSUPPORT`.
+const NO_SUCH_FAMILY: i32 = match () {
+    _ if cfg!(windows) => 10_047,
+    _ if cfg!(any(target_os = "linux", target_os = "android")) => 97,
+    _ => 47,
+};
+
 /// What the core is to know of a failed dial.
 pub(super) fn outcome(error: &DialError) -> DialFailure {
     match error {
@@ -45,18 +52,49 @@ fn io_failure(error: &io::Error) -> Failure {
 
 /// The kind of the innermost I/O error: transports wrap it several times.
 fn io_kind(error: &io::Error) -> io::ErrorKind {
-    let mut kind = error.kind();
-    let mut source: Option<&(dyn Error + 'static)> =
-        error.get_ref().map(|inner| inner as &(dyn Error + 'static));
-    while let Some(inner) = source {
-        if let Some(io) = inner.downcast_ref::<io::Error>() {
-            kind = io.kind();
-            source = io.get_ref().map(|inner| inner as &(dyn Error + 'static));
+    let mut kind = os_kind(error);
+    let mut inner: Option<&(dyn Error + 'static)> = error.get_ref().map(|inner| inner as _);
+    while let Some(error) = inner {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            kind = os_kind(io);
+            inner = io.get_ref().map(|inner| inner as _);
         } else {
-            source = inner.source();
+            kind = kind_in_words(&error.to_string()).unwrap_or(kind);
+            inner = error.source();
         }
     }
     kind
+}
+
+/// The kind of an error that cannot be had by its type, from all that it says. `Either`, in which
+/// every swarm of several transports puts its errors, passes on what its content says and hides what
+/// it is; those of QUIC are of a crate that this one does not depend on. No remote can choose these
+/// words: what it says never stands alone.
+fn kind_in_words(text: &str) -> Option<io::ErrorKind> {
+    match text {
+        // quinn, libp2p-quic, and the time-out that libp2p puts around every transport.
+        "timed out" | "Handshake with the remote timed out." | "Timeout has been reached" => {
+            Some(io::ErrorKind::TimedOut)
+        }
+        "reset by peer" => Some(io::ErrorKind::ConnectionReset),
+        _ => os_error(text).as_ref().map(os_kind),
+    }
+}
+
+/// The error of the operating system that says just this. The standard library ends each with its
+/// code, on every system and in every language.
+fn os_error(text: &str) -> Option<io::Error> {
+    let (_, code) = text.strip_suffix(')')?.rsplit_once(" (os error ")?;
+    let error = io::Error::from_raw_os_error(code.parse().ok()?);
+    (error.to_string() == text).then_some(error)
+}
+
+/// The kind of an error itself. A system without IPv6 has no sockets for it; that has no kind.
+fn os_kind(error: &io::Error) -> io::ErrorKind {
+    match error.raw_os_error() {
+        Some(NO_SUCH_FAMILY) => io::ErrorKind::NetworkUnreachable,
+        _ => error.kind(),
+    }
 }
 
 /// The message of an error and of its causes, without what is said twice.
@@ -181,6 +219,37 @@ mod tests {
         }
         // What is in it is no I/O error.
         assert_eq!(io_kind(&io::Error::new(ErrorKind::TimedOut, "no luck")), ErrorKind::TimedOut);
+    }
+
+    /// What a swarm of several transports reports: an error that says all and whose type says nothing.
+    #[derive(Debug, thiserror::Error)]
+    #[error("{0}")]
+    struct Hidden(String);
+
+    fn hidden(text: impl ToString) -> io::Error {
+        io::Error::other(Hidden(text.to_string()))
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_error_of_the_system_is_known_by_what_it_says_where_its_type_is_hidden() {
+        const CODES: [(i32, ErrorKind); 5] = [
+            (101, ErrorKind::NetworkUnreachable),
+            (99, ErrorKind::AddrNotAvailable),
+            (97, ErrorKind::NetworkUnreachable),
+            (111, ErrorKind::ConnectionRefused),
+            (110, ErrorKind::TimedOut),
+        ];
+        for (code, kind) in CODES {
+            let error = io::Error::from_raw_os_error(code);
+            assert_eq!(io_kind(&hidden(&error)), kind, "{error}");
+            assert_eq!(io_kind(&error), kind, "{error}");
+            // A remote may say the same, but it is not all that the error says then.
+            assert_eq!(io_kind(&hidden(format!("closed by peer: {error}"))), ErrorKind::Other);
+        }
+        for text in ["(os error 101)", "no luck (os error 101)", " (os error )", " (os error 99"] {
+            assert_eq!(io_kind(&hidden(text)), ErrorKind::Other, "{text}");
+        }
     }
 
     #[test]

@@ -8,4 +8,6 @@ mod composition;
 mod first_dials;
 mod kad;
 mod members;
+mod namespace;
+mod route;
 mod same_key;
