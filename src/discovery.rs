@@ -624,7 +624,7 @@ impl Discovery {
                 self.carry_out(effects, now);
             }
             Effect::Route(family) => self.dialling.note_route(family),
-            Effect::NoRoute(family) => self.dialling.note_no_route(family, &self.config, now),
+            Effect::NoRoute(at) => self.dialling.note_no_route(&at, &view!(self, now)),
             Effect::Refreshed => self.dialling.renew(&self.config, now),
         }
     }

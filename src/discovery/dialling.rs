@@ -12,7 +12,6 @@ use self::{
     host_probes::HostProbes,
     introductions::Introductions,
     repair::Repair,
-    route::Route,
     scene::{Ask, Scene, Wish},
     search::Search,
 };
@@ -224,12 +223,13 @@ impl Dialling {
 
     /// There is a route to a family.
     pub(super) fn note_route(&mut self, family: Family) {
-        *self.searches[family.index()].route() = Route::Open;
+        self.searches[family.index()].route().find();
     }
 
-    /// There is no route to a family: it is left alone until the next refresh, or for a while.
-    pub(super) fn note_no_route(&mut self, family: Family, config: &Config, now: Instant) {
-        *self.searches[family.index()].route() = Route::Missing(now + config.max_refresh);
+    /// There is no route to a candidate. Where that settles it for its family, that is left alone until
+    /// the next refresh, or for a while.
+    pub(super) fn note_no_route(&mut self, candidate: &Candidate, view: &View<'_>) {
+        self.searches[candidate.family().index()].note_no_route(candidate, view);
     }
 
     /// A refresh has ended: hosts and routes may be tried again. Several sources, and one that fails in

@@ -77,8 +77,8 @@ pub(super) enum Effect {
     Meet(Candidate),
     /// Of `dialling`: to note that there is a route to a family.
     Route(Family),
-    /// Of `dialling`: to note that there is no route to a family.
-    NoRoute(Family),
+    /// Of `dialling`: to note that there is no route to a candidate.
+    NoRoute(Candidate),
     /// Of `dialling`: to note that a refresh has ended, so that hosts and routes may be tried again.
     Refreshed,
 }

@@ -7,10 +7,19 @@ use libp2p_identity::PeerId;
 use web_time::Instant;
 
 use super::{
-    disqualified::Disqualified, ledger::Ledger, names::Liveness, order::Order,
-    output::CandidateState, own::Own, plan::Selected,
+    disqualified::Disqualified,
+    ledger::{Ledger, VerifiedPeer},
+    names::Liveness,
+    order::Order,
+    output::CandidateState,
+    own::Own,
+    plan::Selected,
 };
-use crate::{candidate::Candidate, config::Config, selection::Selection};
+use crate::{
+    candidate::{Candidate, Family},
+    config::Config,
+    selection::Selection,
+};
 
 /// All that is known, to be read.
 #[derive(Clone, Copy)]
@@ -59,6 +68,13 @@ impl View<'_> {
     pub(super) fn holds_place(&self, pinned: &PeerId, candidate: &Candidate) -> bool {
         self.selection.counts_peers()
             && self.ledger.candidates_of(pinned).any(|c| c.family() == candidate.family())
+    }
+
+    /// Whether anybody in a family was verified within two intervals, or is connected there.
+    pub(super) fn was_verified_lately(&self, family: Family) -> bool {
+        let is_late = |entry: &VerifiedPeer| entry.last_verified + self.interval * 2 <= self.now;
+        let mut entries = self.ledger.entries().filter(|e| e.candidate.family() == family);
+        entries.any(|e| !is_late(e) || self.ledger.is_live_at(&e.peer, &e.candidate))
     }
 
     /// Whether others are named.

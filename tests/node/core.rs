@@ -424,8 +424,9 @@ fn a_family_without_a_route_costs_one_probe_per_refresh() {
     }
     world.run(secs(1800));
     let refreshes = world.queries.len();
+    // Each of the eight is tried before the family is given up.
     assert!(
-        world.dials.len() <= refreshes + 2,
+        world.dials.len() <= refreshes + 8,
         "{} dials, {refreshes} refreshes",
         world.dials.len()
     );

@@ -61,13 +61,13 @@ impl HostProbes {
 /// What several addresses share that lead to one machine: the IP address, also where it is that of a
 /// relay or to be translated to by a gateway; or else all of it.
 #[derive(Debug, PartialEq, Eq, Hash)]
-enum Machine {
+pub(super) enum Machine {
     Ip(IpAddr),
     Address(Multiaddr),
 }
 
 impl Machine {
-    fn of(candidate: &Candidate) -> Self {
+    pub(super) fn of(candidate: &Candidate) -> Self {
         match candidate.ip().or_else(|| ip_of(candidate.address())) {
             Some(ip) => Self::Ip(embedded_v4(ip).map_or(ip, IpAddr::V4)),
             None => Self::Address(candidate.address().clone()),

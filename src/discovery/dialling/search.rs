@@ -6,6 +6,7 @@ use std::{ops::Range, time::Duration};
 use web_time::Instant;
 
 use super::{
+    host_probes::Machine,
     route::Route,
     scene::{Ask, Scene},
 };
@@ -14,6 +15,7 @@ use crate::{
     discovery::{
         dial::{Dial, DialId, Expect, Purpose},
         plan::Plan,
+        view::View,
     },
 };
 
@@ -48,6 +50,19 @@ impl Search {
     /// Whether the family may be dialled.
     pub(super) fn has_route(&self) -> bool {
         !matches!(self.route, Route::Missing(_))
+    }
+
+    /// A dial found no route. No verdict falls on the family while anybody in it was verified lately.
+    pub(super) fn note_no_route(&mut self, candidate: &Candidate, view: &View<'_>) {
+        if view.was_verified_lately(self.family) {
+            return;
+        }
+        let others = || view.order.family(self.family).iter().filter(|c| !view.own.is_own(c));
+        self.route.miss(
+            Machine::of(candidate),
+            |missed| others().all(|c| missed.contains(&Machine::of(c))),
+            view.now + view.config.max_refresh,
+        );
     }
 
     /// What is known of the route, to note something of it.

@@ -306,8 +306,11 @@ impl<'a, 'b> Judge<'a, 'b> {
 
     /// The address could not be reached.
     fn miss(&mut self, candidate: &Candidate, failure: Failure) {
-        if let Failure::NoRoute(_) = failure {
-            self.cx.effects.push(Effect::NoRoute(candidate.family()));
+        match failure {
+            Failure::NoRoute(_) => self.cx.effects.push(Effect::NoRoute(candidate.clone())),
+            // It came from there.
+            Failure::Closed(_) => self.cx.effects.push(Effect::Route(candidate.family())),
+            _ => {}
         }
         if self.ledger.table.get(candidate).is_some()
             && self.ledger.table.fail(candidate) < FAILURES

@@ -73,7 +73,7 @@ fn a_family_without_a_route_is_left_alone_until_a_refresh_and_then_gets_one_prob
     let mut room = Room::new(World::with(&[c(1), v6(1), v6(2), v6(3)]), at_once(9));
     room.search(Family::V4, 1);
     room.search(Family::V6, 3);
-    room.dialling.note_no_route(Family::V6, &Config::new(), room.world.now);
+    miss_route(&mut room, 1..=3);
     assert_eq!(dialled(&room.pass()), [c(1)]);
     room.dialling.renew(&Config::new(), room.world.now);
     assert_eq!(dialled(&room.pass()).len(), 1);
@@ -82,10 +82,28 @@ fn a_family_without_a_route_is_left_alone_until_a_refresh_and_then_gets_one_prob
 }
 
 #[test]
+fn no_family_is_left_alone_in_which_anybody_was_verified_lately() {
+    let mut room = Room::new(World::with(&[v6(1), v6(2), v6(3)]), at_once(9));
+    room.search(Family::V6, 3);
+    room.world.verify(&v6(1), peer(1));
+    room.world.pass(secs(119));
+    miss_route(&mut room, 1..=3);
+    assert_eq!(dialled(&room.pass()).len(), 2);
+    room.world.pass(secs(1));
+    miss_route(&mut room, 1..=3);
+    room.expire();
+    assert!(dialled(&room.pass()).is_empty(), "it was too long ago");
+}
+
+#[test]
 fn a_missing_route_is_doubted_in_time_where_no_refresh_comes() {
     let mut room = Room::new(World::with(&[v6(1), v6(2)]), at_once(9));
     room.search(Family::V6, 2);
-    room.dialling.note_no_route(Family::V6, &Config::new(), room.world.now);
+    miss_route(&mut room, 1..=1);
+    assert_eq!(dialled(&room.pass()).len(), 2, "one speaks for itself");
+    let mut room = Room::new(World::with(&[v6(1), v6(2)]), at_once(9));
+    room.search(Family::V6, 2);
+    miss_route(&mut room, 1..=2);
     assert!(room.pass().is_empty());
     assert_eq!(room.wake(), Some(secs(300)));
     room.world.pass(secs(300));
@@ -113,4 +131,11 @@ fn a_fallback_is_dialled_when_the_better_transport_was_silent_for_a_stagger() {
     assert_eq!(room.wake(), Some(STAGGER));
     room.world.pass(STAGGER);
     assert_eq!(dialled(&room.pass()), [tcp]);
+}
+
+/// Dials to these IPv6 candidates found no route.
+fn miss_route(room: &mut Room, numbers: std::ops::RangeInclusive<u16>) {
+    for n in numbers {
+        room.dialling.note_no_route(&v6(n), &room.world.view());
+    }
 }
