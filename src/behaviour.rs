@@ -28,7 +28,7 @@ use self::{
 use crate::{
     candidate::Candidate,
     config::Config,
-    discovery::{CandidateState, Direction, Discovery, Output, VerifiedPeer},
+    discovery::{CandidateState, Closing, Direction, Discovery, Output, VerifiedPeer},
     event::{Event, Isolation, Status},
     handler::{Handler, KeepAlive, Speaks},
     resolver::Resolver,
@@ -257,8 +257,12 @@ impl<R: Resolver> Behaviour<R> {
     fn on_closed(&mut self, closed: ConnectionClosed<'_>) {
         // One that both sides keep alive is never idle.
         let kept = self.kept_alive.closed(closed.connection_id);
-        let lost = closed.cause.is_some_and(|cause| kept || is_loss(cause));
-        self.core.handle_disconnected(closed.connection_id, &closed.peer_id, lost, now());
+        let how = match closed.cause {
+            None => Closing::Ours,
+            Some(cause) if kept || is_loss(cause) => Closing::Lost,
+            Some(_) => Closing::Orderly,
+        };
+        self.core.handle_disconnected(closed.connection_id, &closed.peer_id, how, now());
     }
 
     fn poll_lookups(&mut self, cx: &mut Context<'_>) -> bool {

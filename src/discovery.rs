@@ -31,7 +31,7 @@ use self::{
 pub use self::{
     dial::{DialId, Expect},
     ledger::VerifiedPeer,
-    output::{CandidateState, DialFailure, Direction, LookupId, Output},
+    output::{CandidateState, Closing, DialFailure, Direction, LookupId, Output},
 };
 use crate::{
     candidate::Candidate,
@@ -269,13 +269,12 @@ impl Discovery {
         }
     }
 
-    /// Takes note that a connection closed. `lost` says that it broke: an idle close, a keep-alive
-    /// time-out and a close by this side are not losses.
+    /// Takes note that a connection closed.
     pub fn handle_disconnected(
         &mut self,
         id: ConnectionId,
         peer: &PeerId,
-        lost: bool,
+        how: Closing,
         now: Instant,
     ) {
         if self.ledger.is_only_connection(id, peer) {
@@ -284,7 +283,7 @@ impl Discovery {
             }
         }
         let concerns =
-            self.with_ledger(now, |ledger, cx| Presence::new(ledger, cx).closed(id, peer, lost));
+            self.with_ledger(now, |ledger, cx| Presence::new(ledger, cx).closed(id, peer, how));
         self.waiting.step |= concerns;
     }
 

@@ -267,6 +267,15 @@ mod tests {
         for kind in [ErrorKind::Other, ErrorKind::InvalidData, ErrorKind::ConnectionRefused] {
             assert!(!is_loss(&ConnectionError::IO(wrapped(kind))), "{kind}");
         }
+        // As QUIC says it.
+        for (text, lost) in [
+            ("timed out", true),
+            ("reset by peer", true),
+            ("closed by peer: 0", false),
+            ("closed by peer: timed out", false),
+        ] {
+            assert_eq!(is_loss(&ConnectionError::IO(hidden(text))), lost, "{text}");
+        }
         assert!(!is_loss(&ConnectionError::KeepAliveTimeout));
     }
 }

@@ -65,6 +65,18 @@ pub enum Output {
     Event(Event),
 }
 
+/// How a connection ended, as far as it says something of the peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Closing {
+    /// In an orderly way: by the remote, or because it was idle. The peer was there until then.
+    Orderly,
+    /// By this side, for whatever reason: whether the peer is there is to be found out.
+    Ours,
+    /// It broke, or the remote was silent for too long.
+    Lost,
+}
+
 /// How a dial ended that did not end in a connection.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

@@ -16,7 +16,7 @@ use super::{
         presence::Presence,
     },
     order::Order,
-    output::DialFailure,
+    output::{Closing, DialFailure},
     own::Own,
     plan::{Plans, Selected},
     view::View,
@@ -152,7 +152,7 @@ impl World {
     pub(super) fn disconnect(&mut self, n: u16) {
         let id = ConnectionId::new_unchecked(n.into());
         self.with_ledger(|ledger, cx| {
-            Presence::new(ledger, cx).closed(id, &peer(n.into()), false);
+            Presence::new(ledger, cx).closed(id, &peer(n.into()), Closing::Orderly);
         });
     }
 

@@ -7,7 +7,7 @@ use hickory_proto::rr::RecordType;
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use libp2p_dns_discovery::{
     Config, Event, Filter, Identify, LookupError, Selection, Status,
-    discovery::{Direction, Expect},
+    discovery::{Closing, Direction, Expect},
     hickory_proto,
 };
 
@@ -128,6 +128,30 @@ fn no_verdict_falls_on_a_family_while_anybody_in_it_was_verified_lately() {
     // Each is tried at its own pace: at most five minutes, jittered, pass between two dials to it.
     let met = world.live(ip(100));
     world.until(secs(400), "a second one", |w| w.selected() == [peers[0], met]);
+}
+
+/// `ping` fails, and the application closes the connection, as README advises. Fails if a close by us
+/// counts as an orderly one: the next verification is then an interval away.
+#[test]
+fn a_peer_whose_connection_we_close_is_verified_at_once() {
+    let (mut world, peers) = World::with_peers(lowest(1), 1);
+    world.idle = None;
+    world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
+    world.run(secs(600));
+    world.set(ip(1), Host::Silent);
+    let (id, peer, _) = world.connections[0];
+    world.end(id, peer, Closing::Ours);
+    // Two verifications, of ten seconds each.
+    world.until(secs(25), "withdrawn", |w| w.core.peers().next().is_none());
+    // One that answers is connected again, and was never gone.
+    let (mut world, peers) = World::with_peers(lowest(1), 1);
+    world.idle = None;
+    world.until(secs(5), "connected", |w| w.is_connected(&peers[0]));
+    world.run(secs(600));
+    let (id, peer, _) = world.connections[0];
+    world.end(id, peer, Closing::Ours);
+    world.until(secs(2), "again", |w| w.is_connected(&peers[0]));
+    assert_eq!(world.selected(), peers);
 }
 
 #[test]

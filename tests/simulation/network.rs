@@ -5,7 +5,7 @@ use std::time::Duration;
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol, swarm::ConnectionId};
 use libp2p_dns_discovery::{
     Failure,
-    discovery::{DialFailure, DialId, Direction, Expect},
+    discovery::{Closing, DialFailure, DialId, Direction, Expect},
 };
 
 use crate::world::{Node, What, World, identity, index_of, ip};
@@ -187,7 +187,8 @@ impl World {
         if !self.nodes[node].up {
             return;
         }
-        self.nodes[node].core.handle_disconnected(id, peer, lost, now);
+        let how = if lost { Closing::Lost } else { Closing::Orderly };
+        self.nodes[node].core.handle_disconnected(id, peer, how, now);
         if lost && !self.nodes[node].is_connected(peer) {
             self.lost.insert((node, *peer), now);
         }

@@ -15,7 +15,7 @@ use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use libp2p_dns_discovery::{
     Answer, Candidate, Config, Event, Failure, LookupError, Proof, Query, Selection, Source,
     Status,
-    discovery::{DialFailure, DialId, Direction, Discovery, Expect, LookupId, Output},
+    discovery::{Closing, DialFailure, DialId, Direction, Discovery, Expect, LookupId, Output},
     hickory_proto,
 };
 use web_time::Instant;
@@ -265,11 +265,16 @@ impl World {
         }
     }
 
-    /// Closes a connection, if it is still there.
+    /// A connection breaks, or is closed in an orderly way, if it is still there.
     pub fn close(&mut self, id: ConnectionId, peer: PeerId, lost: bool) {
+        self.end(id, peer, if lost { Closing::Lost } else { Closing::Orderly });
+    }
+
+    /// Ends a connection, if it is still there.
+    pub fn end(&mut self, id: ConnectionId, peer: PeerId, how: Closing) {
         if self.connections.iter().any(|(c, ..)| *c == id) {
             self.connections.retain(|(c, ..)| *c != id);
-            self.core.handle_disconnected(id, &peer, lost, self.now);
+            self.core.handle_disconnected(id, &peer, how, self.now);
         }
     }
 

@@ -11,3 +11,4 @@ mod members;
 mod namespace;
 mod route;
 mod same_key;
+mod vanished;

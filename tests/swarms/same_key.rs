@@ -100,7 +100,7 @@ async fn forward_tcp(front: TcpListener, back: SocketAddr, count: Arc<AtomicUsiz
 }
 
 /// The same for datagrams: each client has a port of its own towards the address.
-async fn forward_udp(front: UdpSocket, back: SocketAddr, count: Arc<AtomicUsize>) {
+pub(crate) async fn forward_udp(front: UdpSocket, back: SocketAddr, count: Arc<AtomicUsize>) {
     let front = Arc::new(front);
     let mut clients: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
     let mut buffer = vec![0; 65_536];
@@ -122,7 +122,7 @@ async fn forward_udp(front: UdpSocket, back: SocketAddr, count: Arc<AtomicUsize>
     }
 }
 
-fn socket(address: &Multiaddr) -> SocketAddr {
+pub(crate) fn socket(address: &Multiaddr) -> SocketAddr {
     let mut parts = address.iter();
     match (parts.next(), parts.next()) {
         (Some(Protocol::Ip4(ip)), Some(Protocol::Tcp(port) | Protocol::Udp(port))) => {

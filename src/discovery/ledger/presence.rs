@@ -6,7 +6,7 @@ use libp2p_swarm::ConnectionId;
 use super::{Context, Ledger, connections::Connection, judge::Judge};
 use crate::{
     candidate::Candidate,
-    discovery::effect::Effect,
+    discovery::{effect::Effect, output::Closing},
     event::{Event, Failure},
     pace::jitter,
 };
@@ -43,38 +43,38 @@ impl<'a, 'b> Presence<'a, 'b> {
         }
     }
 
-    /// A connection closed; `lost` says that it broke. Says whether anything may follow from it.
+    /// A connection closed. Says whether anything may follow from it.
     pub(in crate::discovery) fn closed(
         &mut self,
         id: ConnectionId,
         peer: &PeerId,
-        lost: bool,
+        how: Closing,
     ) -> bool {
         match self.ledger.connections.close(peer, id) {
             Some((connection, true)) => {
                 let concerns = self.ledger.has_entry(peer)
                     || self.ledger.connected_without_entry.contains(peer);
-                self.last_closed(peer, &connection, lost);
+                self.last_closed(peer, &connection, how);
                 concerns
             }
-            Some((connection, false)) => self.one_closed(peer, &connection, lost),
+            Some((connection, false)) => self.one_closed(peer, &connection, how),
             None => false,
         }
     }
 
     /// One of several connections to a peer closed. Where that one led, the peer is verified by a
-    /// dial from now on: at once if the connection broke.
-    fn one_closed(&mut self, peer: &PeerId, connection: &Connection, lost: bool) -> bool {
+    /// dial from now on: at once unless it was there until the end.
+    fn one_closed(&mut self, peer: &PeerId, connection: &Connection, how: Closing) -> bool {
         let led_to = |c: &&Candidate| connection.is_at(c) && !self.ledger.is_live_at(peer, c);
         let candidates: Vec<_> =
             self.ledger.table.candidates_of(peer).filter(led_to).cloned().collect();
         let follows = self.follow_protocols(peer);
         for candidate in &candidates {
-            let pause = if lost {
-                jitter(self.cx.config.retry_base, self.cx.rng)
-            } else {
+            let pause = if how == Closing::Orderly {
                 self.ledger.table.touch(candidate, self.cx.now);
                 self.ledger.plan_check(candidate, self.cx.selected, self.cx.interval, self.cx.rng)
+            } else {
+                jitter(self.cx.config.retry_base, self.cx.rng)
             };
             self.ledger.table.check_at(candidate, self.cx.now + pause);
         }
@@ -82,29 +82,30 @@ impl<'a, 'b> Presence<'a, 'b> {
     }
 
     /// The last connection to a peer closed.
-    fn last_closed(&mut self, peer: &PeerId, connection: &Connection, lost: bool) {
+    fn last_closed(&mut self, peer: &PeerId, connection: &Connection, how: Closing) {
         if self.ledger.connected_without_entry.remove(peer) {
             self.cx.effects.tell(Event::Gone { peer: *peer });
         }
         let long_lived = connection.is_long_lived(self.cx.now);
         let candidates: Vec<_> = self.ledger.table.candidates_of(peer).cloned().collect();
         for candidate in &candidates {
-            if connection.is_at(candidate) && !lost {
+            if connection.is_at(candidate) && how == Closing::Orderly {
                 self.ledger.table.touch(candidate, self.cx.now);
             }
             if connection.is_at(candidate) && long_lived {
                 self.ledger.histories.of(candidate).answers().stays(peer);
             }
             self.ledger.table.note_connected(candidate, self.cx.now);
-            // At once if the connection broke, and within an interval otherwise, so that no identity
-            // is believed in for long that is no more.
-            let at_once = (lost && long_lived) || self.ledger.is_contradicted(candidate);
+            // At once unless the peer was there until the end, and within an interval otherwise, so that
+            // no identity is believed in for long that is no more.
+            let is_doubtful = how != Closing::Orderly && long_lived;
+            let at_once = is_doubtful || self.ledger.is_contradicted(candidate);
             let pause = jitter(
                 if at_once { self.cx.config.retry_base } else { self.cx.interval },
                 self.cx.rng,
             );
             self.ledger.table.check_at(candidate, self.cx.now + pause);
-            if lost && self.cx.selected.get(candidate) == Some(peer) {
+            if how == Closing::Lost && self.cx.selected.get(candidate) == Some(peer) {
                 self.cx.effects.push(Effect::LookSooner);
             }
         }

@@ -9,7 +9,7 @@ use super::{
 use crate::discovery::testing::{epoch, secs};
 use crate::discovery::{
     dial::{Dial, Expect, Purpose},
-    output::DialFailure,
+    output::{Closing, DialFailure},
 };
 
 mod admission;
@@ -125,9 +125,9 @@ impl World {
         self.act(|ledger, cx| Presence::new(ledger, cx).connected(id, peer, candidate, true));
     }
 
-    fn close(&mut self, id: usize, peer: PeerId, lost: bool) -> bool {
+    fn close(&mut self, id: usize, peer: PeerId, how: Closing) -> bool {
         let id = ConnectionId::new_unchecked(id);
-        self.act(|ledger, cx| Presence::new(ledger, cx).closed(id, &peer, lost))
+        self.act(|ledger, cx| Presence::new(ledger, cx).closed(id, &peer, how))
     }
 
     fn peer_at(&self, candidate: &Candidate) -> Option<PeerId> {

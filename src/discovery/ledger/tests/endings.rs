@@ -137,7 +137,7 @@ fn a_peer_that_is_connected_is_not_gone_until_its_connection_closes() {
         end(&mut world, &c(1));
         let gone = |event: &&Event| matches!(event, Event::Gone { peer: p } if *p == peer);
         assert!(world.ledger.candidates_of(&peer).next().is_none(), "{what}");
-        world.close(1, peer, false);
+        world.close(1, peer, Closing::Orderly);
         assert_eq!(world.told().into_iter().filter(gone).count(), 1, "{what}");
     }
 }

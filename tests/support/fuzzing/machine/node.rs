@@ -8,7 +8,7 @@ use std::{
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use libp2p_dns_discovery::{
     Answer, Candidate, LookupError, Query,
-    discovery::{DialFailure, DialId, Direction, Discovery, Expect, LookupId, Output},
+    discovery::{Closing, DialFailure, DialId, Direction, Discovery, Expect, LookupId, Output},
 };
 
 use super::{setup::Setup, told::Told, world::World};
@@ -248,10 +248,10 @@ impl Node {
         self.core.handle_connected(id, peer, address, direction, self.now);
     }
 
-    pub fn close(&mut self, index: usize, lost: bool) {
+    pub fn close(&mut self, index: usize, how: Closing) {
         self.input();
         let Connection { id, peer, .. } = self.connections.remove(index);
-        self.core.handle_disconnected(id, &peer, lost, self.now);
+        self.core.handle_disconnected(id, &peer, how, self.now);
     }
 
     pub fn is_connected(&self, peer: &PeerId) -> bool {

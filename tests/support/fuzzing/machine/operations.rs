@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use libp2p_dns_discovery::{
     Failure, LookupError, Proof, Source,
-    discovery::{DialFailure, DialId, Direction},
+    discovery::{Closing, DialFailure, DialId, Direction},
 };
 
 use super::{
@@ -287,15 +287,19 @@ fn dial_by_others(node: &mut Node, input: &mut Input<'_>) {
 
 fn close(node: &mut Node, input: &mut Input<'_>) {
     let index = input.below(node.connections.len().clamp(1, 256));
-    let lost = input.flag();
+    let how = match input.below(3) {
+        0 => Closing::Orderly,
+        1 => Closing::Ours,
+        _ => Closing::Lost,
+    };
     if index < node.connections.len() {
-        node.close(index, lost);
+        node.close(index, how);
     }
 }
 
 fn close_unknown(node: &mut Node, input: &mut Input<'_>) {
     let (id, peer) = (ConnectionId::new_unchecked(9_999_999), any_peer(input));
-    is_ignored(node, |node| node.core.handle_disconnected(id, &peer, true, node.now));
+    is_ignored(node, |node| node.core.handle_disconnected(id, &peer, Closing::Lost, node.now));
     is_ignored(node, |node| node.core.handle_protocols(id, &peer, true, node.now));
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libp2p::{Multiaddr, PeerId};
-use libp2p_dns_discovery::{Candidate, CandidateState, LookupError, Source};
+use libp2p_dns_discovery::{Candidate, CandidateState, LookupError, Source, discovery::Closing};
 
 use super::{
     checks::{host, is_live},
@@ -27,7 +27,7 @@ impl Node {
         self.allow(None);
         self.world.strangers.clear();
         while !self.connections.is_empty() {
-            self.close(0, true);
+            self.close(0, Closing::Lost);
         }
         self.drain();
         self.world.failure = Some(LookupError::TimedOut);
