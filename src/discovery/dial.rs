@@ -3,7 +3,10 @@
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
-use crate::candidate::Candidate;
+use crate::{
+    candidate::Candidate,
+    config::{Config, Identify},
+};
 
 /// Names one dial that the core asked for. Never used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +23,11 @@ pub enum Expect {
     Peer(PeerId),
     /// Whoever lives there. Success is a connection.
     Anyone,
+}
+
+/// Whether who is known to live at a candidate may be verified by a probe. A relay is asked for a peer.
+pub(super) fn may_probe(config: &Config, candidate: &Candidate) -> bool {
+    config.identify != Identify::Dial && !candidate.is_relayed()
 }
 
 /// What a dial is for.

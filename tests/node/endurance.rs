@@ -154,6 +154,27 @@ fn a_peer_whose_connection_we_close_is_verified_at_once() {
     assert_eq!(world.selected(), peers);
 }
 
+/// All connections that the application allows are taken by others. Fails if a dial that is denied is
+/// not followed by a probe: the node is isolated after two intervals, for no reason that it can name.
+#[test]
+fn a_node_that_may_open_no_more_connections_stays_joined() {
+    let (mut world, peers) = World::with_peers(lowest(3), 3);
+    world.until(secs(5), "three places", |w| w.selected() == peers);
+    for (n, peer) in (1..=3).zip(&peers) {
+        world.set(ip(n), Host::Unwanted(*peer));
+    }
+    let before = world.dials.len();
+    world.run(secs(3_600));
+    assert_eq!(world.statuses().last(), Some(&Status::Joined), "{:?}", world.statuses());
+    assert_eq!(world.statuses().iter().filter(|s| **s == Status::Isolated).count(), 0);
+    // Two dials to each in an interval.
+    let dials = world.dials.len() - before;
+    assert!((300..450).contains(&dials), "{dials} dials");
+    // Who is gone is found out as ever.
+    world.set(ip(1), Host::Refuses);
+    world.until(secs(80), "withdrawn", |w| w.selected() == peers[1..]);
+}
+
 #[test]
 fn a_family_without_a_route_is_not_met_by_the_island_repair_either() {
     let mut world = World::new(lowest(3));

@@ -39,6 +39,8 @@ pub enum Host {
     NoRoute,
     /// A behaviour of our own swarm is in the way.
     Denied,
+    /// This peer answers, and a behaviour of our own swarm wants no more connections.
+    Unwanted(PeerId),
 }
 
 #[derive(Debug)]
@@ -412,6 +414,13 @@ impl World {
             Some(Host::Denied) => {
                 let denied = DialFailure::Denied("limit reached".into());
                 return self.core.handle_dial_failure(id, denied, self.now);
+            }
+            Some(Host::Unwanted(peer)) => {
+                let failure = match expect {
+                    Expect::Probe => DialFailure::Identity(peer),
+                    _ => DialFailure::Denied("limit reached".into()),
+                };
+                return self.core.handle_dial_failure(id, failure, self.now);
             }
             Some(Host::Silent) => return,
             Some(Host::Refuses) | None => {

@@ -6,7 +6,7 @@ use libp2p::{
     PeerId, StreamProtocol, Swarm, allow_block_list, connection_limits, gossipsub, identify, kad,
     ping,
     request_response::{self, ProtocolSupport, cbor},
-    swarm::{NetworkBehaviour, SwarmEvent},
+    swarm::{DialError, NetworkBehaviour, SwarmEvent},
 };
 use libp2p_dns_discovery::{Behaviour, Event, Status, resolver::zone::Zone};
 
@@ -221,4 +221,55 @@ async fn a_departed_node_leaves_the_routing_table() {
     })
     .await;
     assert!(swarms[0].behaviour().discovery.peer_at(&memory(ports[2])).is_none());
+}
+
+#[derive(NetworkBehaviour)]
+struct Limited {
+    limits: connection_limits::Behaviour,
+    discovery: Behaviour<Zone>,
+}
+
+/// Fails if a dial that is denied after its handshake is not followed by a probe.
+#[tokio::test]
+async fn a_node_whose_connections_are_used_up_stays_joined_by_probes() {
+    let ports = ports(3);
+    let (named, nobody) = (Zone::new(), Zone::new());
+    let limited = |port: u64, zone: &Zone| {
+        memory_swarm(port, |key| {
+            let limits = connection_limits::ConnectionLimits::default()
+                .with_max_established_outgoing(Some(1));
+            let (local, source) = (key.public().to_peer_id(), SOURCE.parse().expect("a source"));
+            Limited {
+                limits: connection_limits::Behaviour::new(limits),
+                discovery: Behaviour::with_sources(zone.clone(), quick(), local, [source]),
+            }
+        })
+    };
+    // The second one will be named, and the third one has what connection the first may open.
+    let mut swarms = [(ports[0], &named), (ports[1], &nobody), (ports[2], &nobody)]
+        .map(|(port, zone)| limited(port, zone));
+    swarms[0].dial(memory(ports[2])).expect("a dial");
+    let ids = ids(&swarms);
+    drive(&mut swarms, "connected", |swarms, _| swarms[0].is_connected(&ids[2])).await;
+    support::name(&named, &ports[1..2]);
+    let (mut denied, mut statuses) = (0, Vec::new());
+    drive(&mut swarms, "ten times denied", |_, event| {
+        match event {
+            Some((0, SwarmEvent::OutgoingConnectionError { error, peer_id, .. })) => {
+                let is_denied = matches!(error, DialError::Denied { .. });
+                denied += usize::from(is_denied && peer_id == Some(ids[1]));
+            }
+            Some((
+                0,
+                SwarmEvent::Behaviour(LimitedEvent::Discovery(Event::Status { status, .. })),
+            )) => {
+                statuses.push(status);
+            }
+            _ => {}
+        }
+        denied >= 10
+    })
+    .await;
+    assert_eq!(statuses.last(), Some(&Status::Joined));
+    assert!(!statuses.contains(&Status::Isolated) && !swarms[0].is_connected(&ids[1]));
 }

@@ -1,13 +1,12 @@
 //! Asks for the verification of those who are in the table already.
 
-use libp2p_identity::PeerId;
-
 use super::scene::{Ask, Scene, Wish};
 use crate::{
     candidate::Candidate,
     discovery::{
         dial::{Expect, Purpose},
         effect::Effect,
+        ledger::VerifiedPeer,
     },
 };
 
@@ -27,7 +26,7 @@ pub(super) fn next(scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Ask {
     if scene.dials.of(&candidate).is_some() || view.is_disqualified(&peer) {
         return Ask::Other(later);
     }
-    let Some(expect) = expectation(scene, &candidate, peer) else {
+    let Some(expect) = expectation(scene, &candidate, entry) else {
         return Ask::Other(later);
     };
     let (purpose, share) = (Purpose::Check, Purpose::Check);
@@ -35,15 +34,17 @@ pub(super) fn next(scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Ask {
 }
 
 /// What a dial expects that verifies an entry. One that is selected is connected to. Of others
-/// it is enough to know who lives there; and a dial to a peer that is connected elsewhere would
-/// be refused, so that it is probed, or left alone where probes are not wanted.
-fn expectation(scene: &Scene<'_>, candidate: &Candidate, peer: PeerId) -> Option<Expect> {
+/// it is enough to know who lives there, and so where our swarm wants no more connections; and a dial to
+/// a peer that is connected elsewhere would be refused, so that it is probed, or left alone where probes
+/// are not wanted.
+fn expectation(scene: &Scene<'_>, candidate: &Candidate, entry: &VerifiedPeer) -> Option<Expect> {
+    let peer = entry.peer;
     let connected = scene.view.ledger.is_connected(&peer);
     let probe = scene.may_probe() && !candidate.is_relayed();
     match (connected, probe) {
         (true, true) => Some(Expect::Probe),
         (true, false) => None,
-        (false, true) if !scene.takes_place(candidate) => Some(Expect::Probe),
+        (false, true) if entry.is_denied() || !scene.takes_place(candidate) => Some(Expect::Probe),
         (false, _) => Some(Expect::Peer(peer)),
     }
 }

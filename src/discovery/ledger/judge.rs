@@ -14,7 +14,7 @@ use super::{
 use crate::{
     candidate::Candidate,
     discovery::{
-        dial::{Dial, Expect, Purpose},
+        dial::{Dial, Expect, Purpose, may_probe},
         effect::Effect,
         output::DialFailure,
     },
@@ -80,7 +80,7 @@ impl<'a, 'b> Judge<'a, 'b> {
             Outcome::Failed(DialFailure::OwnAddress) => self.find_itself(candidate),
             Outcome::Failed(DialFailure::Busy) => self.postpone(candidate),
             Outcome::Failed(DialFailure::Denied(cause)) => {
-                self.deny(candidate, Failure::Denied(cause));
+                self.deny(candidate, dial.expect, Failure::Denied(cause));
             }
             Outcome::Failed(DialFailure::Failed(failure)) => self.miss(candidate, failure),
         }
@@ -290,11 +290,19 @@ impl<'a, 'b> Judge<'a, 'b> {
         self.ledger.note_tried(candidate);
     }
 
-    /// A behaviour of ours is in the way. That says nothing about the address.
-    fn deny(&mut self, candidate: &Candidate, failure: Failure) {
+    /// A behaviour of ours is in the way. That says nothing about the address; but it may only be a
+    /// connection that is not wanted, and not a probe.
+    fn deny(&mut self, candidate: &Candidate, expect: Expect, failure: Failure) {
         if self.ledger.table.get(candidate).is_some() {
-            let pause =
-                self.ledger.plan_check(candidate, self.cx.selected, self.cx.interval, self.cx.rng);
+            let is_next_a_probe = expect != Expect::Probe && may_probe(self.cx.config, candidate);
+            self.ledger.table.note_denied(candidate, is_next_a_probe);
+            let pause = match is_next_a_probe {
+                true => jitter(self.cx.config.retry_base, self.cx.rng),
+                false => {
+                    let Context { selected, interval, rng, .. } = &mut *self.cx;
+                    self.ledger.plan_check(candidate, selected, *interval, rng)
+                }
+            };
             return self.ledger.table.check_at(candidate, self.cx.now + pause);
         }
         let news = self.ledger.histories.of(candidate).announced().unreachable();

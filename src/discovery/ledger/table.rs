@@ -29,6 +29,8 @@ pub struct VerifiedPeer {
     last_connected: Option<Instant>,
     /// Failed verifications since; two withdraw the entry.
     failures: u32,
+    /// Whether our swarm denied the last dial to it, so that it is to be verified without a connection.
+    denied: bool,
     /// When it is to be verified next; `None` while a connection does so.
     check_at: Option<Instant>,
 }
@@ -42,6 +44,11 @@ impl VerifiedPeer {
     /// When the peer was last verified there, or connected by whatever address.
     pub(in crate::discovery) fn last_seen(&self) -> Instant {
         self.last_connected.map_or(self.last_verified, |at| at.max(self.last_verified))
+    }
+
+    /// Whether our swarm denied the last dial to it.
+    pub(in crate::discovery) fn is_denied(&self) -> bool {
+        self.denied
     }
 }
 
@@ -113,6 +120,7 @@ impl Table {
             last_verified: now,
             last_connected: None,
             failures: 0,
+            denied: false,
             check_at: Some(check_at),
         };
         self.entries.insert(candidate.clone(), entry);
@@ -165,6 +173,13 @@ impl Table {
     pub(super) fn note_connected(&mut self, candidate: &Candidate, now: Instant) {
         if let Some(entry) = self.entries.get_mut(candidate) {
             entry.last_connected = Some(now);
+        }
+    }
+
+    /// Notes whether our swarm denied the last dial to the peer of an entry.
+    pub(super) fn note_denied(&mut self, candidate: &Candidate, denied: bool) {
+        if let Some(entry) = self.entries.get_mut(candidate) {
+            entry.denied = denied;
         }
     }
 
