@@ -251,12 +251,12 @@ impl<R: Resolver> Behaviour<R> {
         };
         let address = endpoint.get_remote_address();
         self.core.handle_connected(connection_id, peer_id, address, direction, now());
-        self.kept_alive.opened(connection_id, peer_id, !endpoint.is_dialer());
+        self.kept_alive.opened(connection_id, peer_id, !endpoint.is_dialer(), now());
     }
 
     fn on_closed(&mut self, closed: ConnectionClosed<'_>) {
         // One that both sides keep alive is never idle.
-        let kept = self.kept_alive.closed(closed.connection_id);
+        let kept = self.kept_alive.closed(closed.connection_id, now());
         let how = match closed.cause {
             None => Closing::Ours,
             Some(cause) if kept || is_loss(cause) => Closing::Lost,

@@ -1,11 +1,17 @@
 //! Which connections are kept alive: [`KeptAlive`].
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use libp2p_identity::PeerId;
 use libp2p_swarm::{ConnectionId, NotifyHandler, ToSwarm};
+use web_time::Instant;
 
 use crate::{discovery::Discovery, event::Event, handler::KeepAlive};
+
+/// A connection that has lasted for so long without a reason of the remote's to keep it is kept by both
+/// sides: swarms close what is idle after 10 s by default, and whoever waits for longer costs no more
+/// dials than verifications do.
+const KEPT_BY_BOTH: Duration = Duration::from_secs(60);
 
 /// Established connections whose handlers are to be told whether to keep alive.
 #[derive(Debug)]
@@ -21,6 +27,7 @@ struct Kept {
     peer: PeerId,
     accepted: bool,
     kept: bool,
+    since: Instant,
 }
 
 impl KeptAlive {
@@ -29,15 +36,24 @@ impl KeptAlive {
         Self { is_on, connections: HashMap::new(), commands: Vec::new() }
     }
 
-    pub(super) fn opened(&mut self, connection: ConnectionId, peer: PeerId, accepted: bool) {
+    pub(super) fn opened(
+        &mut self,
+        connection: ConnectionId,
+        peer: PeerId,
+        accepted: bool,
+        now: Instant,
+    ) {
         if self.is_on {
-            self.connections.insert(connection, Kept { peer, accepted, kept: false });
+            let kept = Kept { peer, accepted, kept: false, since: now };
+            self.connections.insert(connection, kept);
         }
     }
 
-    /// Returns whether the connection was kept alive.
-    pub(super) fn closed(&mut self, connection: ConnectionId) -> bool {
-        self.connections.remove(&connection).is_some_and(|c| c.kept)
+    /// Returns whether both sides kept the connection alive, as far as can be told: it was not idle
+    /// then.
+    pub(super) fn closed(&mut self, connection: ConnectionId, now: Instant) -> bool {
+        let closed = self.connections.remove(&connection);
+        closed.is_some_and(|c| c.kept && c.since + KEPT_BY_BOTH <= now)
     }
 
     /// Finds the connections whose handlers are to be told that their peer is, or is no longer,
@@ -62,5 +78,24 @@ impl KeptAlive {
         let (peer_id, id, keep) = self.commands.pop()?;
         let handler = NotifyHandler::One(id);
         Some(ToSwarm::NotifyHandler { peer_id, handler, event: KeepAlive(keep) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::now;
+
+    #[test]
+    fn a_connection_is_kept_by_both_that_outlasts_every_idle_time_out() {
+        let (mut kept_alive, now) = (KeptAlive::new(true), now());
+        let mut closed = |kept: bool, lasted| {
+            let id = ConnectionId::new_unchecked(1);
+            kept_alive.opened(id, PeerId::random(), false, now);
+            kept_alive.connections.get_mut(&id).expect("it is open").kept = kept;
+            kept_alive.closed(id, now + Duration::from_secs(lasted))
+        };
+        assert!(closed(true, 60) && !closed(false, 60));
+        assert!(!closed(true, 59), "the remote may have let it go");
     }
 }

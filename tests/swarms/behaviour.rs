@@ -12,8 +12,8 @@ use libp2p_dns_discovery::{
 };
 
 use crate::support::{
-    SOURCE, drive, ids, memory, memory_swarm, memory_swarm_with_idle, name, ports, quick, retire,
-    zone,
+    SOURCE, drive, ids, listening, memory, memory_swarm, memory_swarm_with_idle, name, ports,
+    quick, retire, tcp_swarm_with_idle, zone,
 };
 
 fn node(port: u64, zone: &Zone, config: Config) -> Swarm<Behaviour<Zone>> {
@@ -262,4 +262,34 @@ async fn connections_are_kept_alive_if_both_sides_say_so() {
         dropped >= 10
     })
     .await;
+}
+
+/// Fails if the idle close of a remote counts as a loss because we keep the connection: it is then
+/// dialled again at once, for ever.
+#[tokio::test]
+async fn a_remote_that_lets_idle_connections_go_is_not_dialled_again_at_once() {
+    let (zone, nobody) = (Zone::new(), Zone::new());
+    // A connection that lasts for less than ten seconds tells nothing by its end.
+    let idle = Duration::from_secs(11);
+    let node = |zone: &Zone, keep_alive| {
+        let config = quick().with_reverify_interval(Duration::from_secs(3_600));
+        let config = config.with_keep_alive(keep_alive);
+        let any = "/ip4/127.0.0.1/tcp/0".parse().expect("valid");
+        tcp_swarm_with_idle(any, idle, |key| {
+            let (local, source) = (key.public().to_peer_id(), SOURCE.parse().expect("a source"));
+            Behaviour::with_sources(zone.clone(), config, local, [source])
+        })
+    };
+    let mut swarms = [node(&zone, true), node(&nobody, false)];
+    let addresses = listening(&mut swarms).await;
+    zone.set_dnsaddr("peers.example.", &addresses[1..]);
+    drive(&mut swarms, "closed", |_, event| {
+        matches!(event, Some((0, SwarmEvent::ConnectionClosed { .. })))
+    })
+    .await;
+    let again = drive(&mut swarms, "nothing", |_, event| {
+        matches!(event, Some((0, SwarmEvent::ConnectionEstablished { .. })))
+    });
+    assert!(tokio::time::timeout(Duration::from_secs(2), again).await.is_err(), "dialled again");
+    assert_eq!(swarms[0].behaviour().status(), Status::Joined);
 }
