@@ -12,7 +12,7 @@ use web_time::Instant;
 
 use self::{
     dial::Dial,
-    dialling::{Dialling, Hint, Situation},
+    dialling::{Dialling, Situation},
     disqualified::Disqualified,
     effect::{Effect, Effects},
     ledger::{
@@ -219,11 +219,8 @@ impl Discovery {
 
     /// Takes the failure of a dial.
     pub fn handle_dial_failure(&mut self, id: DialId, failure: DialFailure, now: Instant) {
-        if let Some(dial) = self.dialling.end(id) {
+        if let Some(dial) = self.dialling.fail(id, &failure, &self.config, now) {
             self.waiting.step = true;
-            if let DialFailure::Denied(_) = failure {
-                self.dialling.note_denied(dial.expect, &self.config, now);
-            }
             self.judge(now, |judge| judge.judge(&dial, Outcome::Failed(failure.bounded())));
         }
     }
@@ -692,14 +689,8 @@ impl Discovery {
     }
 
     fn hint(&mut self, candidate: Candidate, peer: Option<PeerId>, now: Instant) {
-        let takes = |ledger: &mut Ledger, cx: &mut ledger::Context<'_>| {
-            Hearsay::new(ledger, cx).take_hint(&candidate)
-        };
-        if self.with_ledger(now, takes) {
-            let family = candidate.family();
-            let plan = self.selecting.plans().of(family);
-            let takes_place = plan.wants(self.order.family(family), &candidate);
-            let hint = Hint { candidate, peer, takes_place, entries: self.ledger.len() };
+        if self.with_ledger(now, |ledger, cx| Hearsay::new(ledger, cx).take_hint(&candidate)) {
+            let hint = situation!(self, now).hint(candidate, peer);
             self.dialling.hint(hint, &self.config, now);
         }
     }

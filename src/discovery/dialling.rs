@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
-pub(super) use self::hints::Hint;
 use self::{
     dials::{Dials, Room},
-    hints::Hints,
+    hints::{Hint, Hints},
     host_probes::HostProbes,
     introductions::Introductions,
     repair::Repair,
@@ -18,7 +17,7 @@ use self::{
 use super::{
     dial::{Dial, DialId, Expect, Purpose},
     effect::{Effect, Effects},
-    output::Output,
+    output::{DialFailure, Output},
     plan::{Plans, Selected},
     view::View,
 };
@@ -80,6 +79,16 @@ pub(super) struct Situation<'a> {
     pub(super) selected: &'a Selected,
     /// Whether we are joined.
     pub(super) is_joined: bool,
+}
+
+impl Situation<'_> {
+    /// A reason to look at a candidate; `peer` is connected and gives it, if one does.
+    pub(super) fn hint(&self, candidate: Candidate, peer: Option<PeerId>) -> Hint {
+        let family = candidate.family();
+        let order = self.view.order.family(family);
+        let takes_place = self.plans.of(family).wants(order, &candidate);
+        Hint { candidate, peer, takes_place, entries: self.view.ledger.len() }
+    }
 }
 
 impl Dialling {
@@ -164,14 +173,23 @@ impl Dialling {
         self.dials.end(id)
     }
 
-    /// A behaviour of the swarm denied a dial. Where that was a probe, it may have been for its id, as
-    /// allow lists do; where a dial without an id is denied too, it was not.
-    pub(super) fn note_denied(&mut self, expect: Expect, config: &Config, now: Instant) {
-        match expect {
-            Expect::Probe => self.denied = Some(now + config.max_refresh),
-            Expect::Anyone => self.denied = None,
-            Expect::Peer(_) => {}
+    /// Ends a dial that failed; `None` if it is not waited for. Where a behaviour of the swarm denied a
+    /// probe, it may have been for its id, as allow lists do; where it denies a dial without an id too, it
+    /// was not.
+    pub(super) fn fail(
+        &mut self,
+        id: DialId,
+        failure: &DialFailure,
+        config: &Config,
+        now: Instant,
+    ) -> Option<Dial> {
+        let dial = self.dials.end(id)?;
+        match (failure, dial.expect) {
+            (DialFailure::Denied(_), Expect::Probe) => self.denied = Some(now + config.max_refresh),
+            (DialFailure::Denied(_), Expect::Anyone) => self.denied = None,
+            _ => {}
         }
+        Some(dial)
     }
 
     /// Ends the waiting for what a peer speaks.

@@ -144,16 +144,18 @@ impl Inquiries {
     ) -> Option<Instant> {
         self.out.values_mut().for_each(|out| out.steps.clear());
         let turn = self.turn;
-        for (query, answered) in &mut self.answers {
-            if answered.turn == Some(turn) {
-                let at = answered.at.unwrap_or(now);
-                (answered.until, answered.is_due_then) = match due(query, &answered.outcome, at) {
-                    Due::At(at) => (Some(at), true),
-                    Due::NotBefore(at) => (Some(at), false),
-                };
-                // From now on, it is an earlier one.
-                answered.turn = Some(0);
-            }
+        let ended = self.answers.iter_mut().filter(|(_, answered)| answered.turn == Some(turn));
+        let mut ended: Vec<_> = ended.collect();
+        // `due` may draw random numbers: the same inputs and seed give the same outputs.
+        ended.sort_by(|(a, _), (b, _)| (&a.name, a.record_type).cmp(&(&b.name, b.record_type)));
+        for (query, answered) in ended {
+            let at = answered.at.unwrap_or(now);
+            (answered.until, answered.is_due_then) = match due(query, &answered.outcome, at) {
+                Due::At(at) => (Some(at), true),
+                Due::NotBefore(at) => (Some(at), false),
+            };
+            // From now on, it is an earlier one.
+            answered.turn = Some(0);
         }
         let next = self.next_due();
         let last = next.map(|next| next + slack);

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    hash::{DefaultHasher, Hash, Hasher},
     mem,
     net::IpAddr,
     time::Duration,
@@ -13,7 +12,7 @@ use libp2p_identity::PeerId;
 
 pub(crate) use self::outcome::{Named, Resolution, Threads};
 use self::{
-    found::Found,
+    found::{Found, sum_of},
     steps::{Step, Steps, Task},
 };
 pub(super) use self::{
@@ -491,11 +490,4 @@ fn pin_of(kind: &Kind) -> Option<PeerId> {
         Kind::Dnsaddr(dnsaddr) => dnsaddr.peer,
         Kind::Srv(srv) => srv.pin,
     }
-}
-
-/// The same for the same items, and nearly always another one for others.
-fn sum_of<T: Hash>(items: &BTreeSet<T>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    items.hash(&mut hasher);
-    hasher.finish()
 }

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
+    hash::{DefaultHasher, Hash, Hasher},
     mem,
     net::IpAddr,
     num::{NonZeroU16, NonZeroUsize},
@@ -189,12 +190,9 @@ impl Found {
         pool: &Pool,
     ) -> Result<Resolution, LookupError> {
         for (question, error) in mem::take(&mut self.failures) {
-            // NXDOMAIN answers for all types of its name.
-            match Reply::of(&error) {
-                Reply::Silence if self.is_missing(&question) => {
-                    self.note_heard(&question, Heard::All);
-                }
-                _ => self.tally.fail(error),
+            // NXDOMAIN answers for all types of its name; but what such a question has named stays.
+            if Reply::of(&error) != Reply::Silence || !self.is_missing(&question) {
+                self.tally.fail(error);
             }
         }
         let (candidates, cut) = self.hosts.candidates(pool);
@@ -222,4 +220,11 @@ impl Found {
         let is_usable = self.tally.has_records() && !self.tally.is_provisional();
         is_usable.then(|| self.hosts.candidates(pool).0)
     }
+}
+
+/// The same for the same items, and nearly always another one for others.
+pub(super) fn sum_of<T: Hash>(items: &BTreeSet<T>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    items.hash(&mut hasher);
+    hasher.finish()
 }
