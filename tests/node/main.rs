@@ -6,12 +6,14 @@ mod support;
 
 mod admission;
 mod bounds;
+mod chaos;
 mod core;
 mod dials;
 mod endurance;
 mod fairness;
 mod fingers;
 mod hints;
+mod parts;
 mod pins;
 mod questions;
 mod quiet;

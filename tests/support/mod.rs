@@ -66,13 +66,15 @@ pub struct World {
     pub deaf: bool,
     /// These questions are never answered.
     pub silent: HashSet<(String, RecordType)>,
+    /// These questions are answered after so long.
     pub slow: HashMap<(String, RecordType), Duration>,
+    /// The answers to these questions are found behind a search domain that failed.
     pub provisional: HashSet<(String, RecordType)>,
+    /// The answers to these questions are truncated.
     pub cut: HashSet<(String, RecordType)>,
-    pub longest: Duration,
-    pub lookup_times: Vec<Duration>,
+    /// The additional records of these answers.
     pub glue: HashMap<(String, RecordType), Vec<Record>>,
-    /// TTL falls: fetched by somebody else every so often at this phase.
+    /// These questions are answered by a cache, which asks again in this period, at this phase.
     pub cached: HashMap<(String, RecordType), (Duration, Duration)>,
     pub hosts: HashMap<Multiaddr, Host>,
     /// A behaviour of our own swarm denies probes, for their ids.
@@ -127,8 +129,6 @@ impl World {
             slow: HashMap::new(),
             provisional: HashSet::new(),
             cut: HashSet::new(),
-            longest: Duration::ZERO,
-            lookup_times: Vec::new(),
             glue: HashMap::new(),
             cached: HashMap::new(),
             hosts: HashMap::new(),
@@ -218,10 +218,7 @@ impl World {
     /// Lets time pass until `end`, or until `done`, which is asked whenever the outputs are drained.
     pub fn run_until(&mut self, end: Instant, done: impl Fn(&Self) -> bool) -> bool {
         loop {
-            #[allow(clippy::disallowed_methods)]
-            let clock = std::time::Instant::now();
             self.drain();
-            self.longest = self.longest.max(clock.elapsed());
             if done(self) {
                 return true;
             }
@@ -248,12 +245,7 @@ impl World {
     fn deliver(&mut self) {
         while let Some(entry) = self.queue.first_entry().filter(|e| e.key().0 <= self.now) {
             match entry.remove() {
-                Input::Lookup(id, result) => {
-                    #[allow(clippy::disallowed_methods)]
-                    let clock = std::time::Instant::now();
-                    self.core.handle_lookup(id, result);
-                    self.lookup_times.push(clock.elapsed());
-                }
+                Input::Lookup(id, result) => self.core.handle_lookup(id, result),
                 Input::Arrival => self.arrive(),
                 Input::Dial(id, address, expect) => self.finish_dial(id, &address, expect),
                 Input::Protocols(id, peer, speaks) => {
@@ -357,10 +349,8 @@ impl World {
         match self.zone.get(&key) {
             Some(Ok(records)) => {
                 let mut records = records.clone();
-                if let Some((period, phase)) = self.cached.get(&key) {
-                    let age = (self.now - self.start + *phase).as_millis() % period.as_millis();
-                    let left = (period.as_millis() - age).div_ceil(1000) as u32;
-                    records.iter_mut().for_each(|r| r.ttl = left);
+                if let Some(left) = self.left_in_cache(&key) {
+                    records.iter_mut().for_each(|record| record.ttl = left);
                 }
                 let mut answer = Answer::new(query.name.clone(), records);
                 answer.proof = self.proof;
@@ -368,16 +358,20 @@ impl World {
                 answer.additionals = self.glue.get(&key).cloned().unwrap_or_default();
                 Ok(answer.with_complete(!self.partial && !self.cut.contains(&key)))
             }
-            Some(Err(LookupError::Nothing(n))) if self.cached.contains_key(&key) => {
-                let (period, phase) = self.cached[&key];
-                let age = (self.now - self.start + phase).as_millis() % period.as_millis();
-                let left = (period.as_millis() - age).div_ceil(1000) as u64;
-                let _ = n;
-                Err(LookupError::nx_domain(Some(Duration::from_secs(left))))
+            Some(Err(LookupError::Nothing(_))) if self.cached.contains_key(&key) => {
+                let left = self.left_in_cache(&key).map(|left| secs(left.into()));
+                Err(LookupError::nx_domain(left))
             }
             Some(Err(error)) => Err(error.clone()),
             None => Err(self.nothing()),
         }
+    }
+
+    /// For how many seconds a cache that answers a question will go on to do so.
+    fn left_in_cache(&self, key: &(String, RecordType)) -> Option<u32> {
+        let (period, phase) = self.cached.get(key)?;
+        let age = (self.now - self.start + *phase).as_millis() % period.as_millis();
+        u32::try_from((period.as_millis() - age).div_ceil(1_000)).ok()
     }
 
     fn nothing(&self) -> LookupError {
