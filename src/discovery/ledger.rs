@@ -38,6 +38,8 @@ mod table;
 
 /// How much more rarely an entry is verified that is not selected.
 const UNSELECTED: u32 = 10;
+/// How many entries are verified at that pace. More of them share it: others' dials may add thousands.
+const PACED: usize = 256;
 
 /// What the ledger needs to judge what happened.
 pub(super) struct Context<'a> {
@@ -187,8 +189,9 @@ impl Ledger {
         self.entry(candidate).is_some_and(|entry| selected.get(candidate) == Some(&entry.peer))
     }
 
-    /// When an entry is to be verified next: selected ones every interval, others far more rarely,
-    /// and so those whose peer is connected, if not by this address.
+    /// When an entry is to be verified next: selected ones every interval, others far more rarely, and
+    /// the more so the more entries there are; and so those whose peer is connected, if not by this
+    /// address.
     pub(super) fn plan_check(
         &self,
         candidate: &Candidate,
@@ -201,8 +204,11 @@ impl Ledger {
             |e: &VerifiedPeer| self.is_connected(&e.peer) && !self.is_live_at(&e.peer, candidate);
         let often =
             self.takes_place(candidate, selected) && !entry.is_some_and(connected_elsewhere);
-        let interval = if often { interval } else { interval * UNSELECTED };
-        jitter(interval, rng)
+        let rarely = || {
+            let share = self.table.len().max(PACED) as f64 / PACED as f64;
+            (interval * UNSELECTED).mul_f64(share)
+        };
+        jitter(if often { interval } else { rarely() }, rng)
     }
 
     /// A peer said on a connection whether it speaks the required protocol. Says whether that is

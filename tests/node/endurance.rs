@@ -895,3 +895,25 @@ fn a_pod_that_restarts_and_connects_by_itself_is_not_a_balancer() {
     }
     assert_eq!(world.count(|e| matches!(e, Event::SharedAddress { .. })), 0);
 }
+
+/// Thousands of nodes, whom Kademlia dials one after the other. Fails if each entry that is not selected
+/// is verified at a pace of its own: more than a hundred dials a minute.
+#[test]
+fn entries_that_others_dials_have_made_share_one_pace() {
+    let mut world = World::new(lowest(3));
+    let ips: Vec<_> = (1..=4_000).map(nth).collect();
+    world.name(&ips);
+    let peers: Vec<_> = ips.iter().map(|ip| world.live(*ip)).collect();
+    world.source("/dns4/peers.example./tcp/4001");
+    world.run(secs(60));
+    for (ip, peer) in ips.iter().zip(&peers) {
+        world.core.handle_observed(&at(*ip), *peer, world.now);
+        world.run(Duration::from_millis(10));
+    }
+    world.run(secs(3_600));
+    assert!(world.core.peers().count() > 3_900);
+    let dials = world.dials.len();
+    world.run(secs(3_600));
+    let dials = (world.dials.len() - dials) / 60;
+    assert!(dials <= 40, "{dials} dials in a minute");
+}
