@@ -9,9 +9,13 @@ use std::{
 };
 
 use libp2p::{Multiaddr, PeerId, StreamProtocol};
-use libp2p_dns_discovery::{Config, Event, Failure, Identify, Status, discovery::Expect};
+use libp2p_dns_discovery::{
+    Config, Event, Failure, Identify, Status,
+    discovery::Expect,
+    hickory_proto::rr::{Name, RData, Record, RecordType, rdata::TXT},
+};
 
-use crate::support::{Host, World, at, ip, lowest, secs};
+use crate::support::{Host, World, at, ip, lowest, nz, secs};
 
 const PROTOCOL: StreamProtocol = StreamProtocol::new("/members/1");
 
@@ -445,4 +449,25 @@ fn an_address_that_became_ours_is_not_connected_to() {
     world.core.handle_external_address(&at(ip(1)), world.now);
     world.run(secs(600));
     assert_eq!(world.dials_to(ip(1)), 1);
+}
+
+/// A zone that pins sixteen thousand peers to one address, none of whom may join. Fails, by taking a
+/// minute, if each of them is compared with all others.
+#[test]
+fn a_crowd_of_pins_at_one_address_is_turned_away_one_by_one() {
+    let config = lowest(3).with_allowed_peers([PeerId::random()]).map_limits(|limits| {
+        limits.with_records_per_answer(nz(20_000)).with_rejections_told(nz(1))
+    });
+    let mut world = World::new(config);
+    let name = Name::from_ascii("_dnsaddr.peers.example.").expect("a name");
+    let pinned = |_| {
+        let text = format!("dnsaddr={}/p2p/{}", at(ip(1)), PeerId::random());
+        Record::from_rdata(name.clone(), 30, RData::TXT(TXT::new(vec![text])))
+    };
+    let records = (0..16_000).map(pinned).collect();
+    world.zone.insert(("_dnsaddr.peers.example.".into(), RecordType::TXT), Ok(records));
+    world.source("/dnsaddr/peers.example.");
+    world.run(secs(3));
+    assert_eq!(world.core.candidates().count(), 16_000);
+    assert!(world.dials.is_empty());
 }

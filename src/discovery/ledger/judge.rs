@@ -22,6 +22,8 @@ use crate::{
     pace::jitter,
 };
 
+/// At how many candidates of one address it is looked whether a failure there was told.
+const PINS: usize = 16;
 /// How many verifications of an entry must fail before it is withdrawn.
 const FAILURES: u32 = 2;
 /// When an address that led to ourselves is looked at again.
@@ -339,11 +341,12 @@ impl<'a, 'b> Judge<'a, 'b> {
     /// The peer that answers at a candidate may not enter the table. A peer that was entered there
     /// is no longer there either.
     pub(in crate::discovery) fn turn_away(&mut self, candidate: &Candidate, failure: Failure) {
-        // With a pin or without, it is one address.
+        // With a pin or without, it is one address; but a zone may pin thousands of peers to one.
         let is_told = |c: &Candidate| {
             self.ledger.histories.get(c).is_some_and(|history| history.is_turned_away(&failure))
         };
-        let news = !self.cx.order.at_address(candidate).any(is_told);
+        let mut at_address = self.cx.order.at_address(candidate).take(PINS);
+        let news = !is_told(candidate) && !at_address.any(is_told);
         if news && failure == Failure::SameKey {
             tracing::warn!(address = %candidate, "another node holds our key");
         }
