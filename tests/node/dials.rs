@@ -75,19 +75,32 @@ fn a_route_that_comes_back_while_dns_is_down_is_found() {
     world.until(secs(100), "a route", |w| w.selected() == peers);
 }
 
-/// Neither to verify it, nor to meet it. Fails without `is_disqualified` in `checks::next`, and
-/// in `is_worth_meeting`.
+/// Neither to verify it, nor to meet it: it is probed now and then. Fails without `is_disqualified` in
+/// `checks::expectation`, and in `is_worth_meeting`.
 #[test]
-fn a_disqualified_peer_is_not_dialled() {
+fn a_disqualified_peer_is_not_connected_to() {
     let (mut world, peers) = World::with_peers(lowest(1), 3);
     world.until(secs(5), "joined", |w| w.selected() == peers[..1]);
     world.run(secs(15));
     world.core.disqualify(peers[0], world.now + secs(7_200));
-    let dials = world.dials_to(ip(1));
+    let dials = world.dials.len();
     world.run(secs(7_000));
     assert_eq!(world.selected(), peers[1..2]);
-    assert_eq!(world.dials_to(ip(1)), dials);
+    let to_it: Vec<_> = world.dials[dials..].iter().filter(|(_, to, _)| *to == at(ip(1))).collect();
+    assert!(to_it.iter().all(|(_, _, expect)| *expect == Expect::Probe), "{to_it:?}");
+    assert!(to_it.len() <= 20, "{} probes in two hours", to_it.len());
     world.until(secs(300), "again", |w| w.selected() == peers[..1]);
+}
+
+/// Fails if nobody looks at the address of a peer that is passed over.
+#[test]
+fn the_next_owner_of_the_address_of_a_disqualified_peer_is_met() {
+    let (mut world, peers) = World::with_peers(lowest(1), 3);
+    world.until(secs(5), "joined", |w| w.selected() == peers[..1]);
+    world.core.disqualify(peers[0], world.now + secs(86_400));
+    world.run(secs(60));
+    let next = world.live(ip(1));
+    world.until(secs(1_000), "the next owner", |w| w.selected() == [next]);
 }
 
 /// Fails without `is_disqualified` in `may_take_place`.

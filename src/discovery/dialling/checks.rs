@@ -23,7 +23,7 @@ pub(super) fn next(scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Ask {
     }
     let at = view.now + ledger.plan_check(&candidate, scene.selected, view.interval, rng);
     let later = Effect::Recheck { candidate: candidate.clone(), at };
-    if scene.dials.of(&candidate).is_some() || view.is_disqualified(&peer) {
+    if scene.dials.of(&candidate).is_some() {
         return Ask::Other(later);
     }
     let Some(expect) = expectation(scene, &candidate, entry) else {
@@ -36,12 +36,13 @@ pub(super) fn next(scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Ask {
 /// What a dial expects that verifies an entry. One that is selected is connected to. Of others
 /// it is enough to know who lives there, and so where our swarm wants no more connections; and a dial to
 /// a peer that is connected elsewhere would be refused, so that it is probed, or left alone where probes
-/// are not wanted.
+/// are not wanted. So is a peer that is passed over: another one may live there by now.
 fn expectation(scene: &Scene<'_>, candidate: &Candidate, entry: &VerifiedPeer) -> Option<Expect> {
     let peer = entry.peer;
-    let connected = scene.view.ledger.is_connected(&peer);
+    let is_passed_over = scene.view.is_disqualified(&peer);
+    let no_connection = is_passed_over || scene.view.ledger.is_connected(&peer);
     let probe = scene.may_probe() && !candidate.is_relayed();
-    match (connected, probe) {
+    match (no_connection, probe) {
         (true, true) => Some(Expect::Probe),
         (true, false) => None,
         (false, true) if entry.is_denied() || !scene.takes_place(candidate) => Some(Expect::Probe),
@@ -154,14 +155,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_dialled_already_or_passed_over_is_verified_later() {
+    fn what_is_dialled_already_is_verified_later_and_what_is_passed_over_by_a_probe() {
         let mut stage = due();
         let dial = stage.probe(&c(1));
         assert!(matches!(ask(&stage), Ask::Other(effect) if later(&stage, &effect) >= 450));
         stage.dials.end(dial);
+        stage.world.selected.insert(c(1), peer(1));
         stage.world.disqualify(peer(1), secs(9));
-        assert!(matches!(ask(&stage), Ask::Other(effect) if later(&stage, &effect) >= 450));
+        assert_eq!(dialled(ask(&stage)), (c(1), Expect::Probe));
+        stage.world.config = Config::new().with_identify(Identify::Dial);
+        assert!(matches!(ask(&stage), Ask::Other(_)), "where probes are not wanted");
         stage.world.pass(secs(9));
-        assert!(matches!(ask(&stage), Ask::Dial(_)));
+        assert_eq!(dialled(ask(&stage)), (c(1), Expect::Peer(peer(1))));
     }
 }
