@@ -390,8 +390,8 @@ fn take_answer(
     }
     let announced = source.announce(complete, recovered);
     let changed = announced.is_some();
-    if let (Some(_), Some(due)) = (ttl, source.due()) {
-        let usual = due.saturating_duration_since(now);
+    if let (Some(ttl), Some(due)) = (ttl, source.due()) {
+        let usual = Schedule::after_answer(config, ttl, records, source.jitter());
         let pause = next_look(source, brings_others, records, usual, context);
         // A question that came late, or never, does not delay the next look.
         let sooner = source.answered().unwrap_or(now) + pause;

@@ -13,6 +13,7 @@ mod endurance;
 mod fairness;
 mod fingers;
 mod hints;
+mod pace;
 mod parts;
 mod pins;
 mod questions;

@@ -67,9 +67,15 @@ pub(super) enum Inquiry<'a> {
 }
 
 impl Inquiries {
-    /// A refresh begins.
-    pub(super) fn begin(&mut self) {
+    /// A refresh begins. What is due by now is asked again.
+    pub(super) fn begin(&mut self, now: Instant) {
         self.turn += 1;
+        self.answers.retain(|_, answered| answered.turn.is_none() || answered.until > Some(now));
+    }
+
+    /// Whether no answer may be used again, so that everything is asked.
+    pub(super) fn is_empty(&self) -> bool {
+        self.answers.is_empty()
     }
 
     /// How many refreshes have begun.
@@ -205,7 +211,7 @@ mod tests {
     /// Two questions were asked and answered, and are to be asked again after 30 and 5 s.
     fn answered(now: Instant) -> Inquiries {
         let mut inquiries = Inquiries::default();
-        inquiries.begin();
+        inquiries.begin(now);
         for owner in ["x.", "y."] {
             assert!(matches!(inquiries.inquire(&query(owner), 1, now), Inquiry::Ask));
             inquiries.sent(query(owner), 1, LookupId(1), now);
@@ -215,7 +221,7 @@ mod tests {
             Due::At(at + if *of == query("x.") { secs(30) } else { secs(5) })
         };
         assert_eq!(inquiries.finish(secs(1), due, now), Some(now + secs(5)));
-        inquiries.begin();
+        inquiries.begin(now);
         inquiries
     }
 
@@ -233,25 +239,25 @@ mod tests {
 
     #[test]
     fn a_question_is_asked_once_at_a_time() {
-        let mut inquiries = Inquiries::default();
-        inquiries.begin();
-        inquiries.sent(query("x."), 1, LookupId(1), epoch());
-        assert!(matches!(inquiries.inquire(&query("x."), 2, epoch()), Inquiry::Wait));
+        let (mut inquiries, now) = (Inquiries::default(), epoch());
+        inquiries.begin(now);
+        inquiries.sent(query("x."), 1, LookupId(1), now);
+        assert!(matches!(inquiries.inquire(&query("x."), 2, now), Inquiry::Wait));
         assert_eq!(inquiries.end(&query("x."), answer()).0, [1, 2]);
-        assert!(matches!(inquiries.inquire(&query("x."), 3, epoch()), Inquiry::New(_)));
+        assert!(matches!(inquiries.inquire(&query("x."), 3, now), Inquiry::New(_)));
     }
 
     #[test]
     fn a_look_up_outlives_its_refresh_and_counts_for_the_next() {
         let (mut inquiries, now) = (Inquiries::default(), epoch());
-        inquiries.begin();
+        inquiries.begin(now);
         inquiries.sent(query("x."), 1, LookupId(7), now);
         inquiries.finish(secs(1), |_, _, at| Due::At(at), now);
         assert_eq!(inquiries.next_timeout(secs(20)), Some(now + secs(20)));
         assert_eq!(inquiries.overdue(secs(20), now + secs(20)), [(LookupId(7), query("x."))]);
         assert!(inquiries.end(&query("x."), answer()).0.is_empty());
         assert!(inquiries.look(now), "nobody waits for it");
-        inquiries.begin();
+        inquiries.begin(now);
         assert!(matches!(inquiries.inquire(&query("x."), 1, now), Inquiry::New(_)));
         assert!(!inquiries.look(now));
     }

@@ -35,6 +35,8 @@ pub(super) struct Questions(HashMap<Query, Question>);
 #[derive(Debug, Default)]
 struct Question {
     answered: bool,
+    /// Whether the last answer was a part.
+    is_part: bool,
     /// Failures in a row, and response codes among the last of them.
     failures: u32,
     refusals: u32,
@@ -56,6 +58,7 @@ impl Question {
         } else if let Reply::Nothing { ttl } = reply {
             self.repeated = !self.looks.is_new(ttl, 0, now);
             self.nothing.note(!self.repeated, alone_after, now);
+            self.is_part = false;
         } else {
             return self.fail(reply, now);
         }
@@ -91,6 +94,9 @@ impl Questions {
         for (query, parents) in &threads.parents {
             self.0.entry(query.clone()).or_default().parents.clone_from(parents);
         }
+        for (query, heard) in threads.heard.iter().filter(|(_, heard)| **heard > Heard::Nothing) {
+            self.0.entry(query.clone()).or_default().is_part = *heard == Heard::Part;
+        }
     }
 
     /// How much a refresh has heard of what a question names. Where it was not asked, the answers that
@@ -118,9 +124,9 @@ impl Questions {
         parents.iter().map(of).min().unwrap_or(Heard::All)
     }
 
-    /// Whether the question was ever answered, if only by "nothing".
-    pub(super) fn is_answered(&self, query: &Query) -> bool {
-        self.0.get(query).is_some_and(|question| question.answered)
+    /// Whether the last answer to the question was whole, if only by "nothing".
+    pub(super) fn is_whole(&self, query: &Query) -> bool {
+        self.0.get(query).is_some_and(|question| question.answered && !question.is_part)
     }
 
     /// Whether it is believed that there is nothing.

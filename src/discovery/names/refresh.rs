@@ -178,6 +178,11 @@ impl Refresh {
         self.found.note_failure(&step.question, error);
     }
 
+    /// Whether there are records by now.
+    pub(crate) fn has_records(&self) -> bool {
+        self.found.tally.has_records()
+    }
+
     /// How many records the answers so far carried.
     pub(crate) fn records(&self) -> usize {
         self.found.tally.records()
@@ -289,6 +294,7 @@ impl Refresh {
         let why = match link {
             Ok(()) => {
                 let question = step.question.clone();
+                self.found.note_end(step.query.clone(), question.clone());
                 if !self.steps.add(step) {
                     self.found.forbid(&question, self.too_many_lookups());
                     self.found.tally.fail(LookupError::failed("too many look-ups to follow CNAME"));

@@ -46,8 +46,10 @@ pub(super) struct SourceState {
     inquiries: Inquiries,
     /// When the first of the questions is due again.
     due: Option<Instant>,
-    /// Whether all is to be asked then that was answered, due or not.
+    /// Whether all is to be asked next that was answered, due or not.
     asks_all: bool,
+    /// When all is to be asked at the latest.
+    haste: Option<Instant>,
     /// How many records the last answers carried.
     records: usize,
     /// Whether each question of the last refresh was answered in whole, then or earlier, and where a
@@ -59,6 +61,7 @@ pub(super) struct SourceState {
     provisional: bool,
     /// When it is looked up next; `None` while that is under way, and for static sources.
     next: Option<Instant>,
+    /// When all that was answered was asked again the last time.
     last_started: Option<Instant>,
     /// Failures in a row, "nothing" among them.
     failures: u32,
@@ -88,6 +91,7 @@ impl SourceState {
             inquiries: Inquiries::default(),
             due: None,
             asks_all: false,
+            haste: None,
             records: 0,
             is_whole: false,
             is_dual: false,
@@ -132,32 +136,41 @@ impl SourceState {
 
     /// Starts the refresh that is due.
     pub(super) fn start_if_due(&mut self, config: &Config, rng: &mut fastrand::Rng, now: Instant) {
-        if self.refresh.is_some() || self.next.is_none_or(|at| at > now) {
+        let is_hasty = self.haste.take_if(|at| *at <= now && self.refresh.is_none()).is_some();
+        let is_due = is_hasty || self.next.is_some_and(|at| at <= now);
+        if self.refresh.is_some() || !is_due {
             return;
         }
-        if mem::take(&mut self.asks_all) {
+        let asks_all = mem::take(&mut self.asks_all) || is_hasty;
+        if asks_all {
             self.inquiries.forget(false);
+        }
+        self.inquiries.begin(now);
+        if asks_all || self.inquiries.is_empty() {
+            (self.last_started, self.haste) = (Some(now), None);
         }
         let given_up = self.questions.given_up(now);
         let plan = Refresh::new(&self.source, &config.limits);
-        let plan = plan.after(self.inquiries.turn(), given_up, self.is_dual);
+        let plan = plan.after(self.inquiries.turn() - 1, given_up, self.is_dual);
         self.refresh = Some(UnderWay::new(plan, now + config.lookup_timeout));
-        self.inquiries.begin();
         self.next = None;
-        self.last_started = Some(now);
         self.jitter = rng.f64();
     }
 
     /// The next question to ask a name server. A question that is out, or was answered and is not due, is
     /// not asked.
     pub(super) fn poll_query(&mut self, now: Instant) -> Option<(u32, Query)> {
-        let plan = &mut self.refresh.as_mut()?.plan;
+        let under_way = self.refresh.as_mut()?;
+        let plan = &mut under_way.plan;
         while let Some((step, query)) = plan.poll_query() {
             match self.inquiries.inquire(&query, step, now) {
                 Inquiry::Ask => return Some((step, query)),
                 Inquiry::Wait => {}
                 Inquiry::New(outcome) => plan.handle_result(step, outcome),
-                Inquiry::Earlier(outcome) => plan.handle_earlier(step, outcome),
+                Inquiry::Earlier(outcome) => {
+                    plan.handle_earlier(step, outcome);
+                    under_way.answered.get_or_insert(now);
+                }
             }
         }
         None
@@ -229,7 +242,8 @@ impl SourceState {
     }
 
     /// Plans when each question is due again: at its TTL, or after its back-off. What there is nothing of
-    /// is asked for along with the others; and more and more rarely where it only completes glue.
+    /// is asked for along with the others, but at its negative TTL where a target has no address yet, and
+    /// more and more rarely where it only completes glue.
     fn plan_questions(
         &mut self,
         config: &Config,
@@ -238,24 +252,32 @@ impl SourceState {
         now: Instant,
     ) -> Option<Instant> {
         let Self { questions, records, jitter, .. } = self;
-        let is_spare = |query: &Query| resolution.is_some_and(|r| r.threads.spare.contains(query));
-        let due = |query: &Query, outcome: &Outcome, at: Instant| match outcome {
-            Ok(answer) => {
-                let ttl = ttl_of(answer);
-                Due::At(at + Schedule::after_answer(config, ttl, *records, *jitter))
-            }
-            Err(LookupError::Nothing(_)) if is_spare(query) => {
-                let doublings = questions.nothings(query);
-                let pause = back_off(config.min_refresh, config.max_refresh, doublings, rng);
-                Due::NotBefore(at + pause)
-            }
-            Err(LookupError::Nothing(nothing)) => {
-                let ttl = nothing.negative_ttl.unwrap_or_default();
-                Due::NotBefore(at + ttl.min(config.max_refresh))
-            }
-            Err(_) => {
-                let failures = questions.failures(query).max(1);
-                Due::At(at + Schedule::after_failure(config, failures, rng))
+        let nobody = Threads::default();
+        let threads = resolution.map_or(&nobody, |resolution| &resolution.threads);
+        let after = |ttl| Schedule::after_answer(config, ttl, *records, *jitter);
+        let usual = resolution.and_then(|resolution| resolution.ttl).map(after);
+        let due = |query: &Query, outcome: &Outcome, at: Instant| {
+            let question = threads.ends.get(query).unwrap_or(query);
+            match outcome {
+                Ok(answer) => Due::At(at + after(ttl_of(answer))),
+                Err(LookupError::Nothing(_)) if threads.spare.contains(question) => {
+                    let doublings = questions.nothings(question);
+                    let pause = back_off(config.min_refresh, config.max_refresh, doublings, rng);
+                    Due::NotBefore(at + pause)
+                }
+                Err(LookupError::Nothing(nothing)) if threads.hollow.contains(question) => {
+                    let looks = questions.nothings(question).max(1);
+                    let ttl = nothing.negative_ttl;
+                    Due::At(at + Schedule::after_nothing(config, ttl, looks, rng))
+                }
+                Err(LookupError::Nothing(nothing)) => {
+                    let ttl = nothing.negative_ttl.unwrap_or_default().min(config.max_refresh);
+                    Due::NotBefore(at + usual.map_or(ttl, |usual| usual.max(ttl)))
+                }
+                Err(_) => {
+                    let failures = questions.failures(question).max(1);
+                    Due::At(at + Schedule::after_failure(config, failures, rng))
+                }
             }
         };
         self.inquiries.finish(config.min_refresh, due, now)
@@ -268,7 +290,7 @@ impl SourceState {
         let is_answered = |(question, heard): (&Query, &Heard)| match heard {
             Heard::All => true,
             Heard::Part => false,
-            Heard::Nothing => self.questions.is_answered(question),
+            Heard::Nothing => self.questions.is_whole(question),
         };
         let is_believed =
             |question: &Query| self.questions.is_nothing(question) || given_up.contains(question);
@@ -292,6 +314,11 @@ impl SourceState {
     /// When the first reply of the last refresh came.
     pub(super) fn answered(&self) -> Option<Instant> {
         self.answered
+    }
+
+    /// How much later than its earliest instant the next refresh comes, between 0 and 1.
+    pub(super) fn jitter(&self) -> f64 {
+        self.jitter
     }
 
     /// When the first of its questions is due again.
@@ -345,9 +372,9 @@ impl SourceState {
         if self.failures > 0 {
             return;
         }
-        if let (Some(next), Some(last)) = (self.next, self.last_started) {
-            self.next = Some(next.min(last + pause));
-            self.asks_all = true;
+        if let (Some(_), Some(last)) = (self.next, self.last_started) {
+            let at = last + pause;
+            self.haste = Some(self.haste.map_or(at, |haste| haste.min(at)));
         }
     }
 
@@ -363,7 +390,8 @@ impl SourceState {
     /// The next instant at which something is to be done.
     pub(super) fn next_timeout(&self, lookup_timeout: Duration) -> Option<Instant> {
         let refresh = self.refresh.as_ref().map(|refresh| refresh.next_timeout(&self.inquiries));
-        let refresh = refresh.or(self.next);
+        let next = [self.next, self.haste].into_iter().flatten().min();
+        let refresh = refresh.or(next);
         let overdue = self.inquiries.next_timeout(lookup_timeout);
         [refresh, overdue].into_iter().flatten().min()
     }
@@ -382,6 +410,8 @@ impl SourceState {
         alone_after: Duration,
         now: Instant,
     ) -> bool {
+        // Back-off goes before haste.
+        self.haste = None;
         let nothing = mem::discriminant(&LookupError::no_data(None));
         if self.failure == Some(nothing) && !matches!(error, LookupError::Nothing(_)) {
             // A name that is not there yet did not fail.

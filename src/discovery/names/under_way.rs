@@ -35,7 +35,8 @@ pub(super) struct UnderWay {
 /// and twice as long each further time in one refresh.
 const GRACE: Duration = Duration::from_millis(50);
 /// How long a refresh waits for the rest of its questions, once one was answered: for those that count
-/// as "nothing", and for all of them while the answers offer nobody to try.
+/// as "nothing", and for all of them while the answers offer nobody to try, or another refresh was asked
+/// for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl UnderWay {
@@ -72,9 +73,10 @@ impl UnderWay {
     /// When it is over, whatever is still under way: that counts for the next refresh. So no question
     /// delays another one.
     pub(super) fn ends_at(&self, inquiries: &Inquiries) -> Instant {
-        let is_patient = self.offers_nobody || self.plan.waits_in_vain();
+        let is_patient = self.again || self.offers_nobody || self.plan.waits_in_vain();
         let patience = self.answered.filter(|_| is_patient).map(|at| at + PATIENCE);
-        let times = [patience, self.due, inquiries.next_due()];
+        let known_due = inquiries.next_due().filter(|_| self.plan.has_records());
+        let times = [patience, self.due, known_due];
         times.into_iter().flatten().fold(self.deadline, Instant::min)
     }
 

@@ -44,6 +44,8 @@ pub(super) struct Found {
     failures: Vec<(Query, LookupError)>,
     /// The nested names that are said to have nothing.
     hollow: Vec<Query>,
+    /// The question of each look-up at the end of CNAME records.
+    ends: HashMap<Query, Query>,
     /// The questions that only complete glue.
     spare: HashSet<Query>,
 }
@@ -51,8 +53,8 @@ pub(super) struct Found {
 impl Found {
     pub(super) fn new(records: NonZeroUsize) -> Self {
         let (hosts, tally) = (Hosts::new(records), Tally::default());
-        let (heard, parents, missing, failures, hollow, spare) = Default::default();
-        Self { records, hosts, tally, heard, parents, missing, failures, hollow, spare }
+        let (heard, parents, missing, failures, hollow, ends, spare) = Default::default();
+        Self { records, hosts, tally, heard, parents, missing, failures, hollow, ends, spare }
     }
 
     /// Notes that the answer to a question, or the source itself, leads to a question.
@@ -69,6 +71,11 @@ impl Found {
     /// Notes how a look-up failed.
     pub(super) fn note_failure(&mut self, question: &Query, error: LookupError) {
         self.failures.push((question.clone(), error));
+    }
+
+    /// Notes that a question is asked at the end of CNAME records.
+    pub(super) fn note_end(&mut self, end: Query, question: Query) {
+        self.ends.insert(end, question);
     }
 
     /// Notes that a question only completes glue.
@@ -209,8 +216,8 @@ impl Found {
         self.heard.retain(|of, heard| *heard > Heard::Nothing || !given_up.contains(of));
         let hollow = self.hosts.hollow().chain(self.hollow).collect();
         let is_dual = self.hosts.is_dual();
-        let Self { heard, parents, spare, .. } = self;
-        let threads = Threads { heard, parents, hollow, spare, is_dual };
+        let Self { heard, parents, ends, spare, .. } = self;
+        let threads = Threads { heard, parents, hollow, ends, spare, is_dual };
         self.tally.resolution(candidates, threads)
     }
 

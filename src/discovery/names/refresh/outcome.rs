@@ -48,6 +48,8 @@ pub(crate) struct Threads {
     pub(crate) parents: HashMap<Query, Vec<Query>>,
     /// The questions that would name an address of a target, or what a nested name has, and did not.
     pub(crate) hollow: Vec<Query>,
+    /// The question of each look-up at the end of CNAME records.
+    pub(crate) ends: HashMap<Query, Query>,
     /// The questions that only complete glue.
     pub(crate) spare: HashSet<Query>,
     /// Whether a host has addresses of both families, or had them before.
