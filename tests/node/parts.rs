@@ -750,3 +750,35 @@ fn the_dead_leave_also_where_look_ups_are_past_the_limit() {
     world.run(secs(24 * 3600));
     assert!(!members(&world).iter().any(|m| m.contains("10.0.0.3/")), "{:?}", members(&world));
 }
+
+/// A name is reached by a long way and by a short one, which is slower. Fails if the first one counts.
+#[test]
+fn the_order_of_answers_does_not_decide_how_far_names_lead() {
+    let mut found = Vec::new();
+    for slow in [false, true] {
+        let mut world = World::new(lowest(3));
+        let d = |n: &str| format!("_dnsaddr.{n}.example.");
+        let mut put = |n: &str, to: &[&str]| {
+            let o = d(n);
+            world.zone.insert(
+                key(&o, RecordType::TXT),
+                Ok(to.iter().map(|t| txt_at(&o, &format!("dnsaddr={t}"), 30)).collect()),
+            );
+        };
+        put("peers", &["/dnsaddr/n1.example.", "/dnsaddr/s.example."]);
+        put("n1", &["/dnsaddr/n2.example."]);
+        put("n2", &["/dnsaddr/n3.example."]);
+        put("n3", &["/dnsaddr/x.example."]);
+        put("s", &["/dnsaddr/x.example."]);
+        put("x", &["/dnsaddr/y.example."]);
+        put("y", &[&at(ip(1)).to_string()]);
+        if slow {
+            world.slow.insert(key(&d("s"), RecordType::TXT), Duration::from_millis(20));
+        }
+        world.source("/dnsaddr/peers.example.");
+        world.run(secs(60));
+        found.push(members(&world));
+    }
+    assert_eq!(found[0], [at(ip(1)).to_string()]);
+    assert_eq!(found[0], found[1]);
+}

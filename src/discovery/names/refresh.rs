@@ -54,8 +54,8 @@ pub(crate) struct Refresh {
     /// Whether only what is proved secure counts.
     secure: bool,
     steps: Steps,
-    /// The `dnsaddr` names that were asked for, so that circles end.
-    visited: HashSet<Dnsaddr>,
+    /// The `dnsaddr` names that were asked for, so that circles end, and at which depth.
+    visited: HashMap<Dnsaddr, usize>,
     /// Questions that count as "nothing" unless they are answered this time.
     given_up: HashSet<Query>,
     /// How look-ups ended, until it is asked for.
@@ -76,7 +76,7 @@ impl Refresh {
             limits: limits.clone(),
             secure: source.is_secure(),
             steps: Steps::new(limits.lookups_per_refresh),
-            visited: HashSet::new(),
+            visited: HashMap::new(),
             given_up: HashSet::new(),
             replies: Vec::new(),
             found: Found::new(limits.records_per_answer),
@@ -436,16 +436,17 @@ impl Refresh {
 
     fn dnsaddr(&mut self, dnsaddr: &Dnsaddr, depth: usize, parent: Option<&Query>) {
         let query = Query::new(dnsaddr.owner.clone(), RecordType::TXT);
-        if self.visited.contains(dnsaddr) {
-            return self.found.note_question(&query, parent);
+        self.found.note_question(&query, parent);
+        // Nearer by another way, it leads further: the order of answers must not matter.
+        if self.visited.get(dnsaddr).is_some_and(|known| *known <= depth) {
+            return;
         }
         if depth > self.limits.recursion_depth {
-            self.found.note_question(&query, parent);
             return self.found.forbid(&query, Why::TooDeep(self.limits.recursion_depth));
         }
         // What cannot be asked is not remembered either: an entry may lead to thousands.
         if self.ask(query, Task::Entries(dnsaddr.peer, depth), parent) {
-            self.visited.insert(dnsaddr.clone());
+            self.visited.insert(dnsaddr.clone(), depth);
         }
     }
 
@@ -477,8 +478,9 @@ impl Refresh {
         self.found.note_question(&query, parent);
         let is_planned =
             self.steps.add(Step::new(query.clone(), task, self.limits.recursion_depth));
-        if !is_planned {
-            self.found.forbid(&query, self.too_many_lookups());
+        match is_planned {
+            true => self.found.allow(&query),
+            false => self.found.forbid(&query, self.too_many_lookups()),
         }
         is_planned
     }

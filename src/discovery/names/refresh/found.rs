@@ -40,6 +40,8 @@ pub(super) struct Found {
     parents: HashMap<Query, Vec<Query>>,
     /// The questions for addresses that do not exist, by NXDOMAIN.
     missing: HashSet<Query>,
+    /// The questions that a bound forbids to ask.
+    forbidden: HashMap<Query, Why>,
     /// How look-ups failed.
     failures: Vec<(Query, LookupError)>,
     /// The nested names that are said to have nothing.
@@ -54,7 +56,20 @@ impl Found {
     pub(super) fn new(records: NonZeroUsize) -> Self {
         let (hosts, tally) = (Hosts::new(records), Tally::default());
         let (heard, parents, missing, failures, hollow, ends, spare) = Default::default();
-        Self { records, hosts, tally, heard, parents, missing, failures, hollow, ends, spare }
+        let forbidden = HashMap::new();
+        Self {
+            records,
+            hosts,
+            tally,
+            heard,
+            parents,
+            missing,
+            forbidden,
+            failures,
+            hollow,
+            ends,
+            spare,
+        }
     }
 
     /// Notes that the answer to a question, or the source itself, leads to a question.
@@ -93,10 +108,15 @@ impl Found {
         }
     }
 
-    /// Notes that a bound forbids to ask a question: it may name somebody all the same.
+    /// Notes that a bound forbids to ask a question, unless another answer leads there too: it may name
+    /// somebody all the same.
     pub(super) fn forbid(&mut self, question: &Query, why: Why) {
-        self.note_heard(question, Heard::Part);
-        self.tally.cut(Dropped::new(&question.to_string(), why));
+        self.forbidden.entry(question.clone()).or_insert(why);
+    }
+
+    /// Notes that a question is asked.
+    pub(super) fn allow(&mut self, question: &Query) {
+        self.forbidden.remove(question);
     }
 
     /// Notes how much was heard of what a question names. Says whether that is the first of it.
@@ -201,6 +221,10 @@ impl Found {
             if Reply::of(&error) != Reply::Silence || !self.is_missing(&question) {
                 self.tally.fail(error);
             }
+        }
+        for (question, why) in mem::take(&mut self.forbidden) {
+            self.note_heard(&question, Heard::Part);
+            self.tally.cut(Dropped::new(&question.to_string(), why));
         }
         let (candidates, cut) = self.hosts.candidates(pool);
         if let Some(most) = cut {
