@@ -1,25 +1,14 @@
 //! When each question is asked again, and what comes of it: haste, back-off, aliases, and answers that come
 //! late.
 
-use crate::support::{Host, World, address_record, at, ip, lowest, nth, secs};
+use crate::support::{
+    DNS, Host, SERVICE, SRV_SOURCE, World, address_record, at, ip, key, lowest, nth, secs, srv_ttl,
+};
 use libp2p_dns_discovery::{
     Event, LookupError, Status,
-    hickory_proto::rr::{
-        Name, RData, Record, RecordType,
-        rdata::{CNAME, SRV},
-    },
+    hickory_proto::rr::{Name, RData, Record, RecordType, rdata::CNAME},
 };
 use std::{net::IpAddr, time::Duration};
-const DNS: &str = "/dns/peers.example./tcp/4001";
-const SERVICE: &str = "_p2p._tcp.peers.example.";
-const SRV_SOURCE: &str = "srv:_p2p._tcp.peers.example.";
-fn key(name: &str, record_type: RecordType) -> (String, RecordType) {
-    (name.to_owned(), record_type)
-}
-fn srv_ttl(target: &str, ttl: u32) -> Record {
-    let data = SRV::new(0, 0, 4001, Name::from_ascii(target).expect("a name"));
-    Record::from_rdata(Name::from_ascii(SERVICE).expect("a name"), ttl, RData::SRV(data))
-}
 fn cname(from: &str, to: &str, ttl: u32) -> Record {
     Record::from_rdata(
         Name::from_ascii(from).unwrap(),

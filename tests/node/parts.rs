@@ -5,44 +5,13 @@ use std::{net::IpAddr, time::Duration};
 
 use libp2p_dns_discovery::{
     Event, LookupError, Status,
-    hickory_proto::rr::{Name, RData, Record, RecordType, rdata::SRV, rdata::TXT},
+    hickory_proto::rr::{Name, RData, Record, RecordType},
 };
 
-use crate::support::{Host, World, address_record, at, ip, joined, lowest, secs};
-
-const DNS: &str = "/dns/peers.example./tcp/4001";
-const SERVICE: &str = "_p2p._tcp.peers.example.";
-const SRV_SOURCE: &str = "srv:_p2p._tcp.peers.example.";
-
-fn key(name: &str, record_type: RecordType) -> (String, RecordType) {
-    (name.to_owned(), record_type)
-}
-
-fn srv_ttl(target: &str, ttl: u32) -> Record {
-    let data = SRV::new(0, 0, 4001, Name::from_ascii(target).expect("a name"));
-    Record::from_rdata(Name::from_ascii(SERVICE).expect("a name"), ttl, RData::SRV(data))
-}
-
-fn srv(target: &str) -> Record {
-    srv_ttl(target, 30)
-}
-
-fn txt_at(owner: &str, text: &str, ttl: u32) -> Record {
-    let name = Name::from_ascii(owner).expect("a name");
-    Record::from_rdata(name, ttl, RData::TXT(TXT::new(vec![text.to_owned()])))
-}
-
-fn gone(world: &World) -> usize {
-    world.count(|event| matches!(event, Event::Departed { .. }))
-}
-
-fn v6(n: u16) -> IpAddr {
-    IpAddr::V6(std::net::Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n))
-}
-
-fn members(w: &World) -> Vec<String> {
-    w.core.candidates().map(|(c, _)| c.to_string()).collect()
-}
+use crate::support::{
+    DNS, Host, SERVICE, SRV_SOURCE, World, address_record, at, gone, ip, joined, key, lowest,
+    members, secs, srv, srv_ttl, txt_at, v6,
+};
 
 /// A silent type holds up the start of nobody, in the first refresh either.
 #[test]

@@ -4,22 +4,12 @@ use std::time::Duration;
 
 use libp2p_dns_discovery::{
     Event, LookupError, Status,
-    hickory_proto::rr::{Name, RData, Record, RecordType, rdata::SRV, rdata::TXT},
+    hickory_proto::rr::{Name, RData, Record, RecordType, rdata::TXT},
 };
 
-use crate::support::{Host, World, address_record, at, ip, joined, lowest, secs};
-
-const DNS: &str = "/dns/peers.example./tcp/4001";
-const SERVICE: &str = "_p2p._tcp.peers.example.";
-
-fn key(name: &str, record_type: RecordType) -> (String, RecordType) {
-    (name.to_owned(), record_type)
-}
-
-fn srv(target: &str) -> Record {
-    let data = SRV::new(0, 0, 4001, Name::from_ascii(target).expect("a name"));
-    Record::from_rdata(Name::from_ascii(SERVICE).expect("a name"), 30, RData::SRV(data))
-}
+use crate::support::{
+    DNS, Host, SERVICE, World, address_record, at, gone, ip, joined, key, lowest, secs, srv,
+};
 
 fn txt(text: &str) -> Record {
     let name = Name::from_ascii("_dnsaddr.peers.example.").expect("a name");
@@ -210,10 +200,6 @@ fn aaaa(
     reply: Result<Vec<Record>, LookupError>,
 ) -> ((String, RecordType), Result<Vec<Record>, LookupError>) {
     (key("peers.example.", RecordType::AAAA), reply)
-}
-
-fn gone(world: &World) -> usize {
-    world.count(|event| matches!(event, Event::Departed { .. }))
 }
 
 /// Two hosts with IPv4 and one with IPv6, all of them met.

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::rr::{
+    Name, RData, Record, RecordType,
+    rdata::{SRV, TXT},
+};
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use libp2p_dns_discovery::{
     Answer, Candidate, Config, Event, Failure, LookupError, Proof, Query, Selection, Source,
@@ -533,4 +536,44 @@ pub fn joined(world: &World) -> bool {
 
 pub fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
+}
+
+/// The source, and the owner of SRV records, that most tests ask for.
+pub const DNS: &str = "/dns/peers.example./tcp/4001";
+pub const SERVICE: &str = "_p2p._tcp.peers.example.";
+pub const SRV_SOURCE: &str = "srv:_p2p._tcp.peers.example.";
+
+/// A question of the zone.
+pub fn key(name: &str, record_type: RecordType) -> (String, RecordType) {
+    (name.to_owned(), record_type)
+}
+
+/// A record of [`SERVICE`] that leads to port 4001 of a target.
+pub fn srv_ttl(target: &str, ttl: u32) -> Record {
+    let data = SRV::new(0, 0, 4001, Name::from_ascii(target).expect("a name"));
+    Record::from_rdata(Name::from_ascii(SERVICE).expect("a name"), ttl, RData::SRV(data))
+}
+
+pub fn srv(target: &str) -> Record {
+    srv_ttl(target, 30)
+}
+
+pub fn txt_at(owner: &str, text: &str, ttl: u32) -> Record {
+    let name = Name::from_ascii(owner).expect("a name");
+    Record::from_rdata(name, ttl, RData::TXT(TXT::new(vec![text.to_owned()])))
+}
+
+/// How many entries ended because DNS no longer names their address.
+pub fn gone(world: &World) -> usize {
+    world.count(|event| matches!(event, Event::Departed { .. }))
+}
+
+/// The IPv6 address of the n-th host.
+pub fn v6(n: u16) -> IpAddr {
+    std::net::Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, n).into()
+}
+
+/// What DNS names, as far as it is held.
+pub fn members(world: &World) -> Vec<String> {
+    world.core.candidates().map(|(candidate, _)| candidate.to_string()).collect()
 }
