@@ -329,11 +329,15 @@ impl Names {
         let outcome = source.finish(context.config, offers_nobody, context.rng, context.now);
         let Some(outcome) = outcome else { return };
         self.heard += 1;
+        // Hosts may be tried again at the pace of the source's own name, whatever the targets' TTLs.
+        let is_own = outcome.as_ref().map_or(true, |resolution| resolution.threads.has_own());
         match outcome {
             Ok(resolution) => self.version += u64::from(take_answer(source, resolution, context)),
             Err(error) => take_failure(source, error, context),
         }
-        context.effects.push(Effect::Refreshed);
+        if is_own {
+            context.effects.push(Effect::Refreshed);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use hickory_proto::rr::{RData, Record};
 use web_time::Instant;
 
 use crate::{
@@ -19,6 +20,8 @@ pub(super) type Outcome = Result<Answer, LookupError>;
 pub(super) struct Inquiries {
     out: HashMap<Query, Out>,
     answers: HashMap<Query, Answered>,
+    /// How many bytes these take, about.
+    held: usize,
     /// The refresh under way, or the last one.
     turn: usize,
 }
@@ -35,6 +38,8 @@ struct Out {
 #[derive(Debug)]
 struct Answered {
     outcome: Outcome,
+    /// Whether it is what came. An answer that is too large is not kept: its question is asked again.
+    is_kept: bool,
     /// When it came, once that was looked at.
     at: Option<Instant>,
     /// The refresh that has used it first; `None` while none has.
@@ -70,7 +75,7 @@ impl Inquiries {
     /// A refresh begins. What is due by now is asked again.
     pub(super) fn begin(&mut self, now: Instant) {
         self.turn += 1;
-        self.answers.retain(|_, answered| answered.turn.is_none() || answered.until > Some(now));
+        self.retain(|answered| answered.turn.is_none() || answered.until > Some(now));
     }
 
     /// Whether no answer may be used again, so that everything is asked.
@@ -90,7 +95,7 @@ impl Inquiries {
             return Inquiry::Wait;
         }
         let turn = self.turn;
-        match self.answers.get_mut(query) {
+        match self.answers.get_mut(query).filter(|answered| answered.is_kept) {
             Some(answered) if answered.turn.is_none_or(|of| of == turn) => {
                 answered.turn = Some(turn);
                 Inquiry::New(&answered.outcome)
@@ -107,12 +112,30 @@ impl Inquiries {
         self.out.insert(query, Out { id, since: now, steps: vec![step] });
     }
 
-    /// A look-up has ended; returns the steps that wait for it, and how it ended.
-    pub(super) fn end(&mut self, query: &Query, outcome: Outcome) -> (Vec<u32>, &Outcome) {
-        let steps = self.out.remove(query).map(|out| out.steps).unwrap_or_default();
-        let turn = (!steps.is_empty()).then_some(self.turn);
-        let answered = Answered { outcome, at: None, turn, until: None, is_due_then: false };
-        (steps, &self.answers.entry(query.clone()).insert_entry(answered).into_mut().outcome)
+    /// A look-up has ended; returns the steps that wait for it.
+    pub(super) fn end(&mut self, query: &Query) -> Vec<u32> {
+        self.out.remove(query).map(|out| out.steps).unwrap_or_default()
+    }
+
+    /// Keeps how a look-up has ended, which so many steps have waited for, and what it answered, unless
+    /// that is too much.
+    pub(super) fn keep(&mut self, query: &Query, mut outcome: Outcome, steps: usize) {
+        let weight = outcome.as_ref().map_or(0, weight_of);
+        let is_kept = self.held.saturating_add(weight) <= MOST_HELD;
+        match &mut outcome {
+            Ok(_) if is_kept => self.held += weight,
+            Ok(answer) => {
+                // Its TTL is all that is asked for later.
+                let least = answer.records.iter().min_by_key(|record| record.ttl).cloned();
+                answer.records = least.into_iter().collect();
+                answer.additionals = Vec::new();
+            }
+            Err(_) => {}
+        }
+        let turn = (steps > 0).then_some(self.turn);
+        let (at, until) = (None, None);
+        let answered = Answered { outcome, is_kept, at, turn, until, is_due_then: false };
+        self.answers.insert(query.clone(), answered);
     }
 
     /// The look-ups that are out for longer than that.
@@ -165,7 +188,7 @@ impl Inquiries {
         }
         let next = self.next_due();
         let last = next.map(|next| next + slack);
-        self.answers.retain(|_, answered| answered.turn.is_some() && answered.until > last);
+        self.retain(|answered| answered.turn.is_some() && answered.until > last);
         next
     }
 
@@ -181,8 +204,27 @@ impl Inquiries {
             outcome.as_ref().is_err_and(|error| !matches!(error, LookupError::Nothing(_)))
         };
         let stays = |answered: &Answered| !all && has_failed(&answered.outcome);
-        self.answers.retain(|_, answered| answered.turn.is_none() || stays(answered));
+        self.retain(|answered| answered.turn.is_none() || stays(answered));
     }
+
+    fn retain(&mut self, which: impl Fn(&Answered) -> bool) {
+        self.answers.retain(|_, answered| which(answered));
+        let kept = self.answers.values().filter(|answered| answered.is_kept);
+        self.held = kept.filter_map(|answered| answered.outcome.as_ref().ok()).map(weight_of).sum();
+    }
+}
+
+/// How many bytes of answers a source keeps at the most, about.
+const MOST_HELD: usize = 1 << 20;
+
+/// How many bytes an answer takes, about.
+fn weight_of(answer: &Answer) -> usize {
+    let text = |record: &Record| match &record.data {
+        RData::TXT(txt) => txt.txt_data.iter().map(|part| part.len()).sum(),
+        _ => 0,
+    };
+    let records = answer.records.iter().chain(&answer.additionals);
+    records.map(|record| 160 + text(record)).sum()
 }
 
 /// For how long an answer may be used.
@@ -215,7 +257,8 @@ mod tests {
         for owner in ["x.", "y."] {
             assert!(matches!(inquiries.inquire(&query(owner), 1, now), Inquiry::Ask));
             inquiries.sent(query(owner), 1, LookupId(1), now);
-            inquiries.end(&query(owner), answer());
+            let steps = inquiries.end(&query(owner)).len();
+            inquiries.keep(&query(owner), answer(), steps);
         }
         let due = |of: &Query, _: &Outcome, at| {
             Due::At(at + if *of == query("x.") { secs(30) } else { secs(5) })
@@ -243,7 +286,8 @@ mod tests {
         inquiries.begin(now);
         inquiries.sent(query("x."), 1, LookupId(1), now);
         assert!(matches!(inquiries.inquire(&query("x."), 2, now), Inquiry::Wait));
-        assert_eq!(inquiries.end(&query("x."), answer()).0, [1, 2]);
+        assert_eq!(inquiries.end(&query("x.")), [1, 2]);
+        inquiries.keep(&query("x."), answer(), 2);
         assert!(matches!(inquiries.inquire(&query("x."), 3, now), Inquiry::New(_)));
     }
 
@@ -255,7 +299,8 @@ mod tests {
         inquiries.finish(secs(1), |_, _, at| Due::At(at), now);
         assert_eq!(inquiries.next_timeout(secs(20)), Some(now + secs(20)));
         assert_eq!(inquiries.overdue(secs(20), now + secs(20)), [(LookupId(7), query("x."))]);
-        assert!(inquiries.end(&query("x."), answer()).0.is_empty());
+        assert!(inquiries.end(&query("x.")).is_empty());
+        inquiries.keep(&query("x."), answer(), 0);
         assert!(inquiries.look(now), "nobody waits for it");
         inquiries.begin(now);
         assert!(matches!(inquiries.inquire(&query("x."), 1, now), Inquiry::New(_)));

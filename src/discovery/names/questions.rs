@@ -116,8 +116,8 @@ impl Questions {
             return Heard::Part;
         }
         let of = |parent: &Query| match threads.heard.get(parent) {
-            // It was answered, and leads there no longer.
-            Some(Heard::All) => Heard::All,
+            // It was answered, and leads there no longer, or a bound forbade to go there.
+            Some(Heard::All) if threads.cut.contains(parent) => Heard::Part,
             Some(heard) => *heard,
             None => self.heard_within(parent, threads, left - 1),
         };

@@ -296,7 +296,7 @@ impl Refresh {
                 let question = step.question.clone();
                 self.found.note_end(step.query.clone(), question.clone());
                 if !self.steps.add(step) {
-                    self.found.forbid(&question, self.too_many_lookups());
+                    self.found.cut(&question, self.too_many_lookups());
                     self.found.tally.fail(LookupError::failed("too many look-ups to follow CNAME"));
                 }
                 return;
@@ -436,13 +436,13 @@ impl Refresh {
 
     fn dnsaddr(&mut self, dnsaddr: &Dnsaddr, depth: usize, parent: Option<&Query>) {
         let query = Query::new(dnsaddr.owner.clone(), RecordType::TXT);
-        self.found.note_question(&query, parent);
         // Nearer by another way, it leads further: the order of answers must not matter.
         if self.visited.get(dnsaddr).is_some_and(|known| *known <= depth) {
-            return;
+            return self.found.note_question(&query, parent);
         }
         if depth > self.limits.recursion_depth {
-            return self.found.forbid(&query, Why::TooDeep(self.limits.recursion_depth));
+            let why = Why::TooDeep(self.limits.recursion_depth);
+            return self.found.forbid(&query, parent, why);
         }
         // What cannot be asked is not remembered either: an entry may lead to thousands.
         if self.ask(query, Task::Entries(dnsaddr.peer, depth), parent) {
@@ -475,12 +475,11 @@ impl Refresh {
     }
 
     fn ask(&mut self, query: Query, task: Task, parent: Option<&Query>) -> bool {
-        self.found.note_question(&query, parent);
-        let is_planned =
-            self.steps.add(Step::new(query.clone(), task, self.limits.recursion_depth));
+        let depth = self.limits.recursion_depth;
+        let is_planned = self.steps.add(Step::new(query.clone(), task, depth));
         match is_planned {
-            true => self.found.allow(&query),
-            false => self.found.forbid(&query, self.too_many_lookups()),
+            true => self.found.note_question(&query, parent),
+            false => self.found.forbid(&query, parent, self.too_many_lookups()),
         }
         is_planned
     }

@@ -183,10 +183,13 @@ impl SourceState {
 
     /// Takes the result of a look-up.
     pub(super) fn handle_result(&mut self, query: &Query, outcome: Outcome) {
-        let (steps, outcome) = self.inquiries.end(query, outcome);
+        let steps = self.inquiries.end(query);
         if let Some(under_way) = &mut self.refresh {
-            steps.into_iter().for_each(|step| under_way.plan.handle_result(step, outcome));
+            for step in &steps {
+                under_way.plan.handle_result(*step, &outcome);
+            }
         }
+        self.inquiries.keep(query, outcome, steps.len());
     }
 
     /// Ends the look-ups that were out for too long; returns them.
@@ -296,6 +299,7 @@ impl SourceState {
             |question: &Query| self.questions.is_nothing(question) || given_up.contains(question);
         self.is_whole =
             threads.heard.iter().all(is_answered) && threads.hollow.iter().all(is_believed);
+        self.is_whole &= threads.cut.is_empty();
     }
 
     /// Merges an answer into the members.

@@ -40,8 +40,8 @@ pub(super) struct Found {
     parents: HashMap<Query, Vec<Query>>,
     /// The questions for addresses that do not exist, by NXDOMAIN.
     missing: HashSet<Query>,
-    /// The questions that a bound forbids to ask.
-    forbidden: HashMap<Query, Why>,
+    /// The questions whose answers lead to others that a bound forbids to ask.
+    cut: HashSet<Query>,
     /// How look-ups failed.
     failures: Vec<(Query, LookupError)>,
     /// The nested names that are said to have nothing.
@@ -56,20 +56,8 @@ impl Found {
     pub(super) fn new(records: NonZeroUsize) -> Self {
         let (hosts, tally) = (Hosts::new(records), Tally::default());
         let (heard, parents, missing, failures, hollow, ends, spare) = Default::default();
-        let forbidden = HashMap::new();
-        Self {
-            records,
-            hosts,
-            tally,
-            heard,
-            parents,
-            missing,
-            forbidden,
-            failures,
-            hollow,
-            ends,
-            spare,
-        }
+        let cut = HashSet::new();
+        Self { records, hosts, tally, heard, parents, missing, cut, failures, hollow, ends, spare }
     }
 
     /// Notes that the answer to a question, or the source itself, leads to a question.
@@ -108,15 +96,13 @@ impl Found {
         }
     }
 
-    /// Notes that a bound forbids to ask a question, unless another answer leads there too: it may name
-    /// somebody all the same.
-    pub(super) fn forbid(&mut self, question: &Query, why: Why) {
-        self.forbidden.entry(question.clone()).or_insert(why);
-    }
-
-    /// Notes that a question is asked.
-    pub(super) fn allow(&mut self, question: &Query) {
-        self.forbidden.remove(question);
+    /// Notes that a bound forbids to ask a question to which the answer to another one leads. There may be
+    /// thousands: only the one that led there is remembered.
+    pub(super) fn forbid(&mut self, question: &Query, parent: Option<&Query>, why: Why) {
+        self.tally.cut(Dropped::new(&question.to_string(), why));
+        if let Some(parent) = parent.filter(|parent| !self.cut.contains(*parent)) {
+            self.cut.insert(parent.clone());
+        }
     }
 
     /// Notes how much was heard of what a question names. Says whether that is the first of it.
@@ -222,10 +208,6 @@ impl Found {
                 self.tally.fail(error);
             }
         }
-        for (question, why) in mem::take(&mut self.forbidden) {
-            self.note_heard(&question, Heard::Part);
-            self.tally.cut(Dropped::new(&question.to_string(), why));
-        }
         let (candidates, cut) = self.hosts.candidates(pool);
         if let Some(most) = cut {
             self.tally.cut(Dropped::new("candidates", Why::TooManyCandidates(most)));
@@ -240,8 +222,8 @@ impl Found {
         self.heard.retain(|of, heard| *heard > Heard::Nothing || !given_up.contains(of));
         let hollow = self.hosts.hollow().chain(self.hollow).collect();
         let is_dual = self.hosts.is_dual();
-        let Self { heard, parents, ends, spare, .. } = self;
-        let threads = Threads { heard, parents, hollow, ends, spare, is_dual };
+        let Self { heard, parents, cut, ends, spare, .. } = self;
+        let threads = Threads { heard, parents, cut, hollow, ends, spare, is_dual };
         self.tally.resolution(candidates, threads)
     }
 

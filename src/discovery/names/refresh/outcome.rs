@@ -46,6 +46,8 @@ pub(crate) struct Threads {
     pub(crate) heard: HashMap<Query, Heard>,
     /// The questions whose answers led to each of them.
     pub(crate) parents: HashMap<Query, Vec<Query>>,
+    /// The questions whose answers lead to others that a bound forbade to ask.
+    pub(crate) cut: HashSet<Query>,
     /// The questions that would name an address of a target, or what a nested name has, and did not.
     pub(crate) hollow: Vec<Query>,
     /// The question of each look-up at the end of CNAME records.
@@ -54,6 +56,15 @@ pub(crate) struct Threads {
     pub(crate) spare: HashSet<Query>,
     /// Whether a host has addresses of both families, or had them before.
     pub(crate) is_dual: bool,
+}
+
+impl Threads {
+    /// Whether a question of the source itself was answered, and not only some that follow from it.
+    pub(crate) fn has_own(&self) -> bool {
+        let is_heard = |question| self.heard.get(question) > Some(&Heard::Nothing);
+        let mut own = self.parents.iter().filter(|(_, parents)| parents.is_empty());
+        self.parents.is_empty() || own.any(|(question, _)| is_heard(question))
+    }
 }
 
 /// A candidate, the questions that named it, and the transports to its host that its record names.
