@@ -190,14 +190,8 @@ impl Refresh {
 
     /// Whether nothing is waited for but questions that count as "nothing".
     pub(crate) fn waits_in_vain(&self) -> bool {
-        self.waits_only_for(&self.given_up)
-    }
-
-    /// Whether nothing is waited for but some of these questions, and of those that count as "nothing".
-    pub(crate) fn waits_only_for(&self, which: &HashSet<Query>) -> bool {
-        let is_one =
-            |question: &Query| which.contains(question) || self.given_up.contains(question);
-        self.steps.are_started() && self.unanswered().all(is_one)
+        let is_given_up = |question: &Query| self.given_up.contains(question);
+        self.steps.are_started() && self.unanswered().all(is_given_up)
     }
 
     /// The candidates that are named by what was answered so far; `None` if nothing was.

@@ -297,9 +297,9 @@ impl SourceState {
         };
         let is_believed =
             |question: &Query| self.questions.is_nothing(question) || given_up.contains(question);
-        self.is_whole =
-            threads.heard.iter().all(is_answered) && threads.hollow.iter().all(is_believed);
-        self.is_whole &= threads.cut.is_empty();
+        self.is_whole = threads.cut.is_empty()
+            && threads.heard.iter().all(is_answered)
+            && threads.hollow.iter().all(is_believed);
     }
 
     /// Merges an answer into the members.
