@@ -368,3 +368,21 @@ fn answers_that_alternate_are_not_asked_for_at_the_start_up_pace_for_ever() {
     let asked = alternate(&mut world);
     assert!(asked <= 75, "{asked} look-ups in 300 s");
 }
+
+/// SRV names this node by two targets, with glue of one family. Fails if the addresses that are not asked
+/// for in place of all count as missing: `Starting`, and not ready, for ever.
+#[test]
+fn a_lone_node_under_two_targets_of_one_family_is_alone() {
+    let mut world = World::new(lowest(3));
+    let targets = ["a.example.", "b.example."];
+    let records = targets.iter().map(|target| srv(target)).collect();
+    world.zone.insert(key(SERVICE, RecordType::SRV), Ok(records));
+    let glue = (1..).zip(targets).map(|(n, target)| address_record(target, ip(n), 30)).collect();
+    world.glue.insert(key(SERVICE, RecordType::SRV), glue);
+    for (n, target) in (1..).zip(targets) {
+        world.core.handle_listen_address(&at(ip(n)), world.now);
+        world.zone.insert(key(target, RecordType::AAAA), Err(LookupError::no_data(None)));
+    }
+    world.source("srv:_p2p._tcp.peers.example.");
+    world.until(secs(20), "alone", |w| w.core.status() == Status::Alone);
+}

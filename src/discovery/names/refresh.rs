@@ -362,13 +362,13 @@ impl Refresh {
         for (name, record_type) in after.iter().chain(before) {
             let asked = samples.entry(*record_type).or_insert(0);
             let query = Query::new(name.clone(), *record_type);
+            self.found.note_spare(query.clone());
             if !asks_all && *asked >= SAMPLES {
                 self.found.note_question(&query, service.as_ref());
                 self.found.note_heard(&query, Heard::Part);
                 continue;
             }
             *asked += 1;
-            self.found.note_spare(query);
             if !self.look_up(name, &[*record_type], service.as_ref()) {
                 // It is over the limit, and told once.
                 self.found.hosts.note_asked(name, *record_type);

@@ -292,7 +292,8 @@ impl SourceState {
         let given_up = self.questions.given_up(now);
         let is_answered = |(question, heard): (&Query, &Heard)| match heard {
             Heard::All => true,
-            Heard::Part => false,
+            // One speaks for all of these.
+            Heard::Part => threads.spare.contains(question),
             Heard::Nothing => self.questions.is_whole(question),
         };
         let is_believed =
