@@ -202,9 +202,15 @@ impl Limits {
         self
     }
 
-    /// How many dials of the discovery may be under way at once. Default: 16. A dial to a pinned
-    /// address cannot be aborted; of those that are silent, as many again may be left to the swarm's
-    /// own time-out while others have their turn.
+    /// How many dials of the discovery may be under way at once. Default: 16.
+    ///
+    /// Each purpose of dials has a quota of these: half for places that are free, a quarter to verify
+    /// entries, an eighth for peers that are to say what they speak, a sixteenth each for the island
+    /// repair and for hints, and one at least. A purpose borrows what others have idle, but for the last
+    /// quarter of each quota, one at least. With fewer than five dials at once, the purposes take turns.
+    ///
+    /// A dial to a pinned address cannot be aborted; of those that are silent, as many again may be
+    /// left to the swarm's own time-out while others have their turn.
     #[must_use]
     pub fn with_concurrent_probes(mut self, most: NonZeroUsize) -> Self {
         self.concurrent_probes = most;
@@ -212,7 +218,8 @@ impl Limits {
     }
 
     /// How many dials of the discovery may start in any minute. Default: 600; a sixth of them may
-    /// start at once.
+    /// start at once. The purposes share them as they share the [dials at
+    /// once](Self::with_concurrent_probes).
     #[must_use]
     pub fn with_probes_per_minute(mut self, most: NonZeroUsize) -> Self {
         self.probes_per_minute = most;

@@ -1,12 +1,16 @@
 //! What to dial next: one budget, and one loop that asks the askers in one order.
 
-use std::collections::VecDeque;
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+};
 
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
 use self::{
-    dials::{Dials, Room},
+    budget::{Reach, Room},
+    dials::Dials,
     hints::{Hint, Hints},
     host_probes::HostProbes,
     introductions::Introductions,
@@ -26,6 +30,7 @@ use crate::{
     config::{Config, Limits},
 };
 
+mod budget;
 mod checks;
 mod dials;
 mod hints;
@@ -56,12 +61,18 @@ pub(super) struct Dialling {
     denied: Option<Instant>,
     /// Who is still to be asked in this pass.
     askers: VecDeque<Asker>,
+    /// Who is to be asked once more then, and may borrow from the quotas of others.
+    borrowers: VecDeque<Asker>,
+    /// How far the asker reaches whose turn it is.
+    reach: Reach,
+    /// The last dial of each asker.
+    latest: HashMap<Asker, DialId>,
     /// When the askers are to be asked again, as far as the last pass has told.
     wake: Option<Instant>,
 }
 
 /// Who asks for dials.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Asker {
     Checks,
     Introductions,
@@ -69,6 +80,20 @@ enum Asker {
     Repair,
     Hints,
     Search(Family),
+}
+
+impl Asker {
+    /// In the order in which they are asked.
+    const ALL: [Self; 8] = [
+        Self::Checks,
+        Self::Introductions,
+        Self::SameKey,
+        Self::Repair,
+        Self::Hints,
+        Self::Search(Family::V4),
+        Self::Search(Family::V6),
+        Self::Search(Family::Other),
+    ];
 }
 
 /// What the askers are asked by: what is known, and what is planned.
@@ -102,6 +127,9 @@ impl Dialling {
             searches: Family::ALL.map(Search::new),
             denied: None,
             askers: VecDeque::new(),
+            borrowers: VecDeque::new(),
+            reach: Reach::Own,
+            latest: HashMap::new(),
             wake: None,
         }
     }
@@ -111,26 +139,30 @@ impl Dialling {
         self.dials.of(candidate).is_some()
     }
 
-    /// Begins a pass: all askers are asked once more. What keeps us joined goes before what might
-    /// improve our place; and so does what was told of a peer that is connected, since it is one probe
-    /// and no search. The room for probes is that of all families together: the one that has started
-    /// none for longest goes first.
+    /// Begins a pass: all askers are asked once more, first for what is within their quotas, and then
+    /// for what they may borrow. What keeps us joined goes before what might improve our place; and so
+    /// does what was told of a peer that is connected, since it is one probe and no search. The searches
+    /// have one quota: the family that has started no probe for longest goes first. With less room than
+    /// purposes, so does the asker.
     pub(super) fn begin(&mut self, config: &Config, now: Instant) {
         self.hosts.renew_after(config.max_refresh, now);
         self.denied.take_if(|until| *until <= now);
         self.wake = self.hosts.next_timeout(config.max_refresh);
-        let mut families = Family::ALL;
-        families.sort_by_key(|family| self.searches[family.index()].latest());
-        self.askers =
-            [Asker::Checks, Asker::Introductions, Asker::SameKey, Asker::Repair, Asker::Hints]
-                .into();
-        self.askers.extend(families.map(Asker::Search));
+        let mut askers = Asker::ALL;
+        let of_all = if self.dials.are_scarce() { 0 } else { Asker::ALL.len() - Family::ALL.len() };
+        askers[of_all..].sort_by_key(|asker| self.latest.get(asker));
+        self.askers = askers.into();
+        self.borrowers.clear();
+        self.reach = Reach::Own;
     }
 
     /// Gives up the dials whose deadline has passed.
     pub(super) fn expire(&mut self, now: Instant, effects: &mut Effects) {
         while let Some((id, dial)) = self.dials.end_overdue(now) {
-            self.give_up(id, dial, effects);
+            if dial.expect == Expect::Probe {
+                effects.push(Effect::Output(Output::Abort { id }));
+            }
+            effects.push(Effect::GiveUp(dial));
         }
     }
 
@@ -143,12 +175,13 @@ impl Dialling {
         effects: &mut Effects,
     ) -> bool {
         let now = situation.view.now;
-        let Some(asker) = self.askers.front().copied() else { return false };
+        let Some(asker) = self.next_asker() else { return false };
         match self.ask(asker, situation, rng) {
-            Ask::Dial(wish) => match self.dials.room(wish.share, now) {
-                Room::Free => self.start(asker, wish, situation, effects),
-                Room::Until(at) => self.rest(Some(at)),
-                Room::Full => self.make_room(asker, situation, rng, effects),
+            Ask::Dial(wish) => match (self.dials.room(wish.quota, self.reach, now), self.reach) {
+                (Room::Free, _) => self.start(asker, wish, situation, effects),
+                (_, Reach::Own) => self.borrow_later(),
+                (Room::Until(at), Reach::Borrowed) => self.rest(Some(at)),
+                (Room::Full, Reach::Borrowed) => self.make_room(asker, situation, rng, effects),
             },
             Ask::Other(Effect::Introduce { candidate, peer, purpose }) => {
                 self.introduce(candidate, peer, purpose, &situation.view);
@@ -228,7 +261,7 @@ impl Dialling {
     ) {
         let wish = repair::meet(candidate, &self.scene(situation));
         if let Some(wish) = wish
-            && self.dials.room(wish.share, situation.view.now) == Room::Free
+            && self.dials.room(wish.quota, Reach::Borrowed, situation.view.now) == Room::Free
         {
             self.start(Asker::Repair, wish, situation, effects);
         }
@@ -267,11 +300,9 @@ impl Dialling {
     pub(super) fn depart(&mut self, departed: &[Candidate], effects: &mut Effects) {
         for candidate in departed {
             self.hints.forget(candidate);
-            let id = self.dials.of(candidate).map(|(id, _)| id);
-            let Some((id, dial)) = id.and_then(|id| Some((id, self.dials.end(id)?))) else {
-                continue;
-            };
-            self.stop(id, &dial, effects);
+            if let Some(id) = self.dials.of(candidate).map(|(id, _)| id) {
+                self.stop(id, effects);
+            }
         }
     }
 
@@ -311,27 +342,30 @@ impl Dialling {
         situation: &Situation<'_>,
         effects: &mut Effects,
     ) {
-        let Wish { candidate, expect, purpose, is_probe, then, .. } = wish;
+        let Wish { candidate, expect, purpose, quota, is_probe, then } = wish;
         let view = &situation.view;
         if is_probe {
             self.hosts.note(&candidate);
         }
-        let id = self.dials.start(Dial {
+        let dial = Dial {
             candidate: candidate.clone(),
             expect,
             purpose,
             started: view.now,
             deadline: view.now + view.config.probe_timeout,
             waits_for: None,
-        });
+        };
+        let id = self.dials.start(dial, quota);
+        self.latest.insert(asker, id);
         match asker {
             Asker::Introductions => self.introductions.started(&candidate),
             Asker::Hints => self.hints.forget(&candidate),
+            Asker::Repair => self.repair.started(),
             Asker::Search(family) => {
                 let is_retry = view.ledger.failed(&candidate).is_some();
-                self.searches[family.index()].started(id, is_retry);
+                self.searches[family.index()].started(is_retry);
             }
-            Asker::Checks | Asker::SameKey | Asker::Repair => {}
+            Asker::Checks | Asker::SameKey => {}
         }
         let address = candidate.address().clone();
         effects.push(Effect::Output(Output::Dial { id, address, expect }));
@@ -342,7 +376,7 @@ impl Dialling {
 
     /// With all slots taken, a search that has a free place takes that of its slowest probe. Nearly all
     /// such probes are given up, and have all the time they need when they are tried again; a few, at
-    /// random, are waited for beside the others, or it would be the lowest, which may all be silent.
+    /// random, are waited for, or it would be the lowest, which may all be silent.
     fn make_room(
         &mut self,
         asker: Asker,
@@ -358,27 +392,34 @@ impl Dialling {
         match slowest {
             Err(at) => self.rest(at),
             Ok(id) if rng.usize(..SPARED) == 0 && self.dials.spare(id) => {}
-            Ok(id) => match self.dials.end(id) {
-                Some(dial) => self.give_up(id, dial, effects),
+            Ok(id) => match self.stop(id, effects) {
+                Some(dial) => effects.push(Effect::GiveUp(dial)),
                 None => self.rest(None),
             },
         }
     }
 
-    /// Stops waiting for a dial; its candidate counts as silent.
-    fn give_up(&mut self, id: DialId, dial: Dial, effects: &mut Effects) {
-        self.stop(id, &dial, effects);
-        effects.push(Effect::GiveUp(dial));
+    /// Ends a dial before its deadline.
+    fn stop(&mut self, id: DialId, effects: &mut Effects) -> Option<Dial> {
+        let dial = self.dials.stop(id)?;
+        if dial.expect == Expect::Probe {
+            effects.push(Effect::Output(Output::Abort { id }));
+        }
+        Some(dial)
     }
 
-    /// Has the swarm stop a dial that has ended for us. A dial to a real peer goes on until its
-    /// deadline: to stop it closes all connections to that peer, those of other behaviours too.
-    fn stop(&mut self, id: DialId, dial: &Dial, effects: &mut Effects) {
-        match dial.expect {
-            Expect::Probe => effects.push(Effect::Output(Output::Abort { id })),
-            _ if dial.waits_for.is_some() => {}
-            _ => self.dials.abandon(dial),
+    /// Whose turn it is.
+    fn next_asker(&mut self) -> Option<Asker> {
+        if self.askers.is_empty() {
+            self.askers = mem::take(&mut self.borrowers);
+            self.reach = Reach::Borrowed;
         }
+        self.askers.front().copied()
+    }
+
+    /// The asker whose turn it was has no room left within its quota.
+    fn borrow_later(&mut self) {
+        self.borrowers.extend(self.askers.pop_front());
     }
 
     /// The asker whose turn it was wants nothing more in this pass, and is asked again at an instant.

@@ -6,6 +6,7 @@ mod support;
 
 mod admission;
 mod bounds;
+mod budget;
 mod chaos;
 mod core;
 mod dials;

@@ -1,6 +1,9 @@
 //! Asks for the verification of those who are in the table already.
 
-use super::scene::{Ask, Scene, Wish};
+use super::{
+    budget::Quota,
+    scene::{Ask, Scene, Wish},
+};
 use crate::{
     candidate::Candidate,
     discovery::{
@@ -29,8 +32,8 @@ pub(super) fn next(scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Ask {
     let Some(expect) = expectation(scene, &candidate, entry) else {
         return Ask::Other(later);
     };
-    let (purpose, share) = (Purpose::Check, Purpose::Check);
-    Ask::Dial(Wish { candidate, expect, purpose, share, is_probe: false, then: Some(later) })
+    let (purpose, quota) = (Purpose::Check, Quota::Check);
+    Ask::Dial(Wish { candidate, expect, purpose, quota, is_probe: false, then: Some(later) })
 }
 
 /// What a dial expects that verifies an entry. One that is selected is connected to. Of others
@@ -110,7 +113,7 @@ mod tests {
         assert!((450..750).contains(&later(&stage, &unselected)));
         stage.world.selected.insert(c(1), peer(1));
         let selected = wish(ask(&stage));
-        assert!(selected.share == Purpose::Check && !selected.is_probe);
+        assert!(selected.quota == Quota::Check && !selected.is_probe);
         assert!((45..75).contains(&later(&stage, &selected.then.expect("it is planned"))));
     }
 

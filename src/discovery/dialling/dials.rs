@@ -3,45 +3,39 @@
 use std::{
     collections::{BTreeMap, HashMap},
     num::NonZeroUsize,
-    time::Duration,
 };
 
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
+use super::budget::{PerQuota, Quota, Reach, Room, Slots, Tokens};
 use crate::{
     candidate::Candidate,
-    discovery::dial::{Dial, DialId, Purpose},
+    discovery::dial::{Dial, DialId, Expect},
 };
 
-/// The dials under way, at most one for a candidate, and the budget for further ones.
+/// The dials under way, at most one for a candidate, and the room for further ones.
 #[derive(Debug)]
 pub(in crate::discovery) struct Dials {
     under_way: BTreeMap<DialId, UnderWay>,
     by_candidate: HashMap<Candidate, DialId>,
     next_id: u64,
-    concurrent: usize,
-    budget: Budget,
-    /// Until when the swarm may still be dialling for those that are waited for no longer and could
-    /// not be aborted.
-    abandoned: Vec<Instant>,
+    slots: Slots,
+    /// The slots in use.
+    used: PerQuota,
+    tokens: Tokens,
+    /// Whose dials are waited for no longer and could not be aborted, and until when the swarm may
+    /// still be dialling.
+    abandoned: Vec<(Quota, Instant)>,
 }
 
 #[derive(Debug)]
 struct UnderWay {
     dial: Dial,
-    /// Others have its slot by now, and it is waited for beside them.
+    /// Whose slot it takes, if it takes one: to wait for what a peer speaks takes none.
+    quota: Option<Quota>,
+    /// It is waited for until its deadline, in a slot that its purpose does not lend.
     is_spared: bool,
-}
-
-/// Whether a dial may start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Room {
-    Free,
-    /// Only when one of those under way has ended.
-    Full,
-    /// Not before this instant.
-    Until(Instant),
 }
 
 impl Dials {
@@ -50,48 +44,47 @@ impl Dials {
             under_way: BTreeMap::new(),
             by_candidate: HashMap::new(),
             next_id: 0,
-            concurrent: concurrent.get(),
-            budget: Budget::new(per_minute, now),
+            slots: Slots::new(concurrent),
+            used: PerQuota::default(),
+            tokens: Tokens::new(per_minute, now),
             abandoned: Vec::new(),
         }
     }
 
-    /// Whether one more dial may be abandoned before its deadline: as many as there may be at once.
-    pub(super) fn may_abandon(&self) -> bool {
-        self.abandoned.len() < self.concurrent
+    /// Whether there are fewer slots or tokens than purposes, so that these take turns.
+    pub(super) fn are_scarce(&self) -> bool {
+        self.slots.is_scarce() || self.tokens.is_scarce()
     }
 
-    /// Notes that a dial was ended that could not be aborted.
-    pub(super) fn abandon(&mut self, dial: &Dial) {
-        self.abandoned.push(dial.deadline);
+    /// Whether one more dial of a purpose may be abandoned before its deadline: as many as may have a
+    /// slot.
+    pub(super) fn may_abandon(&self, quota: Quota) -> bool {
+        self.abandoned(quota) < self.slots.most(quota)
     }
 
-    /// Whether a dial may start. A quarter of all room is kept for what keeps a node joined, of which
-    /// half may be lent to probes that are [spared](Self::spare): probes of thousands of silent
-    /// candidates must not hold up the verification of those that answer.
-    pub(super) fn room(&mut self, purpose: Purpose, now: Instant) -> Room {
-        let share = match purpose {
-            Purpose::Place | Purpose::Hint => 3,
-            Purpose::Check | Purpose::Repair => 4,
-        };
-        let all = self.under_way.len();
-        let without_spared = all - self.spared();
-        let dialling = all + self.abandoned.len();
-        if all >= self.concurrent
-            || dialling >= 2 * self.concurrent
-            || without_spared >= (self.concurrent * share).div_ceil(4)
+    fn abandoned(&self, quota: Quota) -> f64 {
+        self.abandoned.iter().filter(|(of, _)| *of == quota).count() as f64
+    }
+
+    /// Whether a dial may start.
+    pub(super) fn room(&mut self, quota: Quota, reach: Reach, now: Instant) -> Room {
+        let in_swarm = self.used.of(quota) + self.abandoned(quota);
+        if in_swarm >= 2.0 * self.slots.most(quota) || !self.slots.is_free(quota, &self.used, reach)
         {
             return Room::Full;
         }
-        self.budget.room((4 - share) as f64 / 4.0, now)
+        self.tokens.room(quota, reach, now)
     }
 
-    /// Leaves a probe under way and lets others have its slot, if there is room for that: half of
-    /// what is kept for verifications.
+    /// Has a dial waited for until its deadline, if its purpose keeps a slot for that.
     pub(super) fn spare(&mut self, id: DialId) -> bool {
-        let has_room = self.spared() < self.concurrent / 8;
+        let Some(quota) = self.under_way.get(&id).and_then(|under_way| under_way.quota) else {
+            return false;
+        };
+        let is_spared = |u: &&UnderWay| u.is_spared && u.quota == Some(quota);
+        let spared = self.under_way.values().filter(is_spared).count() as f64;
         match self.under_way.get_mut(&id) {
-            Some(under_way) if has_room => {
+            Some(under_way) if spared < self.slots.kept(quota) => {
                 under_way.is_spared = true;
                 true
             }
@@ -99,36 +92,49 @@ impl Dials {
         }
     }
 
-    fn spared(&self) -> usize {
-        self.under_way.values().filter(|under_way| under_way.is_spared).count()
-    }
-
     pub(super) fn is_spared(&self, id: DialId) -> bool {
         self.under_way.get(&id).is_some_and(|under_way| under_way.is_spared)
     }
 
-    pub(super) fn start(&mut self, dial: Dial) -> DialId {
-        self.budget.take();
-        self.insert(dial)
+    /// Starts a dial, for which there is room.
+    pub(super) fn start(&mut self, dial: Dial, quota: Quota) -> DialId {
+        self.tokens.take(quota);
+        self.used.add(quota, 1.0);
+        self.insert(dial, Some(quota))
     }
 
-    fn insert(&mut self, dial: Dial) -> DialId {
+    fn insert(&mut self, dial: Dial, quota: Option<Quota>) -> DialId {
         let id = DialId(self.next_id);
         self.next_id += 1;
         self.by_candidate.insert(dial.candidate.clone(), id);
-        self.under_way.insert(id, UnderWay { dial, is_spared: false });
+        self.under_way.insert(id, UnderWay { dial, quota, is_spared: false });
         id
     }
 
     pub(super) fn end(&mut self, id: DialId) -> Option<Dial> {
-        let UnderWay { dial, .. } = self.under_way.remove(&id)?;
+        let UnderWay { dial, quota, .. } = self.under_way.remove(&id)?;
         self.by_candidate.remove(&dial.candidate);
+        if let Some(quota) = quota {
+            self.used.add(quota, -1.0);
+        }
         Some(dial)
     }
 
-    /// Keeps a dial that has met a peer, until that says what it speaks.
+    /// Ends a dial before its deadline. The swarm goes on with one that is no probe: to stop that would
+    /// close all connections to its peer, those of other behaviours too.
+    pub(super) fn stop(&mut self, id: DialId) -> Option<Dial> {
+        let quota = self.under_way.get(&id)?.quota;
+        let dial = self.end(id)?;
+        if dial.expect != Expect::Probe {
+            self.abandoned.extend(quota.map(|quota| (quota, dial.deadline)));
+        }
+        Some(dial)
+    }
+
+    /// Keeps a dial that has met a peer, until that says what it speaks. The number of these is bounded
+    /// by that of dials in a minute.
     pub(super) fn wait_for(&mut self, dial: Dial) {
-        self.insert(dial);
+        self.insert(dial, None);
     }
 
     /// Ends the dials that wait for a peer, in the order in which they were started.
@@ -150,53 +156,14 @@ impl Dials {
 
     /// Ends the first dial whose deadline has passed. By then, those are over too that were abandoned.
     pub(super) fn end_overdue(&mut self, now: Instant) -> Option<(DialId, Dial)> {
-        self.abandoned.retain(|deadline| *deadline > now);
+        self.abandoned.retain(|(_, deadline)| *deadline > now);
         let (id, _) = self.iter().find(|(_, dial)| dial.deadline <= now)?;
         Some((id, self.end(id)?))
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        let abandoned = self.abandoned.iter().copied();
+        let abandoned = self.abandoned.iter().map(|(_, deadline)| *deadline);
         self.under_way.values().map(|u| u.dial.deadline).chain(abandoned).min()
-    }
-}
-
-/// A token bucket that lets at most `per_minute` dials start in any minute.
-///
-/// A sixth of them may start at once; the rest flows in evenly, so that the bucket and what flows
-/// in within a minute together never exceed the bound.
-#[derive(Debug)]
-struct Budget {
-    capacity: f64,
-    per_second: f64,
-    tokens: f64,
-    filled: Instant,
-}
-
-impl Budget {
-    fn new(per_minute: NonZeroUsize, now: Instant) -> Self {
-        let per_minute = per_minute.get() as f64;
-        let capacity = (per_minute / 6.0).max(1.0);
-        let per_second = (per_minute - capacity).max(1.0) / 60.0;
-        Self { capacity, per_second, tokens: capacity, filled: now }
-    }
-
-    /// Whether there is a token beyond the part of the bucket that is not to be used.
-    fn room(&mut self, kept: f64, now: Instant) -> Room {
-        let elapsed = now.saturating_duration_since(self.filled).as_secs_f64();
-        self.tokens = (self.tokens + elapsed * self.per_second).min(self.capacity);
-        self.filled = self.filled.max(now);
-        let wanted = (self.capacity * kept).floor() + 1.0;
-        if self.tokens >= wanted {
-            return Room::Free;
-        }
-        // Rounded up, or the wake-up would come a hair too early and find no token.
-        let wait = (wanted - self.tokens) / self.per_second + 0.001;
-        Room::Until(self.filled + Duration::from_secs_f64(wait))
-    }
-
-    fn take(&mut self) {
-        self.tokens -= 1.0;
     }
 }
 

@@ -105,7 +105,10 @@ mod tests {
     use std::slice;
 
     use super::{
-        super::testing::{Stage, dialled, wish},
+        super::{
+            budget::Quota,
+            testing::{Stage, dialled, wish},
+        },
         *,
     };
     use crate::{
@@ -136,11 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn a_hint_is_a_probe_of_its_own_share_and_is_asked_for_until_it_is_forgotten() {
+    fn a_hint_is_a_probe_of_its_own_quota_and_is_asked_for_until_it_is_forgotten() {
         let (mut hints, stage) = (hinted([1]), Stage::new(World::of(3)));
         for _ in 0..2 {
             let wish = wish(ask(&mut hints, &stage));
-            assert_eq!((wish.candidate, wish.share), (c(1), Purpose::Hint));
+            assert_eq!((wish.candidate, wish.quota), (c(1), Quota::Hint));
             assert!(wish.is_probe);
         }
         hints.forget(&c(1));

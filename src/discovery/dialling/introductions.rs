@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use libp2p_identity::PeerId;
 
-use super::scene::{Ask, Scene, Wish};
+use super::{
+    budget::Quota,
+    scene::{Ask, Scene, Wish},
+};
 use crate::{
     candidate::Candidate,
     discovery::{
@@ -42,9 +45,9 @@ impl Introductions {
                 self.0.pop_first();
                 return Ask::Other(Effect::Introduce { candidate, peer, purpose });
             }
-            let (expect, share) = (Expect::Peer(peer), Purpose::Check);
+            let (expect, quota) = (Expect::Peer(peer), Quota::Introduction);
             let (is_probe, then) = (false, None);
-            return Ask::Dial(Wish { candidate, expect, purpose, share, is_probe, then });
+            return Ask::Dial(Wish { candidate, expect, purpose, quota, is_probe, then });
         }
         Ask::Nothing(None)
     }
@@ -77,11 +80,11 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_is_connected_to_with_the_share_of_checks_for_what_it_was_met_for() {
+    fn a_peer_is_connected_to_by_a_quota_of_its_own_for_what_it_was_met_for() {
         let (mut introductions, stage) = one();
         let wish = wish(ask(&mut introductions, &stage));
         assert_eq!((wish.candidate, wish.expect), (c(1), Expect::Peer(peer(1))));
-        assert_eq!((wish.share, wish.purpose), (Purpose::Check, Purpose::Repair));
+        assert_eq!((wish.quota, wish.purpose), (Quota::Introduction, Purpose::Repair));
         assert!(!wish.is_probe);
     }
 

@@ -3,7 +3,10 @@
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
-use super::scene::{Ask, Scene, Wish};
+use super::{
+    budget::Quota,
+    scene::{Ask, Scene, Wish},
+};
 use crate::{
     candidate::{Candidate, Family},
     discovery::dial::{Expect, Purpose},
@@ -20,7 +23,7 @@ pub(super) struct Repair(Option<Instant>);
 impl Repair {
     /// From time to time, one random candidate outside the selection, while there is one whose peer is
     /// not connected. A connection that closes brings us back here. Nobody is met while we are not
-    /// joined: then the search has all the room. What finds no room is not asked for again.
+    /// joined: then the search has all the room. A meeting that finds no room stays due.
     pub(super) fn next(
         &mut self,
         scene: &Scene<'_>,
@@ -33,15 +36,20 @@ impl Repair {
             return Ask::Nothing(None);
         }
         let is_due = self.0.is_some_and(|at| at <= scene.now());
-        if is_due || self.0.is_none() {
-            self.0 = Some(scene.now() + jitter(scene.view.config.repair_interval, rng));
-        }
         let found = is_due.then(|| random_outside(scene, has_route, rng)).flatten();
         let ask = found.and_then(|candidate| match scene.view.ledger.entry(&candidate) {
             Some(_) => meet(candidate, scene).map(Ask::Dial),
             None => Some(scene.ask_for_probe(candidate, Purpose::Repair)),
         });
+        if !matches!(ask, Some(Ask::Dial(_))) && (is_due || self.0.is_none()) {
+            self.0 = Some(scene.now() + jitter(scene.view.config.repair_interval, rng));
+        }
         ask.unwrap_or(Ask::Nothing(self.0))
+    }
+
+    /// The dial that was asked for has started.
+    pub(super) fn started(&mut self) {
+        self.0 = None;
     }
 }
 
@@ -49,9 +57,9 @@ impl Repair {
 pub(super) fn meet(candidate: Candidate, scene: &Scene<'_>) -> Option<Wish> {
     let peer = scene.view.ledger.entry(&candidate)?.peer;
     let is_idle = scene.dials.of(&candidate).is_none() && !scene.view.ledger.is_connected(&peer);
-    let (expect, purpose, share) = (Expect::Peer(peer), Purpose::Repair, Purpose::Repair);
+    let (expect, purpose, quota) = (Expect::Peer(peer), Purpose::Repair, Quota::Repair);
     let (is_probe, then) = (false, None);
-    is_idle.then_some(Wish { candidate, expect, purpose, share, is_probe, then })
+    is_idle.then_some(Wish { candidate, expect, purpose, quota, is_probe, then })
 }
 
 /// Whether there is anybody outside the selection who is not connected.
@@ -152,7 +160,9 @@ mod tests {
         stage.world.pass(first);
         let wish = wish(ask(&mut repair, &stage, true));
         assert_ne!(wish.candidate, c(0));
-        assert_eq!((wish.share, wish.is_probe), (Purpose::Repair, true));
+        assert_eq!((wish.quota, wish.is_probe), (Quota::Repair, true));
+        assert_ne!(dialled(ask(&mut repair, &stage, true)).0, c(0), "until it has started");
+        repair.started();
         let next = pause(&ask(&mut repair, &stage, true), &stage).expect("the next one");
         assert!((secs(45)..secs(75)).contains(&next), "{next:?}");
     }

@@ -1,6 +1,9 @@
 //! Asks for another look at an address where our own identity answered.
 
-use super::scene::{Ask, Scene, Wish};
+use super::{
+    budget::Quota,
+    scene::{Ask, Scene, Wish},
+};
 use crate::{
     candidate::Candidate,
     discovery::{dial::Purpose, effect::Effect, ledger::admits},
@@ -19,8 +22,8 @@ pub(super) fn next(scene: &Scene<'_>) -> Ask {
         return Ask::Other(then);
     }
     let (candidate, expect) = (candidate.clone(), scene.expectation(candidate, Purpose::Hint));
-    let (purpose, share) = (Purpose::Hint, Purpose::Check);
-    Ask::Dial(Wish { candidate, expect, purpose, share, is_probe: false, then: Some(then) })
+    let (purpose, quota) = (Purpose::Hint, Quota::Check);
+    Ask::Dial(Wish { candidate, expect, purpose, quota, is_probe: false, then: Some(then) })
 }
 
 /// Whether a candidate may be dialled: nobody is dialling it already, nobody has said since that it is

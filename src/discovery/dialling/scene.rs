@@ -3,7 +3,7 @@
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
-use super::{dials::Dials, host_probes::HostProbes};
+use super::{budget::Quota, dials::Dials, host_probes::HostProbes};
 use crate::{
     candidate::{Candidate, Family},
     config::Identify,
@@ -35,8 +35,8 @@ pub(super) struct Wish {
     pub(super) candidate: Candidate,
     pub(super) expect: Expect,
     pub(super) purpose: Purpose,
-    /// Whose share of the budget it takes.
-    pub(super) share: Purpose,
+    /// What it is for, as far as the budget is concerned.
+    pub(super) quota: Quota,
     /// Whether it counts as a probe of its host: nobody was met there yet.
     pub(super) is_probe: bool,
     /// What follows when it starts.
@@ -106,7 +106,13 @@ impl<'a> Scene<'a> {
             return Ask::Other(Effect::TurnAway(candidate, Failure::Refused(pinned)));
         }
         let expect = self.expectation(&candidate, purpose);
-        Ask::Dial(Wish { candidate, expect, purpose, share: purpose, is_probe: true, then: None })
+        let quota = match purpose {
+            Purpose::Place => Quota::Place,
+            Purpose::Check => Quota::Check,
+            Purpose::Repair => Quota::Repair,
+            Purpose::Hint => Quota::Hint,
+        };
+        Ask::Dial(Wish { candidate, expect, purpose, quota, is_probe: true, then: None })
     }
 
     /// Whom a dial expects at a candidate that nobody is verified at.

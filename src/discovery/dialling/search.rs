@@ -6,6 +6,7 @@ use std::{ops::Range, time::Duration};
 use web_time::Instant;
 
 use super::{
+    budget::Quota,
     host_probes::Machine,
     route::Route,
     scene::{Ask, Scene},
@@ -19,8 +20,9 @@ use crate::{
     },
 };
 
-/// How long a probe may keep a slot that another candidate could have that was never tried.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a probe may keep a slot that another candidate could have that was never tried: as long as
+/// TCP takes to send a lost SYN again (RFC 6298: 1 s), and half a second for the handshake.
+const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How many candidates after a random one are looked at for one to try.
 const RANDOM_REACH: usize = 16;
 
@@ -30,8 +32,6 @@ pub(super) struct Search {
     family: Family,
     /// Probes started since a place is free.
     started: usize,
-    /// The last one that was started.
-    latest: Option<DialId>,
     /// Whether it is the turn of the candidate that has waited longest to be tried again.
     waited: bool,
     route: Route,
@@ -39,12 +39,7 @@ pub(super) struct Search {
 
 impl Search {
     pub(super) fn new(family: Family) -> Self {
-        Self { family, started: 0, latest: None, waited: false, route: Route::default() }
-    }
-
-    /// The last probe that was started.
-    pub(super) fn latest(&self) -> Option<DialId> {
-        self.latest
+        Self { family, started: 0, waited: false, route: Route::default() }
     }
 
     /// Whether the family may be dialled.
@@ -99,18 +94,17 @@ impl Search {
     }
 
     /// A probe that was asked for has started.
-    pub(super) fn started(&mut self, id: DialId, is_retry: bool) {
+    pub(super) fn started(&mut self, is_retry: bool) {
         self.started += 1;
-        self.latest = Some(id);
         self.waited ^= is_retry;
     }
 
     /// With all slots taken and more candidates to try: the probe that has waited longest, if it has
-    /// waited for long enough, else when it will have. Silent candidates then cost two seconds each and
-    /// not ten.
+    /// waited for long enough, else when it will have. Silent candidates then cost a second and a half
+    /// each, and not ten.
     pub(super) fn slowest(&self, scene: &Scene<'_>) -> Result<DialId, Option<Instant>> {
         // A dial to a pinned peer cannot be aborted: the swarm goes on with it.
-        let may_abandon = scene.dials.may_abandon();
+        let may_abandon = scene.dials.may_abandon(Quota::Place);
         let is_silent = |(id, d): &(DialId, &Dial)| {
             (may_abandon || d.expect == Expect::Probe)
                 && d.expect != Expect::Anyone

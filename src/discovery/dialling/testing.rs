@@ -3,6 +3,7 @@
 use libp2p_identity::PeerId;
 
 use super::{
+    budget::Quota,
     dials::Dials,
     host_probes::HostProbes,
     scene::{Ask, Scene, Wish},
@@ -44,7 +45,7 @@ impl Stage {
         expect: Expect,
         purpose: Purpose,
     ) -> DialId {
-        self.dials.start(self.world.dial(candidate, expect, purpose))
+        self.dials.start(self.world.dial(candidate, expect, purpose), Quota::Place)
     }
 
     pub(super) fn probe(&mut self, candidate: &Candidate) -> DialId {

@@ -40,8 +40,8 @@ impl Quest {
     fn start(&mut self) -> Option<u16> {
         let Ask::Dial(wish) = self.ask() else { return None };
         let is_retry = self.stage.world.ledger.failed(&wish.candidate).is_some();
-        let id = self.stage.dial(&wish.candidate, wish.expect, wish.purpose);
-        self.search.started(id, is_retry);
+        self.stage.dial(&wish.candidate, wish.expect, wish.purpose);
+        self.search.started(is_retry);
         Some(number(&wish.candidate))
     }
 
@@ -158,8 +158,8 @@ fn the_slowest_probe_is_given_up_after_two_seconds_and_not_before() {
     assert_eq!(quest.slowest(), Err(None), "there is none");
     quest.start_all();
     let (start, first) = (quest.stage.world.now, quest.stage.dials.of(&c(0)).expect("a dial").0);
-    assert_eq!(quest.slowest(), Err(Some(start + secs(2))));
-    quest.stage.world.pass(secs(2));
+    assert_eq!(quest.slowest(), Err(Some(start + PATIENCE)));
+    quest.stage.world.pass(PATIENCE);
     assert_eq!(quest.slowest(), Ok(first));
     assert!(quest.stage.dials.spare(first));
     assert_ne!(quest.slowest(), Ok(first), "it is waited for beside the others");
@@ -179,8 +179,10 @@ fn neither_a_retry_nor_a_dial_that_cannot_be_ended_is_given_up() {
     let peers = quest.stage.dial(&c(4), Expect::Peer(peer(4)), Purpose::Place);
     quest.stage.world.pass(secs(2));
     assert_eq!(quest.slowest(), Ok(peers), "while few are abandoned");
-    let dial = quest.stage.world.dial(&c(5), Expect::Peer(peer(5)), Purpose::Place);
-    (0..16).for_each(|_| quest.stage.dials.abandon(&dial));
+    for _ in 0..12 {
+        let id = quest.stage.dial(&c(5), Expect::Peer(peer(5)), Purpose::Place);
+        quest.stage.dials.stop(id);
+    }
     assert_eq!(quest.slowest(), Err(None));
 }
 
