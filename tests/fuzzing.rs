@@ -6,7 +6,7 @@
 #[path = "support/fuzzing/mod.rs"]
 mod fuzzing;
 
-use std::{env, fmt::Debug, fs, str::FromStr};
+use std::{cell::RefCell, collections::BTreeSet, env, fmt::Debug, fs, str::FromStr};
 
 use proptest::{
     prelude::*,
@@ -58,4 +58,42 @@ fn any_records_hold() {
 #[test]
 fn any_operations_hold() {
     hold_bytes(600, fuzzing::machine);
+}
+
+/// Fails if random operations no longer lead anywhere: then nothing would be proved by their holding.
+#[test]
+fn random_operations_lead_to_everything_that_can_be_told() {
+    const ALL: [&str; 26] = [
+        "Abort",
+        "Alone",
+        "Announce",
+        "Anyone",
+        "Bounded",
+        "CancelLookup",
+        "Departed",
+        "Gone",
+        "Isolated",
+        "Joined",
+        "LookupFailed",
+        "Peer",
+        "PinMismatch",
+        "Probe",
+        "Refused",
+        "Rejected",
+        "Replaced",
+        "Resolved",
+        "SameKey",
+        "Sampled",
+        "SharedAddress",
+        "Starting",
+        "Stranger",
+        "Unreachable",
+        "Verified",
+        "MoreRejected",
+    ];
+    let reached = RefCell::new(BTreeSet::new());
+    hold(600, bytes(600), |bytes| reached.borrow_mut().extend(fuzzing::reached(&bytes)));
+    let reached = reached.into_inner();
+    let missed: Vec<_> = ALL.into_iter().filter(|kind| !reached.contains(*kind)).collect();
+    assert!(missed.is_empty(), "never reached: {missed:?}");
 }

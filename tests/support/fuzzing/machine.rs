@@ -1,5 +1,7 @@
 //! Any operations on a discovery.
 
+use std::collections::BTreeSet;
+
 use super::input::Input;
 
 mod checks;
@@ -25,6 +27,28 @@ pub fn machine(bytes: &[u8]) {
     }
     assert_eq!(node.log.len(), again.len(), "the same inputs give other outputs");
     node.rescue();
+}
+
+/// What a discovery says and does when all this happens to it: the kinds of its outputs, of its events,
+/// and of its dials.
+pub fn reached(bytes: &[u8]) -> BTreeSet<String> {
+    let mut node = run(bytes);
+    let log = std::mem::take(&mut node.log);
+    let kinds = log.iter().filter_map(|line| {
+        let (kind, rest) = line.split_once(['(', ' '])?;
+        let word = |text: &str| text.split([' ', '(', '}']).next().map(str::to_owned);
+        let after = |key| rest.split_once(key).and_then(|(_, text)| word(text));
+        match kind {
+            "Event" => match word(rest)?.as_str() {
+                "Status" => after("status: ").map(|status| status.replace(',', "")),
+                event => Some(event.to_owned()),
+            },
+            "Dial" => after("expect: "),
+            "Abort" | "Announce" | "CancelLookup" => Some(kind.to_owned()),
+            _ => None,
+        }
+    });
+    kinds.collect()
 }
 
 fn run(bytes: &[u8]) -> Node {

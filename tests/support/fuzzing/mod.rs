@@ -12,4 +12,8 @@ mod source;
 mod universe;
 
 #[allow(unused_imports, reason = "the same")]
-pub use self::{machine::machine, records::records, source::source};
+pub use self::{
+    machine::{machine, reached},
+    records::records,
+    source::source,
+};

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
 use libp2p_dns_discovery::{
-    Candidate, CandidateState, Family, Selection, Status, discovery::Expect,
+    Candidate, CandidateState, Family, Identify, Selection, Source, Status, discovery::Expect,
 };
 
 use super::node::{Dial, Node};
@@ -13,6 +13,8 @@ use crate::fuzzing::{allowed, universe::peer};
 const MINUTE: Duration = Duration::from_secs(60);
 /// After how long a dial may have to give its slot to another.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How often in a second it may be called in vain, beside once for each candidate.
+const IDLE_WAKES: usize = 8;
 
 impl Node {
     pub fn check(&mut self) {
@@ -36,6 +38,7 @@ impl Node {
         self.check_destination(address, expect);
         assert!(expect != Expect::Peer(peer(0)), "we dial ourselves at {address}");
         self.check_at_once();
+        self.check_anyone(expect);
         let now = self.now;
         self.starts.retain(|at| now - *at < MINUTE);
         self.starts.push_back(now);
@@ -46,6 +49,44 @@ impl Node {
         if !is_entered && !is_look && !self.is_met(address, expect) {
             self.check_host(address);
         }
+    }
+
+    /// By default, a dial without a peer id is one of the first, while nobody is connected, or it is made
+    /// where probes are denied.
+    fn check_anyone(&self, expect: Expect) {
+        let is_denied = self.probes_denied.is_some_and(|until| self.now <= until);
+        match self.setup.identify {
+            Identify::Dial => return,
+            Identify::Probe => {
+                assert!(expect != Expect::Anyone, "nobody is to be dialled without an id");
+                return;
+            }
+            _ => {}
+        }
+        if expect != Expect::Anyone || is_denied {
+            return;
+        }
+        assert!(self.connections.is_empty(), "a second connection may come of this");
+        let is_alike = |dial: &Dial| dial.expect == Expect::Anyone && dial.started == self.now;
+        let under_way = self.dials.iter().filter(|(id, _)| !self.given_up.contains(id));
+        assert!(under_way.into_iter().all(|(_, dial)| is_alike(dial)), "it is none of the first");
+    }
+
+    /// It was called, and there was nothing to do. A round of checks that are put off may come to that, but
+    /// no more often than there are candidates.
+    pub fn note_idle_wake(&mut self) {
+        if !self.setup.usual {
+            return;
+        }
+        let now = self.now;
+        self.idle_wakes.retain(|at| now - *at < Duration::from_secs(1));
+        self.idle_wakes.push_back(now);
+        let most = IDLE_WAKES + self.core.candidates().count();
+        assert!(
+            self.idle_wakes.len() <= most,
+            "{} wake-ups a second, for nothing",
+            self.idle_wakes.len()
+        );
     }
 
     /// Before one more dial: as many as the bound may be waited for, and as many again may be left to
@@ -75,11 +116,8 @@ impl Node {
     }
 
     fn check_destination(&self, address: &Multiaddr, expect: Expect) {
-        let is_listed = |source: &&libp2p_dns_discovery::Source| {
-            let text = source.to_string();
-            !text.starts_with("/dns") && !text.starts_with("srv:")
-        };
-        let operators = self.core.sources().filter(is_listed).map(ToString::to_string);
+        let operators =
+            self.core.sources().filter(|source| !is_looked_up(source)).map(ToString::to_string);
         let by_operator = operators.map(|text| Candidate::new(&text.parse().expect("an address")));
         let may_be_local = by_operator.into_iter().any(|c| c.address() == address);
         let forbidden = match may_be_local {
@@ -112,7 +150,12 @@ impl Node {
         // have come too soon after a renewal to be another.
         let (may, surely) = self.renewed;
         let since_last = periods(self.now - surely + self.setup.min_refresh);
-        let renewals = since_last.min(periods(self.now - may).saturating_add(1));
+        // The refresh of a static source asks nothing, so that it ends unseen.
+        let renewals = match self.core.sources().any(|source| !is_looked_up(source)) {
+            true => (self.now - may).as_millis() / self.setup.min_refresh.as_millis() + 1,
+            false => since_last.min(periods(self.now - may).saturating_add(1)) as u128,
+        };
+        let renewals = usize::try_from(renewals).unwrap_or(usize::MAX - 1);
         let most = self.setup.per_host.saturating_mul(1 + renewals);
         assert!(*probes <= most, "{probes} probes of {address}, of {most}");
     }
@@ -144,10 +187,15 @@ impl Node {
         match self.core.poll_timeout() {
             Some(at) => assert!(at > self.now, "a timeout that has passed is a busy loop"),
             None => {
-                let looked_up = |s: &libp2p_dns_discovery::Source| {
-                    s.to_string().starts_with("/dns") || s.to_string().starts_with("srv:")
+                assert!(!self.core.sources().any(is_looked_up), "nothing is planned");
+                let is_isolated = self.core.status() == Status::Isolated;
+                let is_other = |(_, state): (&Candidate, CandidateState)| {
+                    !matches!(state, CandidateState::Itself | CandidateState::Rejected(_))
                 };
-                assert!(!self.core.sources().any(looked_up), "nothing is planned");
+                let is_other_named = self.core.candidates().any(is_other);
+                assert!(!is_isolated || !is_other_named, "nobody is looked for");
+                let waited_for = self.dials.keys().find(|id| !self.given_up.contains(id));
+                assert_eq!(waited_for, None, "no deadline");
             }
         }
     }
@@ -223,6 +271,12 @@ impl Node {
             assert_eq!(left, !gone, "{peer} is told gone: {gone}");
         }
     }
+}
+
+/// Whether a source asks DNS.
+fn is_looked_up(source: &Source) -> bool {
+    let text = source.to_string();
+    text.starts_with("/dns") || text.starts_with("srv:")
 }
 
 /// Whether the filter lets a candidate through.

@@ -43,6 +43,10 @@ pub struct Node {
     pub proved: BTreeSet<(Multiaddr, PeerId)>,
     pub disqualified: BTreeMap<PeerId, Instant>,
     pub told: Told,
+    /// Until when probes may be taken to be denied by the swarm.
+    pub probes_denied: Option<Instant>,
+    /// When it was called in vain: there was nothing to do.
+    pub idle_wakes: VecDeque<Instant>,
     /// When dials started, in the last minute.
     pub starts: VecDeque<Instant>,
     /// How many probes each host had since the last refresh may have ended.
@@ -96,6 +100,8 @@ impl Node {
             proved: BTreeSet::new(),
             disqualified: BTreeMap::new(),
             told: Told::default(),
+            probes_denied: None,
+            idle_wakes: VecDeque::new(),
             starts: VecDeque::new(),
             probes: BTreeMap::new(),
             renewed: (now, now),
@@ -192,6 +198,11 @@ impl Node {
         self.drain();
         let Some(next) = self.core.poll_timeout() else { return false };
         self.pass(next - self.now);
+        let said = self.log.len();
+        self.drain();
+        if self.log.len() == said {
+            self.note_idle_wake();
+        }
         true
     }
 
@@ -210,6 +221,9 @@ impl Node {
         let Some(dial) = self.dials.remove(&id) else { return };
         self.ended_dials.push(id);
         match &failure {
+            DialFailure::Denied(_) if dial.expect == Expect::Probe => {
+                self.probes_denied = Some(self.now + self.setup.max_refresh);
+            }
             DialFailure::Identity(peer) => self.prove(dial.address, *peer),
             DialFailure::OwnAddress => self.told.answered(&dial.address, peer(0)),
             DialFailure::Itself => self.prove(dial.address, peer(0)),
@@ -287,6 +301,7 @@ impl Node {
 
     pub fn may_join(&self, peer: &PeerId) -> bool {
         self.allowed.as_ref().is_none_or(|allowed| allowed.contains(peer))
+            && self.setup.judgement.admits(peer)
     }
 
     pub fn is_disqualified(&self, peer: &PeerId) -> bool {

@@ -11,7 +11,7 @@ use libp2p_dns_discovery::{
 use super::{
     node::{Node, canonical},
     setup,
-    world::Host,
+    world::{Denies, Host},
 };
 use crate::fuzzing::{
     input::Input,
@@ -55,6 +55,9 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("say", say),
     ("say all", say_all),
     ("change what is spoken", change_protocol),
+    ("judge", judge),
+    ("deny", deny),
+    ("sample", sample),
 ];
 
 /// How many look-ups all sources may make at one instant.
@@ -154,6 +157,17 @@ fn name_others(node: &mut Node, input: &mut Input<'_>) {
 
 fn failure(input: &mut Input<'_>) -> LookupError {
     crate::fuzzing::records::failure(input)
+}
+
+/// DNS names another two of the first five each time.
+fn sample(node: &mut Node, input: &mut Input<'_>) {
+    node.world.complete = true;
+    for n in 0..=input.below(16) {
+        node.world.named = node.world.named & !0x1f | [0x03, 0x06, 0x0c, 0x18, 0x11][n % 5];
+        refresh(node, input);
+        node.step();
+        node.step();
+    }
 }
 
 fn answer(node: &mut Node, input: &mut Input<'_>) {
@@ -347,6 +361,25 @@ fn say(node: &mut Node, input: &mut Input<'_>) {
 
 fn say_all(node: &mut Node, _: &mut Input<'_>) {
     node.say_all();
+}
+
+fn judge(node: &mut Node, input: &mut Input<'_>) {
+    node.judge(input.byte());
+}
+
+impl Node {
+    /// The application changes its mind about who may join.
+    pub fn judge(&mut self, mask: u8) {
+        self.input();
+        self.setup.judgement.change(mask);
+        self.core.readmit(self.now);
+        let mut peers = self.core.peers();
+        assert!(peers.all(|entry| self.may_join(&entry.peer)), "not before the next step");
+    }
+}
+
+fn deny(node: &mut Node, input: &mut Input<'_>) {
+    node.world.denies = *input.choose(&[Denies::Nobody, Denies::Probes, Denies::All]);
 }
 
 fn change_protocol(node: &mut Node, input: &mut Input<'_>) {

@@ -8,7 +8,7 @@ use libp2p_dns_discovery::{Candidate, CandidateState, LookupError, Source, disco
 use super::{
     checks::{host, is_live},
     node::Node,
-    world::Host,
+    world::{Denies, Host},
 };
 use crate::fuzzing::universe::{PEERS, address, peer};
 
@@ -25,7 +25,9 @@ impl Node {
             return;
         }
         self.allow(None);
+        self.judge(u8::MAX);
         self.world.strangers.clear();
+        self.world.denies = Denies::Nobody;
         while !self.connections.is_empty() {
             self.close(0, Closing::Lost);
         }

@@ -1,14 +1,21 @@
 //! How a discovery is configured, and what that promises.
 
-use std::{num::NonZeroUsize, time::Duration};
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
+};
 
 use libp2p_dns_discovery::{Config, Filter, Identify, Limits, Selection};
 
 use crate::fuzzing::{
     input::Input,
-    universe::{ADDRESSES, address},
+    universe::{ADDRESSES, PEERS, address, peer},
 };
-use libp2p::StreamProtocol;
+use libp2p::{PeerId, StreamProtocol};
 
 /// A configuration, and the bounds that are held against what the discovery does.
 #[derive(Debug, Clone)]
@@ -29,6 +36,23 @@ pub struct Setup {
     /// Whether members have to say that they speak a protocol.
     pub required: bool,
     pub own: Vec<usize>,
+    pub identify: Identify,
+    pub judgement: Judgement,
+}
+
+/// Whom the application admits: a bit for each peer.
+#[derive(Debug, Clone)]
+pub struct Judgement(Arc<AtomicU8>);
+
+impl Judgement {
+    pub fn change(&self, mask: u8) {
+        self.0.store(mask, Ordering::Relaxed);
+    }
+
+    pub fn admits(&self, candidate: &PeerId) -> bool {
+        let mask = self.0.load(Ordering::Relaxed);
+        (0..=PEERS).any(|n| mask >> n & 1 == 1 && peer(n) == *candidate)
+    }
 }
 
 impl Setup {
@@ -39,18 +63,26 @@ impl Setup {
         let flags = input.byte();
         let own = if flags & 8 == 0 { vec![] } else { vec![input.below(ADDRESSES.len())] };
         let (memory, loopback) = (flags & 1 == 1, flags & 2 == 2);
-        let identify = if flags & 4 == 0 { Identify::Probe } else { Identify::Dial };
+        let identify = match flags & 0x24 {
+            0 => Identify::Auto,
+            4 => Identify::Dial,
+            _ => Identify::Probe,
+        };
+        let judgement = Judgement(Arc::new(AtomicU8::new(u8::MAX)));
+        let judge = judgement.clone();
         let limits = Limits::new()
             .with_candidates(nz(candidates))
             .with_concurrent_probes(nz(at_once))
             .with_probes_per_minute(nz(per_minute))
-            .with_probes_per_host(nz(per_host));
+            .with_probes_per_host(nz(per_host))
+            .with_rejections_told(nz(if flags & 64 == 0 { 64 } else { 2 }));
         let config = Config::new()
             .with_selection(selection(input))
             .with_auto_limit(nz(4))
             .with_identify(identify)
             .with_filter(Filter::default().with_memory(memory).with_loopback(loopback))
             .with_own_addresses(own.iter().map(|n| address(ADDRESSES[*n])))
+            .with_admission(move |peer, _| judge.admits(peer))
             .with_limits(limits);
         let required = flags & 16 == 16;
         let config = match required {
@@ -80,6 +112,8 @@ impl Setup {
             loopback,
             required,
             own,
+            identify,
+            judgement,
         }
     }
 }

@@ -46,6 +46,15 @@ pub enum Host {
     Alternates(PeerId, PeerId),
 }
 
+/// Which dials another behaviour of the swarm denies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Denies {
+    Nobody,
+    /// Those to ids that it does not know, as an allow list does.
+    Probes,
+    All,
+}
+
 #[derive(Debug)]
 pub struct World {
     /// Which records there are.
@@ -58,6 +67,7 @@ pub struct World {
     pub hosts: Vec<(Multiaddr, Host)>,
     /// Who does not speak what members speak.
     pub strangers: BTreeSet<PeerId>,
+    pub denies: Denies,
     turns: usize,
 }
 
@@ -73,6 +83,7 @@ impl Default for World {
             failure: None,
             hosts: addresses.map(|(n, at)| (canonical(&address(at)), lives(n))).collect(),
             strangers: BTreeSet::new(),
+            denies: Denies::Nobody,
             turns: 0,
         }
     }
@@ -118,6 +129,14 @@ impl World {
         at: &Multiaddr,
         expect: Expect,
     ) -> Option<Result<PeerId, DialFailure>> {
+        let is_denied = match self.denies {
+            Denies::Nobody => false,
+            Denies::Probes => expect == Expect::Probe,
+            Denies::All => true,
+        };
+        if is_denied {
+            return Some(Err(DialFailure::Denied("not on the list".into())));
+        }
         let host = self.hosts.iter().find(|(address, _)| address == at);
         let obtained = match host.map_or(Host::Refuses, |(_, host)| *host) {
             Host::Lives(peer) => peer,
