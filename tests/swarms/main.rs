@@ -5,6 +5,7 @@ mod support;
 mod balancer;
 mod behaviour;
 mod composition;
+mod drawbacks;
 mod first_dials;
 mod kad;
 mod members;
