@@ -10,6 +10,7 @@ mod support;
 
 mod account;
 mod addresses;
+mod connections;
 mod flood;
 mod maze;
 mod records;

@@ -52,10 +52,13 @@ impl Hints {
         self.waiting.insert(candidate);
     }
 
-    /// Whether one more hint of a peer is heeded: in each interval, as many as a host may be probed.
+    /// Whether one more hint of a peer is heeded: in each interval, as many as a host may be probed. No
+    /// more peers are remembered than can be looked at in a minute: whoever has as many keys is not held
+    /// back by a count for each of them.
     fn heeds(&mut self, peer: Option<PeerId>, config: &Config, now: Instant) -> bool {
         let Some(peer) = peer else { return true };
-        if self.since.is_none_or(|since| since + config.reverify_interval <= now) {
+        let is_over = self.since.is_none_or(|since| since + config.reverify_interval <= now);
+        if is_over || self.given.len() >= config.limits.probes_per_minute.get() {
             self.since = Some(now);
             self.given.clear();
         }
