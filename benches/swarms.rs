@@ -1,5 +1,10 @@
-//! How long a node of a real swarm takes to its first connection, beside a plain dial: each way in turn,
-//! over and over, in one process, so that neighbours disturb all alike. `cargo bench --bench swarms`
+//! What dials cost. How long a node of a real swarm takes to its first connection, beside a plain dial: each
+//! way in turn, over and over, in one process, so that neighbours disturb all alike. And, on a virtual
+//! clock, how long it takes to find the one living among a thousand silent. `cargo bench --bench swarms`
+//! prints the table that stands in README; rows of the example `cluster` are left to their commands.
+
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 use std::{
     future::poll_fn,
@@ -16,9 +21,13 @@ use libp2p::{
     tcp, yamux,
 };
 use libp2p_dns_discovery::{Behaviour, Config, Event, Filter, Identify, resolver::zone::Zone};
+use support::{Host, World, joined, nth};
 
 /// How often each way is gone.
 const ROUNDS: usize = 60;
+/// How many addresses one living is looked for among, and how often.
+const SILENT: u32 = 1_000;
+const SEEDS: u64 = 101;
 const TRANSPORTS: [(&str, &str); 3] = [
     ("memory", "/memory/0"),
     ("TCP", "/ip4/127.0.0.1/tcp/0"),
@@ -136,30 +145,84 @@ async fn time(way: Way, listener: &mut Swarm<Node>, address: &Multiaddr) -> Dura
     took
 }
 
-fn median(mut times: Vec<Duration>) -> f64 {
+fn median(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
-    times[times.len() / 2].as_secs_f64() * 1e3
+    times[times.len() / 2]
+}
+
+/// The median of the times that each way takes, over one transport.
+async fn measure(listen_at: &str) -> [Duration; WAYS.len()] {
+    let (mut listener, address) = listen(listen_at).await;
+    let mut times = WAYS.map(|_| Vec::new());
+    for _ in 0..ROUNDS {
+        for ((_, way), times) in WAYS.iter().zip(&mut times) {
+            times.push(time(*way, &mut listener, &address).await);
+        }
+    }
+    times.map(median)
+}
+
+/// How long a node takes to join that is named a thousand addresses, all silent but for one at random.
+fn among_silent(identify: Identify) -> Duration {
+    let join = |seed: u64| {
+        let config = Config::new().with_identify(identify);
+        let mut world = World::seeded(config, seed);
+        world.elsewhere = Host::Silent;
+        let ips: Vec<_> = (1..=SILENT).map(nth).collect();
+        world.name(&ips);
+        world.live(ips[fastrand::Rng::with_seed(seed).usize(..ips.len())]);
+        world.source("/dns4/peers.example./tcp/4001");
+        world.until(Duration::from_secs(7_200), "joined", joined);
+        world.now - world.start
+    };
+    median((0..SEEDS).map(join).collect())
+}
+
+/// A line of the table: what, what it was before, what it is now, and what is wanted.
+fn line([what, before, now, wanted]: [&str; 4]) {
+    println!("| {what} | {before} | {now} | {wanted} |");
 }
 
 #[tokio::main]
 async fn main() {
+    let mut medians = Vec::new();
+    for (_, at) in TRANSPORTS {
+        medians.push(measure(at).await);
+    }
     println!("| | {} |", TRANSPORTS.map(|(name, _)| name).join(" | "));
     println!("|---|{}", "---|".repeat(TRANSPORTS.len()));
-    let mut rows = WAYS.map(|(name, _)| vec![name.to_owned()]);
-    for (_, at) in TRANSPORTS {
-        let (mut listener, address) = listen(at).await;
-        let mut times = WAYS.map(|_| Vec::new());
-        for _ in 0..ROUNDS {
-            for ((_, way), times) in WAYS.iter().zip(&mut times) {
-                times.push(time(*way, &mut listener, &address).await);
-            }
-        }
-        let medians = times.map(median);
-        for (row, took) in rows.iter_mut().zip(medians) {
-            row.push(format!("{took:.2} ms, {:.2}", took / medians[0]));
-        }
+    let ratio = |of: &[Duration; WAYS.len()], n: usize| of[n].as_secs_f64() / of[0].as_secs_f64();
+    for (n, (name, _)) in WAYS.iter().enumerate() {
+        let cell = |of: &[Duration; WAYS.len()]| {
+            format!("{:.2} ms, {:.2}", of[n].as_secs_f64() * 1e3, ratio(of, n))
+        };
+        println!("| {name} | {} |", medians.iter().map(cell).collect::<Vec<_>>().join(" | "));
     }
-    for row in rows {
-        println!("| {} |", row.join(" | "));
-    }
+    println!();
+    let ratios = |way: Way| {
+        let n = WAYS.iter().position(|(_, other)| *other == way).expect("it is measured");
+        let ratios = medians.iter().map(|of| format!("{:.2}", ratio(of, n)));
+        ratios.collect::<Vec<_>>().join(", ")
+    };
+    let seconds = |identify| format!("{:.0} s", among_silent(identify).as_secs_f64());
+    line(["", "Before", "Now", "Wanted"]);
+    line(["---"; 4]);
+    line([
+        "Start until connected, by default, in plain dials (memory, TCP, QUIC)",
+        "2.05, 2.11, 1.69",
+        &ratios(Way::Connected(Identify::Auto)),
+        "1.10",
+    ]);
+    line([
+        "Probe until verified, in plain dials (memory, TCP, QUIC)",
+        "1.03, 1.05, 0.96",
+        &ratios(Way::Verified(Identify::Probe)),
+        "1.05",
+    ]);
+    line([
+        "One living among 1,000 silent: median until joined (`Auto`, `Probe`, `Dial`)",
+        "–, 63 s, 411 s",
+        &[Identify::Auto, Identify::Probe, Identify::Dial].map(seconds).join(", "),
+        "63 s by default",
+    ]);
 }

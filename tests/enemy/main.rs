@@ -1,5 +1,5 @@
-//! A zone in an enemy's hands: the node does no more than its configuration says, keeps no more than
-//! that, and still joins through one honest peer.
+//! A zone in an enemy's hands, or a peer who is one: the node does no more than its configuration says,
+//! keeps no more than that, and still joins through one honest peer.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
