@@ -208,19 +208,19 @@ async fn main() {
     line(["", "Before", "Now", "Wanted"]);
     line(["---"; 4]);
     line([
-        "Start until connected, by default, in plain dials (memory, TCP, QUIC)",
+        "Start until connected, by default: memory, TCP, QUIC",
         "2.05, 2.11, 1.69",
         &ratios(Way::Connected(Identify::Auto)),
         "1.10",
     ]);
     line([
-        "Probe until verified, in plain dials (memory, TCP, QUIC)",
+        "Probe until verified: memory, TCP, QUIC",
         "1.03, 1.05, 0.96",
         &ratios(Way::Verified(Identify::Probe)),
         "1.05",
     ]);
     line([
-        "One living among 1,000 silent: median until joined (`Auto`, `Probe`, `Dial`)",
+        "One living among 1,000 silent, median until joined: `Auto`, `Probe`, `Dial`",
         "–, 63 s, 411 s",
         &[Identify::Auto, Identify::Probe, Identify::Dial].map(seconds).join(", "),
         "63 s by default",

@@ -9,7 +9,7 @@ use web_time::Instant;
 use crate::{
     account::{Memory, assert_bounded, most_within},
     alone,
-    support::{Host, World, at, ip, joined, lowest, secs},
+    support::{Host, World, at, ip, joined, lowest, nth, secs},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -26,7 +26,7 @@ fn dials_since(world: &World, since: Instant) -> Vec<Instant> {
     world.dials.iter().map(|(at, ..)| *at).filter(|at| *at > since).collect()
 }
 
-/// Fails without the bound on the probes of a host, and if who connects takes a place or ends an entry.
+/// Fails if an entry is verified whenever somebody gives a reason (`takes_hint`).
 #[test]
 fn ever_new_peers_that_connect_from_a_members_host_move_nobody() {
     let _alone = alone();
@@ -45,7 +45,6 @@ fn ever_new_peers_that_connect_from_a_members_host_move_nobody() {
     assert_eq!(world.selected(), peers[..3]);
     assert!(world.core.peers().all(|entry| peers.contains(&entry.peer)));
     let dials = dials_since(&world, start).len();
-    println!("{dials} dials in an hour");
     // As many as without them: three checks a minute, and those of the others.
     assert!(dials <= 60 * 12, "{dials} dials in an hour");
 }
@@ -87,12 +86,6 @@ fn a_selected_peer_that_breaks_every_connection_sets_no_pace() {
     let asked: Vec<_> = world.queries.iter().map(|(at, _)| *at).filter(|at| *at > start).collect();
     assert!(asked.windows(2).all(|pair| pair[0] + secs(5) <= pair[1]), "refreshes");
     let dials = dials_since(&world, start);
-    println!(
-        "{} dials in an hour, {} in a minute, {} look-ups",
-        dials.len(),
-        most_within(&dials, MINUTE),
-        asked.len()
-    );
     assert!(most_within(&dials, MINUTE) <= 30, "{} dials", most_within(&dials, MINUTE));
     assert_eq!(world.selected(), peers[..3], "it answers");
 }
@@ -113,7 +106,6 @@ fn a_selected_peer_that_breaks_its_connections_once_they_count_sets_no_pace() {
     let asked: Vec<_> = world.queries.iter().map(|(at, _)| *at).filter(|at| *at > start).collect();
     assert!(asked.windows(2).all(|pair| pair[0] + secs(5) <= pair[1]), "refreshes");
     let dials = dials_since(&world, start).len();
-    println!("{dials} dials in an hour, {} look-ups", asked.len());
     assert!(dials <= 3_600 / 11 * 2 + 60 * 12, "{dials} dials in an hour");
 }
 
@@ -164,29 +156,29 @@ fn an_address_with_a_new_key_for_every_dial_is_told_a_few_times() {
         .iter()
         .filter(|(at, address, _)| *at > start && *address == crate::support::at(ip(1)));
     let dials = dials.count();
-    println!("{dials} dials in an hour, told {told} times");
     assert!(dials <= 4 * 120, "{dials} dials in an hour");
     assert_eq!(world.selected(), peers[1..4], "the others take its place");
 }
 
-/// Tarpits: each handshake with one of the 39 lowest takes nearly as long as a dial may, and ends well or
-/// not. Fails if they keep all slots.
+/// Tarpits: a handshake with each of the lowest begins, and does not end. Fails if they keep their slots
+/// as long (`make_room`): 12 slots and 10 s make that 83 s for a hundred, and half of the turns are random.
 #[test]
 fn those_who_take_their_time_with_every_handshake_do_not_keep_us_from_the_quick() {
     let _alone = alone();
-    for answers in [true, false] {
-        let mut world = World::new(lowest(3));
-        world.name(&(1..=40).map(ip).collect::<Vec<_>>());
-        for n in 1..=39 {
-            let host = match answers {
-                true => Host::Slow(PeerId::random(), secs(9)),
-                false => Host::Slow(PeerId::random(), secs(11)),
-            };
-            world.set(ip(n), host);
+    let mut times = Vec::new();
+    for seed in 0..21 {
+        let mut world = World::seeded(lowest(3), seed);
+        world.name(&(1..=101).map(nth).collect::<Vec<_>>());
+        for n in 1..=100 {
+            world.set(nth(n), Host::Slow(PeerId::random(), secs(3_600)));
         }
-        world.live(ip(40));
+        world.live(nth(101));
         world.source("/dns4/peers.example./tcp/4001");
-        world.until(secs(20), "joined", joined);
+        world.until(secs(100), "joined", joined);
+        times.push(world.now - world.start);
         assert_bounded(&world);
     }
+    times.sort_unstable();
+    println!("{times:?}");
+    assert!(times[10] < secs(20), "{times:?}");
 }

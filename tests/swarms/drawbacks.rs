@@ -314,3 +314,25 @@ async fn an_allow_list_of_the_swarm_denies_throw_away_ids_and_no_dial_without_on
     assert_eq!(meets_behind_an_allow_list(Identify::Dial).await, Status::Joined);
     assert_eq!(meets_behind_an_allow_list(Identify::Auto).await, Status::Joined);
 }
+
+/// One that is named once another one is connected, so that no dial is among the first. Fails if a denied
+/// probe is followed by others only.
+#[tokio::test]
+async fn one_that_is_named_later_is_met_behind_an_allow_list_too() {
+    let ports = ports(3);
+    let named = zone(&ports[1..2]);
+    let nobody = Zone::new();
+    let mut swarms =
+        [(ports[0], &named), (ports[1], &nobody), (ports[2], &nobody)].map(|(port, zone)| {
+            let config = quick().with_identify(Identify::Auto).with_selection(Selection::All);
+            node(port, zone, config, None, true)
+        });
+    let ids = ids(&swarms);
+    for (at, other) in [(0, 1), (0, 2), (1, 0), (2, 0)] {
+        let allowed = swarms[at].behaviour_mut().allowed.as_mut().expect("it has a list");
+        allowed.allow_peer(ids[other]);
+    }
+    drive(&mut swarms, "connected", |swarms, _| swarms[0].is_connected(&ids[1])).await;
+    name(&named, &ports[1..]);
+    drive(&mut swarms, "connected to both", |swarms, _| swarms[0].is_connected(&ids[2])).await;
+}
