@@ -119,6 +119,11 @@ impl Candidate {
         }
     }
 
+    /// The port, or 0 if there is none.
+    pub(crate) fn port(&self) -> u16 {
+        self.0.key.port
+    }
+
     /// Whether somebody else holds the same content.
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1

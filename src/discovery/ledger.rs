@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
+    net::IpAddr,
     time::Duration,
 };
 
@@ -83,6 +84,8 @@ pub(super) struct Ledger {
     connected_without_entry: HashSet<PeerId>,
     /// The candidates without an entry and without a failure.
     untried: BTreeSet<Candidate>,
+    /// The hosts at which several peers may live.
+    crowded: HashSet<IpAddr>,
 }
 
 impl Ledger {
@@ -140,7 +143,12 @@ impl Ledger {
 
     /// Whether a live connection shows that a peer lives at a candidate.
     pub(super) fn is_live_at(&self, peer: &PeerId, candidate: &Candidate) -> bool {
-        self.connections.is_live_at(peer, candidate)
+        self.connections.is_live_at(peer, candidate, self.is_crowded(candidate))
+    }
+
+    /// Whether several peers may live at a candidate's host, each at a port of its own.
+    fn is_crowded(&self, candidate: &Candidate) -> bool {
+        candidate.ip().is_some_and(|ip| self.crowded.contains(&ip))
     }
 
     /// Whether a connected peer speaks the required protocol, once it has said so.

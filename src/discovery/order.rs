@@ -1,7 +1,7 @@
 //! The candidates in order: what all nodes with the same answers see alike.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::IpAddr,
     ops::Range,
     sync::{Arc, OnceLock},
@@ -113,6 +113,19 @@ impl Order {
         }
         let hosts = self.hosts.get_or_init(|| by_host(&self.sorted));
         hosts.get(&ip).map_or(&[], |range| &self.sorted[range.clone()])
+    }
+
+    /// The hosts at which several peers may live: those with several ports, unless these are the
+    /// transports of one record.
+    pub(super) fn crowded(&self) -> HashSet<IpAddr> {
+        let is_crowded = |host: &&[Candidate]| {
+            let (first, others) = (&host[0], &host[1..]);
+            let is_apart =
+                |c: &Candidate| c.port() != first.port() && !self.transports(first).contains(c);
+            others.iter().any(is_apart)
+        };
+        let hosts = self.sorted.chunk_by(|a, b| a.ip() == b.ip()).filter(is_crowded);
+        hosts.filter_map(|host| host[0].ip()).collect()
     }
 
     /// The transports to the candidate's host that its record names, itself among them, in order of

@@ -14,6 +14,7 @@ mod endurance;
 mod fairness;
 mod fingers;
 mod hints;
+mod neighbours;
 mod pace;
 mod parts;
 mod pins;

@@ -33,11 +33,17 @@ impl Connection {
         now.saturating_duration_since(self.since) >= SHORT_LIVED
     }
 
-    /// Whether the connection shows that its remote lives at the candidate: it was dialled there,
-    /// or leads to the same host.
-    pub(super) fn is_at(&self, candidate: &Candidate) -> bool {
-        (self.dialled && candidate.is_same_place(&self.remote))
-            || candidate.ip().is_some_and(|ip| self.remote.ip() == Some(ip))
+    /// Whether it was dialled at the candidate.
+    fn was_dialled_at(&self, candidate: &Candidate) -> bool {
+        self.dialled && candidate.is_same_place(&self.remote)
+    }
+
+    /// Whether the connection shows that its remote lives at the candidate: it was dialled there, or
+    /// leads to the same host. Where the host is one of several peers, it has to lead to the same port.
+    pub(super) fn is_at(&self, candidate: &Candidate, is_crowded: bool) -> bool {
+        let is_at_port = || self.dialled && candidate.port() == self.remote.port();
+        let is_at_host = || candidate.ip().is_some_and(|ip| self.remote.ip() == Some(ip));
+        self.was_dialled_at(candidate) || ((!is_crowded || is_at_port()) && is_at_host())
     }
 }
 
@@ -90,8 +96,24 @@ impl Connections {
         self.0.get(peer)?.values().filter_map(|connection| connection.speaks).max()
     }
 
-    pub(super) fn is_live_at(&self, peer: &PeerId, candidate: &Candidate) -> bool {
-        self.0.get(peer).is_some_and(|of_peer| of_peer.values().any(|c| c.is_at(candidate)))
+    /// Whether a connection shows that a peer lives at a candidate; of a host with several peers, or
+    /// with one.
+    pub(super) fn is_live_at(
+        &self,
+        peer: &PeerId,
+        candidate: &Candidate,
+        is_crowded: bool,
+    ) -> bool {
+        self.any(peer, |connection| connection.is_at(candidate, is_crowded))
+    }
+
+    /// Whether a peer is connected that was dialled at a candidate.
+    pub(super) fn is_dialled_at(&self, peer: &PeerId, candidate: &Candidate) -> bool {
+        self.any(peer, |connection| connection.was_dialled_at(candidate))
+    }
+
+    fn any(&self, peer: &PeerId, which: impl Fn(&Connection) -> bool) -> bool {
+        self.0.get(peer).is_some_and(|of_peer| of_peer.values().any(which))
     }
 }
 
@@ -115,10 +137,25 @@ mod tests {
         let accepted = Connection::new(c("/ip4/10.0.0.1/tcp/55555"), false, now);
         connections.open(one, id(1), accepted);
         connections.open(other, id(2), Connection::new(c("/memory/7"), true, now));
-        assert!(connections.is_live_at(&one, &c("/ip4/10.0.0.1/tcp/1")));
-        assert!(!connections.is_live_at(&one, &c("/ip4/10.0.0.2/tcp/1")));
-        assert!(connections.is_live_at(&other, &c("/memory/7")), "it was dialled there");
-        assert!(!connections.is_live_at(&other, &c("/memory/8")));
+        assert!(connections.is_live_at(&one, &c("/ip4/10.0.0.1/tcp/1"), false));
+        assert!(!connections.is_live_at(&one, &c("/ip4/10.0.0.2/tcp/1"), false));
+        assert!(connections.is_live_at(&other, &c("/memory/7"), false), "it was dialled there");
+        assert!(!connections.is_live_at(&other, &c("/memory/8"), false));
+    }
+
+    #[test]
+    fn at_a_host_of_several_peers_a_connection_shows_who_lives_at_the_port_that_was_dialled() {
+        let (mut connections, now) = (Connections::default(), epoch());
+        let [accepted, dialled] = [PeerId::random(), PeerId::random()];
+        let (one, other) = (c("/ip4/10.0.0.1/tcp/1"), c("/ip4/10.0.0.1/tcp/2"));
+        connections.open(accepted, id(1), Connection::new(one.clone(), false, now));
+        connections.open(dialled, id(2), Connection::new(one.clone(), true, now));
+        assert!(!connections.is_live_at(&accepted, &one, true), "the port is the remote's choice");
+        assert!(connections.is_live_at(&dialled, &one, true));
+        assert!(connections.is_live_at(&dialled, &c("/ip4/10.0.0.1/udp/1/quic-v1"), true));
+        assert!(!connections.is_live_at(&dialled, &other, true));
+        assert!(connections.is_dialled_at(&dialled, &one));
+        assert!(!connections.is_dialled_at(&accepted, &one));
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl<'a, 'b> Judge<'a, 'b> {
     /// The order of the guards matters. What is ours is nobody else's, whatever answered before. A
     /// pin is the zone's word, and no alternation excuses an impostor. Every other answer counts as
     /// one of those that may alternate, also that of a peer that may not join; and while the address
-    /// is shared, or its entry's peer is connected there, the answer proves nothing. Only then does
+    /// is shared, or its entry's peer is connected that was dialled there, the answer proves nothing. Only then does
     /// it matter whether the peer may enter.
     fn weigh(
         &mut self,
@@ -159,7 +159,7 @@ impl<'a, 'b> Judge<'a, 'b> {
             return self.find_itself(candidate);
         }
         let old = self.ledger.table.get(candidate).map(|e| e.peer).filter(|old| *old != peer);
-        if old.is_some_and(|old| self.ledger.connections.is_live_at(&old, candidate)) {
+        if old.is_some_and(|old| self.ledger.connections.is_dialled_at(&old, candidate)) {
             return self.contradict(candidate);
         }
         match membership(
@@ -195,6 +195,22 @@ impl<'a, 'b> Judge<'a, 'b> {
         self.refuse_pinned(added);
         for candidate in departed {
             self.depart(candidate);
+        }
+        self.follow_hosts();
+    }
+
+    /// Finds the hosts of several peers. Where a host was that of one before, its connections were taken
+    /// to lead to every port of it.
+    fn follow_hosts(&mut self) {
+        let before = std::mem::replace(&mut self.ledger.crowded, self.cx.order.crowded());
+        let ledger = &self.ledger;
+        let is_in_doubt = |c: &&Candidate| {
+            let peer = ledger.table.get(c).map(|entry| &entry.peer);
+            peer.is_some_and(|peer| ledger.is_connected(peer) && !ledger.is_live_at(peer, c))
+        };
+        let hosts = ledger.crowded.difference(&before).flat_map(|ip| self.cx.order.at_host(*ip));
+        for candidate in hosts.filter(is_in_doubt).cloned().collect::<Vec<_>>() {
+            self.ledger.table.check_at(&candidate, self.cx.now);
         }
     }
 
@@ -258,7 +274,7 @@ impl<'a, 'b> Judge<'a, 'b> {
             let address = candidate.address().clone();
             self.cx.effects.tell(Event::PinMismatch { address, pinned, obtained });
         }
-        if self.ledger.connections.is_live_at(&pinned, candidate) {
+        if self.ledger.connections.is_dialled_at(&pinned, candidate) {
             not_ours(candidate, self.cx);
             return self.contradict(candidate);
         }

@@ -65,7 +65,8 @@ impl<'a, 'b> Presence<'a, 'b> {
     /// One of several connections to a peer closed. Where that one led, the peer is verified by a
     /// dial from now on: at once unless it was there until the end.
     fn one_closed(&mut self, peer: &PeerId, connection: &Connection, how: Closing) -> bool {
-        let led_to = |c: &&Candidate| connection.is_at(c) && !self.ledger.is_live_at(peer, c);
+        let is_at = |c: &Candidate| connection.is_at(c, self.ledger.is_crowded(c));
+        let led_to = |c: &&Candidate| is_at(c) && !self.ledger.is_live_at(peer, c);
         let candidates: Vec<_> =
             self.ledger.table.candidates_of(peer).filter(led_to).cloned().collect();
         let follows = self.follow_protocols(peer);
@@ -89,10 +90,11 @@ impl<'a, 'b> Presence<'a, 'b> {
         let long_lived = connection.is_long_lived(self.cx.now);
         let candidates: Vec<_> = self.ledger.table.candidates_of(peer).cloned().collect();
         for candidate in &candidates {
-            if connection.is_at(candidate) && how == Closing::Orderly {
+            let was_there = connection.is_at(candidate, self.ledger.is_crowded(candidate));
+            if was_there && how == Closing::Orderly {
                 self.ledger.table.touch(candidate, self.cx.now);
             }
-            if connection.is_at(candidate) && long_lived {
+            if was_there && long_lived {
                 self.ledger.histories.of(candidate).answers().stays(peer);
             }
             self.ledger.table.note_connected(candidate, self.cx.now);
