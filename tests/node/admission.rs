@@ -15,7 +15,7 @@ use libp2p_dns_discovery::{
     hickory_proto::rr::{Name, RData, Record, RecordType, rdata::TXT},
 };
 
-use crate::support::{Host, World, at, ip, lowest, nz, secs};
+use crate::support::{Host, World, at, ip, joined, lowest, nth, nz, secs, txt_at};
 
 const PROTOCOL: StreamProtocol = StreamProtocol::new("/members/1");
 
@@ -470,4 +470,26 @@ fn a_crowd_of_pins_at_one_address_is_turned_away_one_by_one() {
     world.run(secs(3));
     assert_eq!(world.core.candidates().count(), 16_000);
     assert!(world.dials.is_empty());
+}
+
+/// One peer that may not join is one peer, however many addresses are pinned to it. Fails if each of them
+/// is told.
+#[test]
+fn a_peer_that_may_not_join_is_told_once_whatever_is_pinned_to_it() {
+    let [refused, other] = [PeerId::random(), PeerId::random()];
+    let mut world = World::new(Config::new().with_allowed_peers([PeerId::random()]));
+    let owner = "_dnsaddr.peers.example.";
+    let text = |n, peer| txt_at(owner, &format!("dnsaddr={}/p2p/{peer}", at(nth(n))), 30);
+    let mut texts: Vec<_> = (0..200).map(|n| text(n, refused)).collect();
+    texts.push(text(0, other));
+    world.zone.insert((owner.into(), RecordType::TXT), Ok(texts));
+    world.source("/dnsaddr/peers.example.");
+    world.run(secs(600));
+    let told = |w: &World, of| w.count(|e| matches!(e, Event::Refused { peer, .. } if *peer == of));
+    assert_eq!((told(&world, refused), told(&world, other)), (1, 1));
+    assert!(world.dials.is_empty());
+    // All of them may be dialled once the peer may join.
+    world.core.set_allowed_peers(None, world.now);
+    world.set(nth(7), Host::Lives(refused));
+    world.until(secs(60), "admitted", joined);
 }

@@ -1,6 +1,6 @@
 //! What handshakes prove: who lives at a candidate, and what becomes of its entry.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use libp2p_identity::PeerId;
 
@@ -374,8 +374,10 @@ impl<'a, 'b> Judge<'a, 'b> {
     }
 
     /// Turns those away that are pinned to peers that may not join. Nothing that a dial could tell
-    /// would change that, so that they wait until it is judged again.
+    /// would change that, so that they wait until it is judged again. Each such peer is told once,
+    /// however many of the addresses are pinned to it.
     fn refuse_pinned(&mut self, candidates: &[Candidate]) {
+        let mut told = HashSet::new();
         for candidate in candidates {
             let Some(pinned) = candidate.pinned() else { continue };
             let refused = Failure::Refused(*pinned);
@@ -385,6 +387,9 @@ impl<'a, 'b> Judge<'a, 'b> {
                 || self.ledger.failed(candidate).is_some_and(|failed| failed.reason == refused)
             {
                 continue;
+            }
+            if !told.insert(pinned) {
+                self.ledger.histories.of(candidate).announced().turned_away(&refused);
             }
             self.turn_away(candidate, refused.clone());
             self.ledger.histories.postpone(candidate, refused, self.cx.now, REFUSED);
