@@ -1,6 +1,6 @@
 //! Which dials are ended, and which are not made: those that nobody needs.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use libp2p::PeerId;
 use libp2p_dns_discovery::{
@@ -8,7 +8,7 @@ use libp2p_dns_discovery::{
     discovery::{Discovery, Expect, Output},
 };
 
-use crate::support::{Host, World, at, ip, lowest, nth, secs};
+use crate::support::{Host, World, at, ip, joined, lowest, nth, secs};
 
 /// To end a dial to a real peer would end those of others with it: it is only waited for no longer.
 /// Fails without the condition in `Dialling::give_up`.
@@ -308,6 +308,49 @@ fn sources_that_contradict_each_other_do_not_hold_a_host_up() {
     world.source("/dns4/peers.example./udp/4001/quic-v1|/tcp/4001");
     world.source("/dns4/peers.example./tcp/4001|/udp/4001/quic-v1");
     world.until(secs(3_600), "by TCP", |w| w.selected() == [peer]);
+}
+
+/// A static source has no refresh after which its host may be probed again. Fails if four failures in a
+/// row let the only one there is rest until the longest refresh has passed.
+#[test]
+fn the_only_address_there_is_is_tried_twice_a_minute_while_nobody_is_verified() {
+    for dead in [Host::Refuses, Host::Silent] {
+        let mut world = World::new(lowest(3));
+        world.set(ip(1), dead.clone());
+        world.source(&at(ip(1)).to_string());
+        world.run(secs(3_600));
+        let mut times: Vec<_> = world.dials.iter().map(|(at, ..)| *at).collect();
+        times.push(world.now);
+        let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+        assert!(longest <= Some(secs(45)), "{dead:?}: {longest:?}");
+        assert!(times.len() <= 200, "{} dials in an hour", times.len());
+    }
+}
+
+/// Where one probe of a host is all there is until the next refresh, an address has it and its
+/// translation by a gateway in turn. Fails if one of them takes it again and again.
+#[test]
+fn an_address_and_its_translation_share_the_one_probe_of_a_host() {
+    let translated: IpAddr = "64:ff9b::a00:1".parse().expect("an address");
+    for (dead, is_static) in [Host::NoRoute, Host::Silent, Host::Refuses]
+        .into_iter()
+        .flat_map(|dead| [(dead.clone(), false), (dead, true)])
+    {
+        let one = std::num::NonZeroUsize::MIN;
+        let mut world = World::new(lowest(3).map_limits(|l| l.with_probes_per_host(one)));
+        world.set(ip(1), dead.clone());
+        if is_static {
+            world.source(&at(ip(1)).to_string());
+            world.source(&at(translated).to_string());
+        } else {
+            world.name(&[ip(1)]);
+            world.name_v6(translated);
+            world.source("/dns/peers.example./tcp/4001");
+        }
+        world.run(secs(600));
+        world.live(translated);
+        world.until(secs(70), "by the gateway", joined);
+    }
 }
 
 fn drain(core: &mut Discovery, now: web_time::Instant) -> Vec<Output> {

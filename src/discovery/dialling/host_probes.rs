@@ -75,6 +75,12 @@ impl Machine {
     }
 }
 
+/// Whether an address is one of countless ones that lead to one machine: 6to4 (RFC 3056 section 2) leaves
+/// it 80 bits.
+pub(super) fn has_many_spellings(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.segments()[0] == 0x2002)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

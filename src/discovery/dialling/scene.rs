@@ -3,7 +3,11 @@
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
-use super::{budget::Quota, dials::Dials, host_probes::HostProbes};
+use super::{
+    budget::Quota,
+    dials::Dials,
+    host_probes::{HostProbes, has_many_spellings},
+};
 use crate::{
     candidate::{Candidate, Family},
     config::Identify,
@@ -84,7 +88,17 @@ impl<'a> Scene<'a> {
             && self.view.ledger.entry(candidate).is_none()
             && self.view.may_take_place(candidate)
             && self.has_turn(candidate)
-            && self.hosts.has_room(candidate)
+            && (self.hosts.has_room(candidate) || self.is_last_hope(candidate))
+    }
+
+    /// Whether a candidate is all that leads to its host, while nobody is verified. Its back-off is bound
+    /// enough then; and a static source has no refresh after which a host may be probed again.
+    fn is_last_hope(&self, candidate: &Candidate) -> bool {
+        let View { order, ledger, .. } = self.view;
+        let transports = order.transports(candidate);
+        let is_it = |c: &Candidate| c == candidate || transports.contains(c);
+        let is_only = |ip| !has_many_spellings(ip) && order.at_host(ip).iter().all(is_it);
+        ledger.len() == 0 && candidate.ip().is_some_and(is_only)
     }
 
     /// Whether a candidate is to be tried at all: a fallback has its turn when the better transport
