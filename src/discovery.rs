@@ -335,11 +335,14 @@ impl Discovery {
         self.follow_own();
     }
 
-    /// Takes note that an address was confirmed as an external one of ours.
+    /// Takes note that an address was confirmed as an external one of ours. If another peer is verified
+    /// there, a dial finds out who answers, and that peer keeps its entry unless it is ourselves.
     pub fn handle_external_address(&mut self, address: &Multiaddr, now: Instant) {
         let address = Candidate::new(address);
-        self.own.external(&address);
-        self.note_own_address(&address, now);
+        // The swarm says so anew with every confirmation.
+        if self.own.external(&address) {
+            self.note_own_address(&address, now);
+        }
     }
 
     /// Takes note that an address is no longer an external one of ours.
@@ -586,6 +589,10 @@ impl Discovery {
                 self.own.lose(&candidate);
                 self.follow_own();
             }
+            Effect::Theirs(candidate) => {
+                self.own.give(candidate);
+                self.follow_own();
+            }
             Effect::MetOurselves { candidate, started } => {
                 self.own.meet(&candidate, started, now, &mut self.rng);
                 self.follow_own();
@@ -606,7 +613,12 @@ impl Discovery {
                 self.ledger.retry_all_by(at);
                 self.waiting.step = true;
             }
-            Effect::Ended(candidate) => self.selecting.forget(&candidate),
+            Effect::Ended(candidate) => {
+                self.selecting.forget(&candidate);
+                if self.own.give_back(&candidate) {
+                    self.follow_own();
+                }
+            }
             Effect::Introduce { candidate, peer, purpose } => {
                 let view = view!(self, now);
                 self.dialling.introduce(candidate, peer, purpose, &view);

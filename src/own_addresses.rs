@@ -33,12 +33,20 @@ impl OwnAddresses {
 
     /// Also where one of them is spelled as an IPv6 address to be translated to it.
     pub(crate) fn contains(&self, candidate: &Candidate) -> bool {
-        self.has(candidate) || plain(candidate).is_some_and(|plain| self.has(&plain))
+        let any = |_: &Owned| true;
+        self.has(candidate, any) || plain(candidate).is_some_and(|plain| self.has(&plain, any))
     }
 
-    fn has(&self, candidate: &Candidate) -> bool {
-        let same = |owned: &Owned| candidate.is_same_place(&owned.candidate);
-        self.0.get(candidate.address()).is_some_and(|of_address| of_address.iter().any(same))
+    /// The same, by the word of the operator or of a listener: nobody else has a say in that.
+    pub(crate) fn is_certain(&self, candidate: &Candidate) -> bool {
+        let is_certain = |owned: &Owned| owned.configured || owned.listeners > 0;
+        self.has(candidate, is_certain)
+            || plain(candidate).is_some_and(|plain| self.has(&plain, is_certain))
+    }
+
+    fn has(&self, candidate: &Candidate, which: impl Fn(&Owned) -> bool) -> bool {
+        let is_it = |owned: &Owned| candidate.is_same_place(&owned.candidate) && which(owned);
+        self.0.get(candidate.address()).is_some_and(|of_address| of_address.iter().any(is_it))
     }
 
     pub(crate) fn listen(&mut self, candidate: Candidate) {

@@ -26,6 +26,9 @@ pub(super) enum Effect {
     Ours(Candidate),
     /// Of `own`: to note that a candidate does not lead to ourselves, or no longer.
     NotOurs(Candidate),
+    /// Of `own`: to note that another peer is verified at a candidate, of which others say that it leads to
+    /// ourselves.
+    Theirs(Candidate),
     /// Of `own`: to note that a dial of ours met our identity.
     MetOurselves {
         /// Where.
@@ -59,8 +62,8 @@ pub(super) enum Effect {
     TurnAway(Candidate, Failure),
     /// Of `ledger`: to let every candidate be tried again by an instant.
     RetryAllBy(Instant),
-    /// Of `selection`: to note that the entry of a candidate has ended. Whoever is verified there next
-    /// is connected to at once, also if it is the same peer.
+    /// Of `selection` and `own`: to note that the entry of a candidate has ended. Whoever is verified
+    /// there next is connected to at once, also if it is the same peer.
     Ended(Candidate),
     /// Of `dialling`: to have a peer that proved its identity say what it speaks.
     Introduce {

@@ -262,6 +262,9 @@ impl Ledger {
         self.untried.remove(candidate);
         self.connected_without_entry.remove(&peer);
         not_ours(candidate, cx);
+        if cx.own.is_only_confirmed(candidate) {
+            cx.effects.push(Effect::Theirs(candidate.clone()));
+        }
         cx.effects.push(Effect::Route(candidate.family()));
         if is_news && !told {
             cx.effects.tell(Event::Verified { peer, address, how });

@@ -30,6 +30,9 @@ pub(super) struct Own {
     /// Candidates that led to ourselves when they were last dialled, by an address that nobody said
     /// to be ours.
     found: HashSet<Candidate>,
+    /// Candidates at which another peer is verified, although their address was confirmed as an external
+    /// one of ours: a handshake proves more than what others say.
+    theirs: HashSet<Candidate>,
     same_key: SameKey,
     version: u64,
     candidates: Ours,
@@ -58,6 +61,7 @@ impl Own {
             local,
             addresses,
             found: HashSet::new(),
+            theirs: HashSet::new(),
             same_key: SameKey::default(),
             version: 1,
             candidates: Ours::default(),
@@ -81,8 +85,11 @@ impl Own {
         self.change(address, |addresses| addresses.listen_expired(address));
     }
 
-    pub(super) fn external(&mut self, address: &Candidate) {
+    /// Notes that an address was confirmed as an external one of ours. Says whether it is ours by that.
+    pub(super) fn external(&mut self, address: &Candidate) -> bool {
+        let was_ours = self.addresses.contains(address);
         self.change(address, |addresses| addresses.external(address.clone()));
+        !was_ours
     }
 
     pub(super) fn external_expired(&mut self, address: &Candidate) {
@@ -101,7 +108,21 @@ impl Own {
 
     /// Notes that a candidate led to ourselves.
     pub(super) fn find(&mut self, candidate: Candidate) {
+        self.give_back(&candidate);
         self.version += u64::from(self.found.insert(candidate));
+    }
+
+    /// Notes that another peer is verified at a candidate.
+    pub(super) fn give(&mut self, candidate: Candidate) {
+        self.version += u64::from(self.theirs.insert(candidate));
+    }
+
+    /// Notes that nobody is verified at a candidate any more: it is ours again, if others say so. Says
+    /// whether that may change anything.
+    pub(super) fn give_back(&mut self, candidate: &Candidate) -> bool {
+        let was_theirs = self.theirs.remove(candidate);
+        self.version += u64::from(was_theirs);
+        was_theirs
     }
 
     /// Notes that a candidate did not lead to ourselves, or that it is no candidate any more.
@@ -183,9 +204,21 @@ impl Own {
     }
 
     /// Whether an address is known to be ours, by what the swarm or the operator said; whether it is
-    /// a candidate or not.
+    /// a candidate or not. What was only confirmed as an external one is ours unless somebody else is
+    /// verified there.
     pub(super) fn is_own_address(&self, candidate: &Candidate) -> bool {
-        candidate.pinned() == Some(&self.local) || self.addresses.contains(candidate)
+        self.is_certain(candidate)
+            || (self.addresses.contains(candidate) && !self.theirs.contains(candidate))
+    }
+
+    /// Whether an address is ours whatever answers there: we listen on it, or the operator said so.
+    pub(super) fn is_certain(&self, candidate: &Candidate) -> bool {
+        candidate.pinned() == Some(&self.local) || self.addresses.is_certain(candidate)
+    }
+
+    /// Whether an address was confirmed as an external one of ours, and nothing more.
+    pub(super) fn is_only_confirmed(&self, candidate: &Candidate) -> bool {
+        !self.is_certain(candidate) && self.addresses.contains(candidate)
     }
 
     /// The same, or that it led to ourselves.

@@ -223,12 +223,10 @@ fn an_address_that_was_ours_and_is_no_more_is_an_address_like_any_other() {
 fn an_address_that_becomes_ours_is_nobody_elses() {
     let (mut world, peers) = World::with_peers(lowest(1), 2);
     world.until(secs(5), "joined", |w| w.selected() == peers[..1]);
-    world.core.handle_external_address(&at(ip(1)), world.now);
-    // The swarm says so anew with every confirmation, and takes it back once.
-    world.core.handle_external_address(&at(ip(1)), world.now);
+    world.core.handle_listen_address(&at(ip(1)), world.now);
     world.until(secs(1), "the next", |w| w.selected() == peers[1..]);
     assert_eq!(world.core.addresses_of(&peers[0]).count(), 0);
-    world.core.handle_external_address_expired(&at(ip(1)));
+    world.core.handle_listen_address_expired(&at(ip(1)));
     world.until(secs(61), "not ours", |w| w.selected() == peers[..1]);
 }
 

@@ -15,6 +15,7 @@ mod fairness;
 mod fingers;
 mod hints;
 mod neighbours;
+mod own;
 mod pace;
 mod parts;
 mod pins;

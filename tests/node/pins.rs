@@ -204,7 +204,7 @@ fn one_address_with_and_without_a_pin_is_replaced_once() {
     let (mut world, peers) = World::with_peers(Config::new().with_selection(Selection::All), 1);
     world.source(&format!("/ip4/10.0.0.1/tcp/4001/p2p/{}", peers[0]));
     world.run(secs(30));
-    world.core.handle_external_address(&at(ip(1)), world.now);
+    world.core.handle_listen_address(&at(ip(1)), world.now);
     world.run(secs(1));
     assert_eq!(world.count(|e| matches!(e, Event::Replaced { .. })), 1);
 }

@@ -136,7 +136,7 @@ impl<'a, 'b> Judge<'a, 'b> {
         is_handshake: bool,
     ) {
         // Of an address that became ours while the dial was under way, too.
-        if self.cx.own.is_own_address(candidate) {
+        if self.cx.own.is_certain(candidate) {
             return self.find_itself(candidate);
         }
         let ours = peer == *self.cx.own.local();
@@ -176,11 +176,18 @@ impl<'a, 'b> Judge<'a, 'b> {
         }
     }
 
-    /// An address turned out to be ours: whoever was verified there is not.
+    /// An address turned out to be ours: whoever was verified there is not. Where it was only confirmed
+    /// as an external one, the answer to a dial decides, also while a connection leads there.
     pub(in crate::discovery) fn note_own_address(&mut self, address: &Candidate) {
         let held = self.cx.order.at_address(address).filter(|c| self.ledger.table.get(c).is_some());
         for candidate in held.cloned().collect::<Vec<_>>() {
-            self.find_itself(&candidate);
+            if !self.cx.own.is_only_confirmed(&candidate) {
+                self.find_itself(&candidate);
+                continue;
+            }
+            self.ledger.histories.of(&candidate).contradict(self.cx.now);
+            self.ledger.table.check_at(&candidate, self.cx.now);
+            self.cx.effects.push(Effect::Theirs(candidate));
         }
     }
 
