@@ -59,6 +59,13 @@ impl Family {
     /// All families, in order.
     pub const ALL: [Self; 3] = [Self::V4, Self::V6, Self::Other];
 
+    /// How many candidates of each family there are, in the order of [`ALL`](Self::ALL).
+    pub(crate) fn count<'a>(candidates: impl IntoIterator<Item = &'a Candidate>) -> [usize; 3] {
+        let mut counts = [0; Self::ALL.len()];
+        candidates.into_iter().for_each(|c| counts[c.family().index()] += 1);
+        counts
+    }
+
     /// Its place in [`ALL`](Self::ALL).
     pub(crate) fn index(self) -> usize {
         self as usize

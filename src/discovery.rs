@@ -480,7 +480,10 @@ impl Discovery {
             is_ours: &|candidate| self.own.leads_here(candidate),
             has_others: view.has_others(),
             liveness: &|candidate| view.liveness(candidate, selected),
-            rank: &|list| self.selecting.rank(list, &self.own, &self.config),
+            rank: &|list| {
+                let named = list.first().map_or(0, |c| self.order.named(c.family()));
+                self.selecting.rank(list, named, &self.own, &self.config)
+            },
             rng: &mut self.rng,
             effects: &mut effects,
         });
@@ -491,10 +494,15 @@ impl Discovery {
     fn reorder(&mut self, now: Instant) {
         let mut effects = Effects::default();
         if self.ordered != self.ordered_from() {
-            let rank = |list: &[Candidate]| self.selecting.rank(list, &self.own, &self.config);
+            let cut = self.names.cut_by_sources();
+            let rank = |list: &[Candidate]| {
+                let cut = list.first().map_or(0, |c| cut[c.family().index()]);
+                self.selecting.rank(list, list.len() + cut, &self.own, &self.config)
+            };
             let (sorted, lists) = self.names.allot(&self.config, &rank);
             let version = self.order.version() + 1;
-            let order = Order::new(version, sorted, self.names.transports(), lists);
+            let order = Order::new(version, sorted, self.names.transports(), lists)
+                .with_left_out(self.names.left_out());
             let (departed, added) = (self.order.without(&order), order.without(&self.order));
             self.order = order;
             departed.iter().for_each(|candidate| self.own.lose(candidate));

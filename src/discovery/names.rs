@@ -18,7 +18,7 @@ use super::{
     output::{LookupId, Output},
 };
 use crate::{
-    candidate::{Candidate, Transports},
+    candidate::{Candidate, Family, Transports},
     config::Config,
     event::Event,
     filter::Rejection,
@@ -71,8 +71,8 @@ pub(super) struct Names {
     version: u64,
     /// How often a source came or went, or a refresh ended.
     heard: u64,
-    /// How many candidates the sources name, all together, past the bound.
-    cut: usize,
+    /// How many candidates of each family the sources name, all together, past the bound.
+    cut: [usize; Family::ALL.len()],
     /// Whether it was announced that candidates are left out.
     announced_cut: bool,
 }
@@ -233,7 +233,9 @@ impl Names {
             .unzip();
         let most = config.limits.candidates.get();
         let allotted = match &lists[..] {
-            [only] if only.len() <= most => Allotted { candidates: only.clone(), cut: 0 },
+            [only] if only.len() <= most => {
+                Allotted { candidates: only.clone(), cut: Default::default() }
+            }
             _ => {
                 let list = |(candidates, is_static)| List { candidates, is_static };
                 let all = lists.iter().map(|list| &list[..]).zip(are_static);
@@ -259,10 +261,26 @@ impl Names {
         })
     }
 
+    /// How many candidates of each family are left out, as far as they were counted: what several sources
+    /// name past their bounds counts for each of them.
+    pub(super) fn left_out(&self) -> [usize; Family::ALL.len()] {
+        let by_source = self.cut_by_sources();
+        Family::ALL.map(|family| self.cut[family.index()] + by_source[family.index()])
+    }
+
+    /// How many candidates of each family are left out because one source names too many.
+    pub(super) fn cut_by_sources(&self) -> [usize; Family::ALL.len()] {
+        let mut cut = [0; Family::ALL.len()];
+        for source in self.sources.values() {
+            cut.iter_mut().zip(source.members().cut()).for_each(|(all, one)| *all += one);
+        }
+        cut
+    }
+
     /// Announces that candidates are left out, when that begins, and when it ends. `held` is how many
     /// are not.
     pub(super) fn announce_cut(&mut self, held: usize, config: &Config, effects: &mut Effects) {
-        let cut = self.cut + self.sources.values().map(|s| s.members().cut()).sum::<usize>();
+        let cut = self.left_out().iter().sum::<usize>();
         if (cut > 0) == self.announced_cut {
             return;
         }

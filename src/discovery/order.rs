@@ -16,6 +16,8 @@ pub(super) struct Order {
     version: u64,
     sorted: Arc<[Candidate]>,
     families: [Range<usize>; Family::ALL.len()],
+    /// How many more of each family are named than are held.
+    left_out: [usize; Family::ALL.len()],
     /// Of each candidate whose record names several transports to its host: these, in order of
     /// preference.
     transports: HashMap<Candidate, Transports>,
@@ -41,7 +43,13 @@ impl Order {
             is_one.then(|| (candidate.clone(), group))
         };
         let transports = transports.filter_map(within).collect();
-        Self { version, sorted, families, transports, lists, hosts: OnceLock::new() }
+        let (left_out, hosts) = (Default::default(), OnceLock::new());
+        Self { version, sorted, families, left_out, transports, lists, hosts }
+    }
+
+    /// Notes how many more of each family are named than are held.
+    pub(super) fn with_left_out(self, left_out: [usize; Family::ALL.len()]) -> Self {
+        Self { left_out, ..self }
     }
 
     /// Differs from that of every other order of the node.
@@ -74,6 +82,11 @@ impl Order {
     /// The candidates of one family.
     pub(super) fn family(&self, family: Family) -> &[Candidate] {
         &self.sorted[self.families[family.index()].clone()]
+    }
+
+    /// How many of a family are named, held or not.
+    pub(super) fn named(&self, family: Family) -> usize {
+        self.family(family).len() + self.left_out[family.index()]
     }
 
     /// What each source names of a family; sources that name nothing of it are left out.

@@ -140,8 +140,7 @@ impl Selecting {
         if view.order.family(family).is_empty() {
             return Plan::default();
         }
-        let len = view.order.family(family).len();
-        match Rule::of(self.selection, len, view.config) {
+        match Rule::of(self.selection, view.order.named(family), view.config) {
             Rule::Fingers => self.fingers[family.index()].plan(family, view),
             Rule::Lowest(places) => plan_lowest(family, places, view),
             Rule::All => plan_lowest(family, usize::MAX, view),
@@ -153,9 +152,9 @@ impl Selecting {
     /// is asked twenty times a second, however many ask.
     pub(super) fn interval(&self, order: &Order, config: &Config) -> Duration {
         let crowd = Family::ALL.into_iter().filter_map(|family| {
-            let len = order.family(family).len();
-            match Rule::of(self.selection, len, config) {
-                Rule::Lowest(_) => Some(len),
+            let named = order.named(family);
+            match Rule::of(self.selection, named, config) {
+                Rule::Lowest(_) => Some(named),
                 Rule::Fingers | Rule::All => None,
             }
         });
@@ -164,10 +163,16 @@ impl Selecting {
     }
 
     /// Of each candidate of one family's list, sorted: which one the selection in force would miss
-    /// last (0), second to last (1), and so on.
-    pub(super) fn rank(&self, list: &[Candidate], own: &Own, config: &Config) -> Vec<usize> {
+    /// last (0), second to last (1), and so on; where the family has `named` candidates, these or more.
+    pub(super) fn rank(
+        &self,
+        list: &[Candidate],
+        named: usize,
+        own: &Own,
+        config: &Config,
+    ) -> Vec<usize> {
         let len = list.len();
-        match Rule::of(self.selection, len, config) {
+        match Rule::of(self.selection, named.max(len), config) {
             Rule::Lowest(_) | Rule::All => (0..len).collect(),
             Rule::Fingers => ranks(len, list.iter().position(|c| own.leads_here(c)), own.local()),
         }
@@ -184,11 +189,11 @@ enum Rule {
 }
 
 impl Rule {
-    /// For a family of so many candidates: `Auto` follows their number, which all nodes with the same
-    /// answer see alike.
-    fn of(selection: Selection, len: usize, config: &Config) -> Self {
+    /// For a family of which so many candidates are named: `Auto` follows their number, which all nodes
+    /// with the same answer see alike, however many of them each one holds.
+    fn of(selection: Selection, named: usize, config: &Config) -> Self {
         match selection {
-            Selection::Auto if len > config.auto_limit.get() => Self::Fingers,
+            Selection::Auto if named > config.auto_limit.get() => Self::Fingers,
             Selection::Auto => Self::Lowest(LOWEST.get()),
             Selection::Lowest(n) => Self::Lowest(n.get()),
             Selection::Fingers => Self::Fingers,

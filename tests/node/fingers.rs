@@ -5,7 +5,7 @@ use std::{net::IpAddr, num::NonZeroUsize};
 use libp2p::PeerId;
 use libp2p_dns_discovery::{Config, Selection};
 
-use crate::support::{Host, World, at, nth, secs};
+use crate::support::{DNS, Host, World, at, nth, secs};
 
 /// A world of `n` living hosts, of which the `own`-th is ourselves.
 fn ring(selection: Selection, n: u32, own: u32) -> (World, Vec<PeerId>) {
@@ -50,6 +50,27 @@ fn auto_is_lowest_up_to_its_limit_and_fingers_beyond() {
     let peers = [world.live(nth(1)), world.live(nth(2))];
     world.source("/dns4/peers.example./tcp/4001");
     world.until(secs(5), "two fingers", |w| w.selected() == peers);
+}
+
+/// The rule follows how many are named, and not how many are held. Fails if those are held whom fingers
+/// would miss, and the lowest of them are selected.
+#[test]
+fn auto_selects_by_the_rule_by_which_it_chose_whom_to_hold() {
+    let most = NonZeroUsize::new(10).expect("ten");
+    for sources in [vec![DNS], vec![DNS, "/ip4/10.9.9.9/tcp/4001"]] {
+        let (mut world, peers) = ring(Selection::Auto, 100, 10);
+        let config = Config::new().map_limits(|limits| limits.with_candidates(most));
+        let mut cut = World::new(config);
+        (cut.zone, cut.hosts) = (world.zone.clone(), world.hosts.clone());
+        cut.core.handle_listen_address(&at(nth(10)), cut.now);
+        sources.iter().for_each(|source| drop(cut.source(source)));
+        world.until(secs(5), "seven", |w| w.selected().len() == 7);
+        cut.run(secs(60));
+        // The farther fingers are cut off, as far as there is no room for them.
+        let near: Vec<_> = cut.selected().into_iter().filter(|p| peers.contains(p)).collect();
+        assert!(near.len() >= 4, "{} of {} sources", near.len(), sources.len());
+        assert!(near.iter().all(|peer| world.selected().contains(peer)));
+    }
 }
 
 #[test]

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::candidate::Candidate;
+use crate::candidate::{Candidate, Family};
 
 /// The candidates that are held, and how many are not.
 #[derive(Debug)]
 pub(super) struct Allotted {
     /// Sorted, without duplicates.
     pub(super) candidates: Arc<[Candidate]>,
-    pub(super) cut: usize,
+    /// Of each family.
+    pub(super) cut: [usize; Family::ALL.len()],
 }
 
 /// What one source names, sorted and without duplicates.
@@ -36,10 +37,10 @@ pub(super) fn allot(
     let mut all = lists.iter().map(|list| list.candidates).collect::<Vec<_>>().concat();
     all.sort();
     all.dedup();
-    let cut = all.len().saturating_sub(most);
-    if cut == 0 {
-        return Allotted { candidates: all.into(), cut };
+    if all.len() <= most {
+        return Allotted { candidates: all.into(), cut: Default::default() };
     }
+    let named = Family::count(&all);
     let ranks: Vec<usize> = all.chunk_by(|a, b| a.family() == b.family()).flat_map(rank).collect();
     let mut room = Room { is_kept: vec![false; all.len()], left: most };
     let (written, by_dns): (Vec<_>, Vec<_>) = lists.iter().partition(|list| list.is_static);
@@ -51,6 +52,8 @@ pub(super) fn allot(
     room.share(&sources);
     let mut is_kept = room.is_kept.into_iter();
     all.retain(|_| is_kept.next().unwrap_or(false));
+    let held = Family::count(&all);
+    let cut = Family::ALL.map(|family| named[family.index()] - held[family.index()]);
     Allotted { candidates: all.into(), cut }
 }
 

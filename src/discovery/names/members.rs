@@ -43,8 +43,8 @@ pub(in crate::discovery) struct Liveness {
 #[derive(Debug, Default)]
 pub(super) struct Members {
     all: Vec<Member>,
-    /// How many the last answer brought past the bound.
-    cut: usize,
+    /// How many of each family the last answer brought past the bound.
+    cut: [usize; Family::ALL.len()],
     /// Whether the operator said that answers are samples.
     sampled: bool,
     /// When the last answer was taken that claimed to be complete, and what these give away, in each
@@ -136,8 +136,8 @@ impl Members {
         self.all.len()
     }
 
-    /// How many the last answer brought past the bound.
-    pub(super) fn cut(&self) -> usize {
+    /// How many of each family the last answer brought past the bound.
+    pub(super) fn cut(&self) -> [usize; Family::ALL.len()] {
         self.cut
     }
 
@@ -280,12 +280,13 @@ impl Members {
     /// Keeps so many members at the most, and notes how many were too many. Each family has its
     /// [share](fair_share::allot).
     pub(super) fn bound(&mut self, most: usize, rank: impl Fn(&[Candidate]) -> Vec<usize>) {
-        self.cut = self.all.len().saturating_sub(most);
-        if self.cut > 0 {
+        self.cut = Default::default();
+        if self.all.len() > most {
             let candidates: Vec<_> = self.candidates().cloned().collect();
             let list = List { candidates: &candidates, is_static: false };
-            let kept = fair_share::allot(&[list], most, rank).candidates;
-            self.all.retain(|member| kept.binary_search(&member.candidate).is_ok());
+            let kept = fair_share::allot(&[list], most, rank);
+            self.all.retain(|member| kept.candidates.binary_search(&member.candidate).is_ok());
+            self.cut = kept.cut;
         }
     }
 

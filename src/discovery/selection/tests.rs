@@ -241,8 +241,13 @@ fn the_lowest_are_missed_last_or_those_nearest_to_the_targets_of_fingers() {
     let mut room = Room::new(lowest(3), 8);
     room.world.listen(&c(0));
     let list: Vec<_> = (0..8).map(c).collect();
-    let rank = |room: &Room| room.selecting.rank(&list, &room.world.own, &room.world.config);
+    let rank = |room: &Room| room.selecting.rank(&list, 8, &room.world.own, &room.world.config);
     assert_eq!(rank(&room), [0, 1, 2, 3, 4, 5, 6, 7]);
     room.selecting.set(Selection::Fingers);
     assert_eq!(rank(&room), [0, 1, 2, 4, 3, 5, 6, 7]);
+    room.selecting.set(Selection::Auto);
+    for (named, third) in [(64, 3), (65, 4)] {
+        let rank = room.selecting.rank(&list, named, &room.world.own, &room.world.config);
+        assert_eq!(rank[3], third, "{named}, of whom others are left out");
+    }
 }
