@@ -29,6 +29,7 @@ impl Dials {
             Expect::Peer(peer) => {
                 (to_peer(peer, PeerCondition::DisconnectedAndNotDialing, address), None)
             }
+            Expect::Again(peer) => (to_peer(peer, PeerCondition::Always, address), None),
             Expect::Anyone => {
                 let opts = DialOpts::unknown_peer_id().address(address);
                 (opts.allocate_new_port().build(), None)

@@ -21,6 +21,8 @@ pub enum Expect {
     Probe,
     /// This peer. Success is a connection, and proves that it still lives there.
     Peer(PeerId),
+    /// This peer, though it is connected already by another transport. Success is one more connection.
+    Again(PeerId),
     /// Whoever lives there. Success is a connection.
     Anyone,
 }

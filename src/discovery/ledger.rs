@@ -146,6 +146,11 @@ impl Ledger {
         self.connections.is_live_at(peer, candidate, self.is_crowded(candidate))
     }
 
+    /// Whether a peer is connected that was dialled at a candidate.
+    pub(super) fn is_dialled_at(&self, peer: &PeerId, candidate: &Candidate) -> bool {
+        self.connections.is_dialled_at(peer, candidate)
+    }
+
     /// Whether several peers may live at a candidate's host, each at a port of its own.
     fn is_crowded(&self, candidate: &Candidate) -> bool {
         candidate.ip().is_some_and(|ip| self.crowded.contains(&ip))

@@ -152,6 +152,13 @@ impl Order {
         self.transports.iter().map(|(candidate, group)| (candidate, &**group))
     }
 
+    /// The transports to the candidate's host that are tried after it.
+    pub(super) fn fallbacks_of(&self, candidate: &Candidate) -> &[Candidate] {
+        let group = self.transports(candidate);
+        let place = group.iter().position(|c| c == candidate);
+        place.map_or(&[], |place| &group[place + 1..])
+    }
+
     /// The same host's next better transport, to be tried before the candidate.
     pub(super) fn preferred_to(&self, candidate: &Candidate) -> Option<&Candidate> {
         let group = self.transports(candidate);

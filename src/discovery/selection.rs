@@ -128,7 +128,8 @@ impl Selecting {
         };
         for (candidate, peer) in &self.selected {
             if before.get(candidate) != Some(peer) {
-                plan(candidate, !view.ledger.is_connected(peer));
+                let by_fallback = view.is_by_fallback(peer, candidate);
+                plan(candidate, by_fallback || !view.ledger.is_connected(peer));
             }
         }
         for candidate in before.keys().filter(|c| !self.selected.contains_key(*c)) {
@@ -210,9 +211,10 @@ fn plan_lowest(family: Family, places: usize, view: &View<'_>) -> Plan {
             break;
         }
         if !view.is_disqualified(&entry.peer) && taken.insert(entry.peer) {
-            selected.push(entry.candidate.clone());
+            selected.push(view.best_transport(&entry.candidate).clone());
         }
     }
+    selected.sort_unstable();
     let order = view.order.family(family);
     let free = places - selected.len();
     let end = match selected.last() {

@@ -70,6 +70,21 @@ impl View<'_> {
             && self.ledger.candidates_of(pinned).any(|c| c.family() == candidate.family())
     }
 
+    /// The best transport to the host of a candidate by which the peer is verified that is verified there.
+    pub(super) fn best_transport<'b>(&'b self, candidate: &'b Candidate) -> &'b Candidate {
+        let peer_at = |c: &Candidate| self.ledger.entry(c).map(|entry| entry.peer);
+        let peer = peer_at(candidate);
+        let mut transports = self.order.transports(candidate).iter();
+        transports.find(|c| peer.is_some() && peer_at(c) == peer).unwrap_or(candidate)
+    }
+
+    /// Whether a peer is connected by a fallback to the transport of a candidate, and not by that.
+    pub(super) fn is_by_fallback(&self, peer: &PeerId, candidate: &Candidate) -> bool {
+        let mut fallbacks = self.order.fallbacks_of(candidate).iter();
+        fallbacks.any(|c| self.ledger.is_dialled_at(peer, c))
+            && !self.ledger.is_dialled_at(peer, candidate)
+    }
+
     /// Whether anybody in a family was verified within two intervals, or is connected there.
     pub(super) fn was_verified_lately(&self, family: Family) -> bool {
         let is_late = |entry: &VerifiedPeer| entry.last_verified + self.interval * 2 <= self.now;

@@ -23,4 +23,5 @@ mod questions;
 mod quiet;
 mod sampled;
 mod status;
+mod transports;
 mod walk;

@@ -119,7 +119,7 @@ impl World {
         let second = (self.now - self.start).as_secs();
         *self.handshakes.entry((dialled, second)).or_default() += 1;
         let expected = match expect {
-            Expect::Peer(expected) => expected == peer,
+            Expect::Peer(expected) | Expect::Again(expected) => expected == peer,
             Expect::Anyone => true,
             _ => false,
         };

@@ -428,7 +428,7 @@ impl World {
             self.schedule(self.late_arrivals, Input::Arrival);
         }
         let connects = match expect {
-            Expect::Peer(expected) => expected == peer,
+            Expect::Peer(expected) | Expect::Again(expected) => expected == peer,
             Expect::Anyone => peer != self.local,
             _ => false,
         };

@@ -21,7 +21,9 @@ pub(super) fn next(scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Ask {
         return Ask::Nothing(Some(due));
     };
     let (candidate, peer) = (candidate.clone(), entry.peer);
-    if ledger.is_live_at(&peer, &candidate) && !ledger.is_contradicted(&candidate) {
+    let by_fallback = is_by_fallback(scene, &candidate, entry);
+    let is_shown = ledger.is_live_at(&peer, &candidate) && !ledger.is_contradicted(&candidate);
+    if is_shown && !by_fallback {
         return Ask::Other(Effect::StillConnected(candidate));
     }
     let at = view.now + ledger.plan_check(&candidate, scene.selected, view.interval, rng);
@@ -29,11 +31,24 @@ pub(super) fn next(scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Ask {
     if scene.dials.of(&candidate).is_some() {
         return Ask::Other(later);
     }
-    let Some(expect) = expectation(scene, &candidate, entry) else {
+    let expect = match by_fallback {
+        true => Some(Expect::Again(peer)),
+        false => expectation(scene, &candidate, entry),
+    };
+    let Some(expect) = expect else {
         return Ask::Other(later);
     };
     let (purpose, quota) = (Purpose::Check, Quota::Check);
     Ask::Dial(Wish { candidate, expect, purpose, quota, is_probe: false, then: Some(later) })
+}
+
+/// Whether a peer that takes a place is connected by a fallback alone, which was quicker than the better
+/// transport that is verified by now. Then it is connected to by that, too, unless our swarm wants no more
+/// connections; the other one is left to idle out.
+fn is_by_fallback(scene: &Scene<'_>, candidate: &Candidate, entry: &VerifiedPeer) -> bool {
+    scene.takes_place(candidate)
+        && !entry.is_denied()
+        && scene.view.is_by_fallback(&entry.peer, candidate)
 }
 
 /// What a dial expects that verifies an entry. One that is selected is connected to. Of others

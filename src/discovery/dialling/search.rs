@@ -127,12 +127,19 @@ impl Search {
             order.preferred_to(c).is_some_and(|better| scene.view.ledger.entry(better).is_some())
         };
         let is_wanted = |c: &Candidate| {
-            plan.wants(order.family(self.family), c)
-                && scene.view.may_take_place(c)
-                && !better_known(c)
+            self.is_wanted(plan, scene, c) && scene.view.may_take_place(c) && !better_known(c)
         };
         let mut probes = self.probes(scene).filter(|(_, d)| d.expect == Expect::Probe);
         probes.find(|(_, d)| !is_wanted(&d.candidate)).map(|(id, _)| id)
+    }
+
+    /// Whether a peer that is verified at a candidate would take a place; or take the place of a fallback
+    /// to it.
+    fn is_wanted(&self, plan: &Plan, scene: &Scene<'_>, candidate: &Candidate) -> bool {
+        let order = scene.view.order;
+        let takes_place = |c: &Candidate| plan.selected.binary_search(c).is_ok();
+        plan.wants(order.family(self.family), candidate)
+            || order.fallbacks_of(candidate).iter().any(takes_place)
     }
 
     /// Whether one more probe may start: one that has been silent for a stagger holds up nobody.
@@ -201,8 +208,7 @@ impl Search {
         plan: &Plan,
         scene: &Scene<'_>,
     ) -> (Option<Candidate>, Option<Instant>) {
-        let order = scene.view.order.family(self.family);
-        let within = |c: &Candidate| c.family() == self.family && plan.wants(order, c);
+        let within = |c: &Candidate| c.family() == self.family && self.is_wanted(plan, scene, c);
         let mut due: Option<&Candidate> = None;
         for (at, candidate) in scene.view.ledger.waiting().filter(|(_, c)| within(c)) {
             if *at > scene.now() {

@@ -6,7 +6,7 @@ use libp2p_identity::PeerId;
 
 use crate::{
     candidate::{Candidate, Family},
-    discovery::{plan::Plan, view::View},
+    discovery::{order::Order, plan::Plan, view::View},
 };
 
 /// The holders of one family's fingers, so that a finger changes only when it must.
@@ -21,11 +21,12 @@ impl Fingers {
         let (mut ranges, mut beyond) = (Vec::new(), Vec::new());
         for (i, distance) in ring.distances().enumerate() {
             let old = self.0.get(i).and_then(Option::as_ref);
-            let holder = ring.holder(distance, old);
-            if let Some(end) = ring.end_of_search(distance, holder) {
+            let start = ring.start_of(distance);
+            let holder = ring.holder(start, old);
+            if let Some(end) = ring.end_of_search(start, holder) {
                 // First up to the target of the next finger, which is looked for from there.
-                let next = (2 * distance).min(ring.others + 1);
-                ranges.push(ring.pieces(distance, end.min(next)));
+                let next = ring.start_of(2 * distance);
+                ranges.push(ring.pieces(start, end.min(next)));
                 beyond.extend(ring.pieces(next.min(end), end));
             }
             fingers.push(holder.map(|at| ring.candidate(at).clone()));
@@ -33,6 +34,7 @@ impl Fingers {
         let mut taken = HashSet::new();
         let mut selected: Vec<_> = fingers.iter().flatten().cloned().collect();
         selected.retain(|c| view.ledger.entry(c).is_some_and(|e| taken.insert(e.peer)));
+        selected.iter_mut().for_each(|c| *c = view.best_transport(c).clone());
         selected.sort_unstable();
         let (is_free, at_once) = (selected.is_empty(), fingers.len().max(1));
         self.0 = fingers;
@@ -66,6 +68,7 @@ fn first_of(len: usize, own: Option<usize>, local: &PeerId) -> usize {
 
 /// The candidates of a family in a circle, seen from our own place in it.
 struct Ring<'a> {
+    all: &'a Order,
     order: &'a [Candidate],
     /// The candidate at distance 1.
     first: usize,
@@ -85,13 +88,30 @@ impl<'a> Ring<'a> {
             .filter(|e| !view.is_disqualified(&e.peer))
             .filter_map(|e| order.binary_search(&e.candidate).ok())
             .collect();
-        Self { order, first: first_of(order.len(), own, view.own.local()), others, verified }
+        let mut first = first_of(order.len(), own, view.own.local());
+        // A place that a hash gives may be amid the transports to a host.
+        let transports = view.order.transports(&order[first]);
+        while own.is_none() && first > 0 && transports.contains(&order[first - 1]) {
+            first -= 1;
+        }
+        Self { all: view.order, order, first, others, verified }
     }
 
     /// 1, 2, 4, …, as far as the ring goes.
     fn distances(&self) -> impl Iterator<Item = usize> {
         let others = self.others;
         (0..usize::BITS).map(|i| 1 << i).take_while(move |distance| *distance <= others)
+    }
+
+    /// Where the search for a finger at a distance starts: where its host is first named. The fallbacks
+    /// to the transport that is the target may sort before it.
+    fn start_of(&self, distance: usize) -> usize {
+        if distance > self.others {
+            return self.others + 1;
+        }
+        let transports = self.all.transports(self.candidate(self.at(distance)));
+        let is_other = |before: &usize| !transports.contains(self.candidate(self.at(*before)));
+        (1..distance).rev().find(is_other).map_or(1, |before| before + 1)
     }
 
     fn at(&self, distance: usize) -> usize {

@@ -150,7 +150,7 @@ impl World {
             Host::Denied => return Some(Err(DialFailure::Denied("limit".into()))),
         };
         let connects = match expect {
-            Expect::Peer(expected) => expected == obtained,
+            Expect::Peer(expected) | Expect::Again(expected) => expected == obtained,
             Expect::Anyone => obtained != peer(0),
             _ => false,
         };
