@@ -403,6 +403,18 @@ impl Discovery {
         self.order.at_address(&address).find_map(|candidate| self.ledger.entry(candidate))
     }
 
+    /// Whether a candidate is at an address.
+    #[cfg(feature = "kad")]
+    pub(crate) fn names(&self, address: &Multiaddr) -> bool {
+        self.order.at_address(&Candidate::new(address)).next().is_some()
+    }
+
+    /// Whether the swarm has a connection to a peer.
+    #[cfg(feature = "kad")]
+    pub(crate) fn is_connected(&self, peer: &PeerId) -> bool {
+        self.ledger.is_connected(peer)
+    }
+
     /// The candidates whose peers take a place now, in order.
     pub fn selected(&self) -> impl Iterator<Item = &Candidate> {
         let selected = self.selecting.selected();

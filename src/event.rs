@@ -125,7 +125,16 @@ pub enum Event {
         /// Nothing is left of the peer: it is verified nowhere else, and not connected.
         gone: bool,
     },
-    /// Nothing is left of a peer that lost its last entry while it was connected: that connection
+    /// DNS no longer names addresses at which nobody was verified: the last word on those that were told
+    /// unreachable, and on those that were never tried. Told once for all that leave together.
+    #[non_exhaustive]
+    Unnamed {
+        /// The addresses, without `/p2p`, in order: as many as [may be
+        /// held](crate::Limits::with_candidates) at the most.
+        addresses: Arc<[Multiaddr]>,
+    },
+    /// Nothing is left of a peer that lost its last entry while it was connected, or that was never
+    /// verified and was connected when DNS [ceased to name](Self::Unnamed) its address: that connection
     /// has closed.
     #[non_exhaustive]
     Gone {
@@ -159,7 +168,8 @@ pub enum Event {
     /// The identity that answers at an address may not join
     /// ([`Config::with_allowed_peers`](crate::Config::with_allowed_peers),
     /// [`Config::with_admission`](crate::Config::with_admission)), and was not entered; or the
-    /// address is pinned to it, and is not dialled. Told once, until somebody else answers there.
+    /// address is pinned to it, and is not dialled. Told once, until somebody else answers there; and once
+    /// for all addresses that are pinned to the peer when these are named.
     #[non_exhaustive]
     Refused {
         /// The address, without `/p2p`.

@@ -5,7 +5,7 @@
 //! Kademlia by itself never forgets a peer whose address now answers with another identity: it
 //! drops addresses only on transport errors, and never the last one.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, slice};
 
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
@@ -22,7 +22,8 @@ use crate::{
 mod tests;
 
 /// Makes the routing table follow an event: adds a verified address, removes a replaced, departed
-/// or unreachable one, and the peer when nothing is left of it.
+/// or unreachable one, and the peer when nothing is left of it. So it does with peers that Kademlia took
+/// in by itself, at addresses that DNS names or named, once they are not connected.
 ///
 /// Kademlia by itself inserts whoever is connected and speaks its protocol, also one that is turned
 /// away here ([`Event::Refused`], [`Event::Stranger`]). Where others speak the same protocol, have it
@@ -54,10 +55,24 @@ where
         | Event::SharedAddress { peer: Some(peer), address, .. } => {
             forget(kad, discovery, peer, |claimed| Candidate::new(claimed).address() == address);
         }
+        // No entry ended; but Kademlia may have met somebody there by itself.
+        Event::Unreachable { peer: None, address, .. } => {
+            forget_unproved(kad, discovery, slice::from_ref(address));
+        }
+        Event::Unnamed { addresses } => {
+            for peer in forget_unproved(kad, discovery, addresses) {
+                let is_named = |claimed: &Multiaddr| discovery.core().names(claimed);
+                let is_left =
+                    entries(kad).iter().any(|(p, claimed)| *p == peer && is_named(claimed));
+                // It would live on by its loopback address.
+                if !is_left && discovery.addresses_of(&peer).next().is_none() {
+                    kad.remove_peer(&peer);
+                }
+            }
+        }
         // No entry ended.
         Event::Refused { old: None, .. }
         | Event::Stranger { old: None, .. }
-        | Event::Unreachable { peer: None, .. }
         | Event::SharedAddress { peer: None, .. } => {}
         Event::Gone { .. }
         | Event::PinMismatch { .. }
@@ -142,6 +157,26 @@ fn forget_host<S, R>(
         let same_host = host.is_some() && ip_of(claimed) == host;
         Candidate::new(claimed).address() == address || (same_host && !neighbour)
     });
+}
+
+/// Removes addresses from the peers that Kademlia took in there by itself, and are not connected. Returns
+/// these peers.
+fn forget_unproved<S, R>(
+    kad: &mut kad::Behaviour<S>,
+    discovery: &Behaviour<R>,
+    addresses: &[Multiaddr],
+) -> HashSet<PeerId>
+where
+    S: RecordStore + Send + 'static,
+    R: Resolver,
+{
+    let addresses: HashSet<&Multiaddr> = addresses.iter().collect();
+    let is_lost = |claimed: &Multiaddr| addresses.contains(Candidate::new(claimed).address());
+    let claims = entries(kad).into_iter().filter(|(_, claimed)| is_lost(claimed));
+    let mut peers: HashSet<_> = claims.map(|(peer, _)| peer).collect();
+    peers.retain(|peer| !discovery.core().is_connected(peer));
+    peers.iter().for_each(|peer| forget(kad, discovery, peer, is_lost));
+    peers
 }
 
 /// Removes those of a peer's addresses that `lost` picks, and that are not verified.

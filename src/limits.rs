@@ -33,7 +33,7 @@ use crate::{Config, Event};
 /// | what could not be used, one by one | 16 a refresh | | `dropped_total` counts all |
 /// | candidates, and entries of the table | 16,384 | [`with_candidates`](Self::with_candidates) | fair shares are kept; [`Bounded`](Event::Bounded) |
 /// | rejected addresses, one by one | 64 a refresh | [`with_rejections_told`](Self::with_rejections_told) | [`MoreRejected`](Event::MoreRejected) counts them |
-/// | probes of a host | 4 a refresh | [`with_probes_per_host`](Self::with_probes_per_host) | they wait for the next refresh |
+/// | probes of a host | 4 a refresh; by its back-off alone, the only address of one while nobody is verified | [`with_probes_per_host`](Self::with_probes_per_host) | they wait for the next refresh |
 /// | dials at once | 16 | [`with_concurrent_probes`](Self::with_concurrent_probes) | they wait |
 /// | dials in a minute | 600 | [`with_probes_per_minute`](Self::with_probes_per_minute) | they wait |
 /// | time of a dial | 10 s | [`Config::with_probe_timeout`] | the address counts as silent |

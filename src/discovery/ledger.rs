@@ -80,7 +80,8 @@ pub(super) struct Ledger {
     table: Table,
     histories: Histories,
     connections: Connections,
-    /// Peers that are connected and have lost their last entry.
+    /// Peers that are connected and have lost their last entry, or whose address DNS ceased to name before
+    /// they were verified.
     connected_without_entry: HashSet<PeerId>,
     /// The candidates without an entry and without a failure.
     untried: BTreeSet<Candidate>,

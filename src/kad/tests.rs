@@ -114,6 +114,29 @@ fn one_unreachable_address_does_not_take_the_others_with_it() {
     assert!(node.addresses(&stranger).is_empty());
 }
 
+/// Fails if peers that were never verified are left alone.
+#[test]
+fn peers_that_kademlia_took_in_by_itself_leave_with_the_address_that_dns_named() {
+    let (mut node, _, listening) = neighbours();
+    let at = address("/ip4/10.1.1.1/tcp/1");
+    let [gone, elsewhere, connected] = [(); 3].map(|()| PeerId::random());
+    let loopback = address("/ip4/127.0.0.1/udp/9/quic-v1");
+    let also = [(gone, &loopback), (elsewhere, &listening[2]), (connected, &loopback)];
+    for (peer, also) in also {
+        node.kad.add_address(&peer, at.clone());
+        node.kad.add_address(&peer, also.clone());
+    }
+    node.connect(ConnectionId::new_unchecked(77), connected, at.clone());
+    let reason = Failure::TimedOut;
+    node.update(&Event::Unreachable { address: at.clone(), peer: None, gone: false, reason });
+    assert_eq!(node.addresses(&gone), [loopback.to_string()], "it may answer there");
+    node.kad.add_address(&gone, at.clone());
+    node.update(&Event::Unnamed { addresses: [at.clone()].into() });
+    assert!(node.addresses(&gone).is_empty());
+    assert_eq!(node.addresses(&elsewhere), [listening[2].to_string()]);
+    assert_eq!(node.addresses(&connected).len(), 2);
+}
+
 #[test]
 fn whoever_lived_where_one_answers_who_may_not_join_leaves_with_all_its_addresses_there() {
     let (mut node, ids, listening) = neighbours();

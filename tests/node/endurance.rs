@@ -11,7 +11,7 @@ use libp2p_dns_discovery::{
     hickory_proto,
 };
 
-use crate::support::{Host, World, address_record, at, ip, joined, lowest, nth, nz, secs};
+use crate::support::{Host, World, address_record, at, gone, ip, joined, lowest, nth, nz, secs};
 
 /// A world with `silent` silent hosts below `living` living ones.
 fn silent_below(config: Config, silent: u32, living: u32) -> (World, Vec<PeerId>) {
@@ -905,4 +905,38 @@ fn entries_that_others_dials_have_made_share_one_pace() {
     world.run(secs(3_600));
     let dials = (world.dials.len() - dials) / 60;
     assert!(dials <= 40, "{dials} dials in a minute");
+}
+
+/// What was told unreachable, or was never tried, gets its last word, too. Fails if only entries depart.
+#[test]
+fn an_address_at_which_nobody_was_verified_is_told_to_be_named_no_more() {
+    let (mut world, peers) = World::with_peers(lowest(1), 4);
+    world.core.set_selection(Selection::Lowest(nz(2)));
+    world.set(ip(1), Host::Refuses);
+    world.until(secs(5), "two", |w| w.selected() == peers[1..3]);
+    // Two are connected that were never verified: one from a host that leaves, and one from elsewhere.
+    let [leaves, stays] = [PeerId::random(), PeerId::random()];
+    let ids =
+        [world.accept(leaves, "/ip4/10.0.0.1/tcp/5"), world.accept(stays, "/ip4/10.9.9.9/tcp/5")];
+    world.run(secs(1));
+    world.name(&[ip(3)]);
+    world.run(secs(300));
+    let unnamed: Vec<_> = (world.events.iter())
+        .filter_map(|(_, event)| match event {
+            Event::Unnamed { addresses, .. } => Some(addresses.to_vec()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(unnamed, [[at(ip(1)), at(ip(4))]]);
+    assert_eq!(gone(&world), 1, "the second, which was verified");
+    world.close(ids[0], leaves, false);
+    world.close(ids[1], stays, false);
+    world.run(secs(1));
+    let gone: Vec<_> = (world.events.iter())
+        .filter_map(|(_, event)| match event {
+            Event::Gone { peer, .. } => Some(*peer),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(gone, [leaves]);
 }

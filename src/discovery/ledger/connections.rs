@@ -1,7 +1,12 @@
 //! The swarm's connections, as far as they say who lives where.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    net::IpAddr,
+    time::Duration,
+};
 
+use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 use libp2p_swarm::ConnectionId;
 use web_time::Instant;
@@ -105,6 +110,21 @@ impl Connections {
         is_crowded: bool,
     ) -> bool {
         self.any(peer, |connection| connection.is_at(candidate, is_crowded))
+    }
+
+    /// The peers that were dialled at any of these addresses, or whose connections lead to any of these
+    /// hosts.
+    pub(super) fn at_any_of(
+        &self,
+        addresses: &HashSet<&Multiaddr>,
+        hosts: &HashSet<IpAddr>,
+    ) -> Vec<PeerId> {
+        let leads_there = |c: &Connection| {
+            c.remote.ip().is_some_and(|ip| hosts.contains(&ip))
+                || (c.dialled && addresses.contains(c.remote.address()))
+        };
+        let there = self.0.iter().filter(|(_, of_peer)| of_peer.values().any(leads_there));
+        there.map(|(peer, _)| *peer).collect()
     }
 
     /// Whether a peer is connected that was dialled at a candidate.

@@ -200,10 +200,29 @@ impl<'a, 'b> Judge<'a, 'b> {
         // Both are sorted, so that nothing is searched for.
         self.ledger.untried.append(&mut added.iter().cloned().collect());
         self.refuse_pinned(added);
-        for candidate in departed {
-            self.depart(candidate);
-        }
+        let unnamed: Vec<_> = departed.iter().filter(|c| !self.depart(c)).collect();
+        self.tell_unnamed(&unnamed);
         self.follow_hosts();
+    }
+
+    /// Says of which addresses nothing more will be told: DNS no longer names them, and nobody was
+    /// verified there. Whoever is connected there all the same is told gone at the end.
+    fn tell_unnamed(&mut self, candidates: &[&Candidate]) {
+        let order = self.cx.order;
+        let is_named = |c: &Candidate| order.at_address(c).next().is_some();
+        let unnamed: Vec<_> = candidates.iter().filter(|c| !is_named(c)).collect();
+        let mut addresses: Vec<_> = unnamed.iter().map(|c| c.address().clone()).collect();
+        addresses.dedup();
+        if addresses.is_empty() {
+            return;
+        }
+        // Where others of a host are named, a connection from there may be theirs.
+        let left = unnamed.iter().filter_map(|c| c.ip()).filter(|ip| order.at_host(*ip).is_empty());
+        let (at, hosts) = (addresses.iter().collect(), left.collect());
+        let Ledger { connections, table, connected_without_entry, .. } = &mut *self.ledger;
+        let peers = connections.at_any_of(&at, &hosts).into_iter();
+        connected_without_entry.extend(peers.filter(|peer| table.count_of(peer) == 0));
+        self.cx.effects.tell(Event::Unnamed { addresses: addresses.into() });
     }
 
     /// Finds the hosts of several peers. Where a host was that of one before, its connections were taken
@@ -421,8 +440,8 @@ impl<'a, 'b> Judge<'a, 'b> {
     }
 
     /// DNS no longer names a candidate. An entry is kept where its address is now pinned to the peer
-    /// that is verified there.
-    fn depart(&mut self, candidate: &Candidate) {
+    /// that is verified there. Says whether there was an entry.
+    fn depart(&mut self, candidate: &Candidate) -> bool {
         let peer = self.ledger.table.get(candidate).map(|e| e.peer);
         let is_its =
             |c: &&Candidate| c.pinned() == peer.as_ref() && self.ledger.table.get(c).is_none();
@@ -435,5 +454,6 @@ impl<'a, 'b> Judge<'a, 'b> {
         }
         self.ledger.untried.remove(candidate);
         self.ledger.histories.forget(candidate);
+        peer.is_some()
     }
 }

@@ -20,6 +20,8 @@ pub struct Told {
     /// Whether the status before was the first that says isolated.
     isolated: bool,
     sampled: BTreeSet<String>,
+    /// Whether an address was told to be named no more.
+    was_unnamed: bool,
     /// Who was last told turned away from an address, and why, if nothing else was told of it since.
     turned_away: BTreeMap<Multiaddr, (PeerId, &'static str, Vec<Candidate>)>,
     /// Who was told replaced where another pin, or none, may keep its entry. Does not hold of them yet:
@@ -56,7 +58,13 @@ impl Told {
             Event::Stranger { address, peer, old, gone, .. } => {
                 self.turned_away(core, address, peer, "a stranger", old, gone);
             }
+            // It may never have been verified.
+            Event::Gone { peer, .. } if self.was_unnamed && !self.known.contains(&peer) => {}
             Event::Gone { peer, .. } => self.end(peer, true),
+            Event::Unnamed { addresses, .. } => {
+                self.was_unnamed = true;
+                assert!(!addresses.is_empty());
+            }
             Event::Unreachable { address, peer: Some(peer), gone, .. }
             | Event::SharedAddress { address, peer: Some(peer), gone, .. } => {
                 self.lost(&address, peer, gone);
