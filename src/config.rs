@@ -17,12 +17,13 @@ use crate::{
 pub enum Identify {
     /// Dial without a peer id where that costs nothing, and probe elsewhere.
     ///
-    /// While the swarm has no connection and no dial of ours is under way, each free place dials one
-    /// address that was never tried, as [`Dial`](Self::Dial) does, and keeps the connection: a node joins
-    /// with one handshake. Everything else is a [`Probe`](Self::Probe): a second address for the same
-    /// place, a retry, an address outside the selection. Where a behaviour denies probes, dials without a
-    /// peer id take their place; one probe in [`Config::with_max_refresh`] finds out whether it still
-    /// does.
+    /// For each place that is wanted, one address that was never tried is dialled as
+    /// [`Dial`](Self::Dial) does, and the connection is kept: a place costs one handshake. That is so
+    /// where nobody who is connected seems to live there, and as long as no such dial has been silent for
+    /// [a stagger](Config::with_stagger). Everything else is a [`Probe`](Self::Probe): a second address
+    /// for the same place, a retry, an address outside the selection. Where a behaviour denies probes,
+    /// dials without a peer id take their place; one probe in [`Config::with_max_refresh`] finds out
+    /// whether it still does.
     #[default]
     Auto,
     /// Dial with a throw-away peer id and read the real one from the `WrongPeerId` failure.

@@ -123,9 +123,9 @@ impl Ledger {
         self.table.next_check()
     }
 
-    /// Whether the swarm has a connection.
-    pub(super) fn is_any_connected(&self) -> bool {
-        !self.connections.is_empty()
+    /// Whether a live connection shows that somebody lives at a candidate.
+    pub(super) fn is_anybody_at(&self, candidate: &Candidate) -> bool {
+        self.connections.is_anybody_at(candidate)
     }
 
     pub(super) fn is_connected(&self, peer: &PeerId) -> bool {

@@ -150,17 +150,23 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Whether a dial without a peer id has no drawback: its connection fills a place, and can be no
-    /// second one to a peer, since nothing is connected and nobody is dialled but by other dials like
-    /// this one, which have started just now.
+    /// Whether a dial without a peer id has no drawback: its connection fills a place, and is no second
+    /// one to a peer, since nobody who is connected seems to live there. It cannot be aborted: so there
+    /// are no more of them than places, and none beside a dial that has been silent for a stagger.
     fn is_first(&self, candidate: &Candidate, purpose: Purpose) -> bool {
-        let is_alike = |dial: &Dial| dial.expect == Expect::Anyone && dial.started == self.now();
+        let family = candidate.family();
+        let (at_once, stagger) = (self.plan(family).at_once, self.view.config.stagger);
+        let places = || {
+            let dials = self.dials.iter().map(|(_, dial)| dial);
+            dials.filter(|d| d.purpose == Purpose::Place && d.candidate.family() == family)
+        };
         self.view.config.identify == Identify::Auto
             && purpose == Purpose::Place
-            && self.plan(candidate.family()).is_free
+            && candidate.pinned().is_none()
             && self.view.is_untried(candidate)
-            && !self.view.ledger.is_any_connected()
-            && self.dials.iter().all(|(_, dial)| is_alike(dial))
+            && places().count() < at_once
+            && places().all(|dial| dial.started + stagger > self.now())
+            && !self.view.ledger.is_anybody_at(candidate)
     }
 }
 
@@ -255,31 +261,34 @@ mod tests {
         assert!(wish(asked(&stage, &c(0))).is_probe);
     }
 
+    /// With two places to be filled.
     fn auto(n: u16) -> Stage {
         let mut stage = Stage::new(World::of(n));
         stage.world.config = Config::new().with_identify(Identify::Auto);
-        stage.world.plans.set(Family::V4, Plan { is_free: true, ..Plan::default() });
+        stage.world.plans.set(Family::V4, Plan { at_once: 2, ..Plan::default() });
         stage
     }
 
     #[test]
-    fn the_first_dials_of_all_are_for_anyone() {
-        let mut stage = auto(3);
+    fn for_each_place_one_address_is_dialled_for_anyone_whoever_is_connected_elsewhere() {
+        let mut stage = auto(4);
+        stage.world.connect(7, &c(3));
         for n in 0..2 {
             assert_eq!(dialled(asked(&stage, &c(n))).1, Expect::Anyone);
             stage.dial(&c(n), Expect::Anyone, Purpose::Place);
+            stage.world.pass(Duration::from_millis(1));
         }
-        stage.world.pass(Duration::from_millis(1));
-        assert_eq!(dialled(asked(&stage, &c(2))).1, Expect::Probe, "dials are under way");
+        assert_eq!(dialled(asked(&stage, &c(2))).1, Expect::Probe, "as many as there are places");
     }
 
     #[test]
     fn what_may_open_a_second_connection_or_fills_no_place_is_a_probe() {
         let changes: [fn(&mut Stage); 4] = [
-            |stage| stage.world.connect(7, &c(9)),
+            |stage| stage.world.connect(7, &c(0)),
             |stage| stage.world.fail(&c(0)),
             |stage| {
-                stage.probe(&c(1));
+                stage.dial(&c(1), Expect::Anyone, Purpose::Place);
+                stage.world.pass(STAGGER);
             },
             |stage| stage.world.plans = Plans::default(),
         ];
@@ -295,7 +304,7 @@ mod tests {
     #[test]
     fn where_probes_are_denied_dials_for_anyone_take_their_place() {
         let mut stage = auto(3);
-        stage.world.connect(7, &c(9));
+        stage.world.plans = Plans::default();
         stage.are_probes_denied = true;
         assert_eq!(dialled(asked(&stage, &c(0))).1, Expect::Anyone);
         stage.world.config = Config::new().with_identify(Identify::Probe);

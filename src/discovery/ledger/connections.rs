@@ -76,10 +76,6 @@ impl Connections {
         self.0.keys()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
         self.0.contains_key(peer)
     }
@@ -99,6 +95,11 @@ impl Connections {
     /// Whether a connected peer speaks the required protocol, by what it said on any connection.
     pub(super) fn speaks(&self, peer: &PeerId) -> Option<bool> {
         self.0.get(peer)?.values().filter_map(|connection| connection.speaks).max()
+    }
+
+    /// Whether any connection shows that its remote lives at a candidate.
+    pub(super) fn is_anybody_at(&self, candidate: &Candidate) -> bool {
+        self.0.values().flat_map(HashMap::values).any(|connection| connection.is_at(candidate, false))
     }
 
     /// Whether a connection shows that a peer lives at a candidate; of a host with several peers, or
