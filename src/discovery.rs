@@ -353,7 +353,8 @@ impl Discovery {
 
     /// Takes note that the instant that [`poll_timeout`](Self::poll_timeout) named has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.waiting.step |= self.waiting.wake.is_some_and(|wake| wake <= now);
+        let is_due = |wake| self.dialling.wakes(wake, now);
+        self.waiting.step |= self.waiting.wake.is_some_and(is_due);
     }
 
     /// The next thing to do, or `None` if there is nothing to do before the next input or timeout.

@@ -9,7 +9,8 @@ use libp2p_identity::PeerId;
 use web_time::Instant;
 
 use self::{
-    budget::{Reach, Room},
+    budget::{Quota, Reach, Room},
+    congestion::Congestion,
     dials::Dials,
     hints::{Hint, Hints},
     host_probes::HostProbes,
@@ -32,6 +33,7 @@ use crate::{
 
 mod budget;
 mod checks;
+mod congestion;
 mod dials;
 mod hints;
 mod host_probes;
@@ -52,6 +54,7 @@ const SPARED: usize = 4;
 #[derive(Debug)]
 pub(super) struct Dialling {
     dials: Dials,
+    congestion: Congestion,
     hosts: HostProbes,
     introductions: Introductions,
     repair: Repair,
@@ -120,6 +123,7 @@ impl Dialling {
     pub(super) fn new(limits: &Limits, now: Instant) -> Self {
         Self {
             dials: Dials::new(limits.concurrent_probes, limits.probes_per_minute, now),
+            congestion: Congestion::new(limits.concurrent_probes),
             hosts: HostProbes::new(limits.probes_per_host),
             introductions: Introductions::default(),
             repair: Repair::default(),
@@ -147,6 +151,7 @@ impl Dialling {
     pub(super) fn begin(&mut self, config: &Config, now: Instant) {
         self.hosts.renew_after(config.max_refresh, now);
         self.denied.take_if(|until| *until <= now);
+        self.dials.allow(self.congestion.at_once(now));
         self.wake = self.hosts.next_timeout(config.max_refresh);
         let mut askers = Asker::ALL;
         let of_all = if self.dials.are_scarce() { 0 } else { Asker::ALL.len() - Family::ALL.len() };
@@ -177,7 +182,7 @@ impl Dialling {
         let now = situation.view.now;
         let Some(asker) = self.next_asker() else { return false };
         match self.ask(asker, situation, rng) {
-            Ask::Dial(wish) => match (self.dials.room(wish.quota, self.reach, now), self.reach) {
+            Ask::Dial(wish) => match (self.room(wish.quota, self.reach, now), self.reach) {
                 (Room::Free, _) => self.start(asker, wish, situation, effects),
                 (_, Reach::Own) => self.borrow_later(),
                 (Room::Until(at), Reach::Borrowed) => self.rest(Some(at)),
@@ -194,6 +199,13 @@ impl Dialling {
             Ask::Nothing(at) => self.rest(at),
         }
         true
+    }
+
+    /// We wake, and meant to at an instant. Says whether that has come; if it is long past, we do not
+    /// keep up.
+    pub(super) fn wakes(&mut self, meant: Instant, now: Instant) -> bool {
+        self.congestion.note(now.saturating_duration_since(meant), now);
+        meant <= now
     }
 
     /// The next instant at which a dial is overdue, or an asker may want something.
@@ -261,7 +273,7 @@ impl Dialling {
     ) {
         let wish = repair::meet(candidate, &self.scene(situation));
         if let Some(wish) = wish
-            && self.dials.room(wish.quota, Reach::Borrowed, situation.view.now) == Room::Free
+            && self.room(wish.quota, Reach::Borrowed, situation.view.now) == Room::Free
         {
             self.start(Asker::Repair, wish, situation, effects);
         }
@@ -331,6 +343,15 @@ impl Dialling {
             }
             Asker::Hints => self.hints.next(&scene),
             Asker::Search(family) => self.searches[family.index()].next(&scene, rng),
+        }
+    }
+
+    /// Whether a dial may start. While we do not keep up, nobody is given up for others: more start when
+    /// we do.
+    fn room(&mut self, quota: Quota, reach: Reach, now: Instant) -> Room {
+        match self.dials.room(quota, reach, now) {
+            Room::Full => self.congestion.more_at(now).map_or(Room::Full, Room::Until),
+            room => room,
         }
     }
 

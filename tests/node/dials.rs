@@ -356,3 +356,22 @@ fn an_address_and_its_translation_share_the_one_probe_of_a_host() {
 fn drain(core: &mut Discovery, now: web_time::Instant) -> Vec<Output> {
     std::iter::from_fn(|| core.poll_output(now)).collect()
 }
+
+/// Fails without `note` in `Dialling::wakes`: as many dials begin, late or not.
+#[test]
+fn a_node_that_wakes_late_begins_fewer_dials() {
+    let begun = |late| {
+        let mut world = World::new(lowest(3));
+        let ips: Vec<_> = (1..=99).map(ip).collect();
+        world.name(&ips);
+        ips.iter().for_each(|ip| world.set(*ip, Host::Silent));
+        world.source("/dns4/peers.example./tcp/4001");
+        world.run(secs(5));
+        world.now += secs(late);
+        let dials = world.dials.len();
+        world.run(secs(5));
+        world.dials.len() - dials
+    };
+    let (in_time, late) = (begun(0), begun(5));
+    assert!(in_time >= 15 && late <= 3, "{in_time}, {late}");
+}

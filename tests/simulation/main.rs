@@ -9,6 +9,7 @@ mod graph;
 mod islands;
 mod joining;
 mod life;
+mod machines;
 mod network;
 mod outages;
 mod restarts;

@@ -8,10 +8,15 @@ use libp2p_dns_discovery::{
     discovery::{Closing, DialFailure, DialId, Direction, Expect},
 };
 
+use web_time::Instant;
+
 use crate::world::{Node, What, World, identity, index_of, ip};
 
 /// How long an idle connection lives.
 const IDLE: Duration = Duration::from_secs(10);
+
+/// After how long a swarm gives up a dial by itself.
+const TRANSPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is to be found at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +62,17 @@ impl Latency {
     }
 }
 
+/// A dial on its way.
+#[derive(Debug)]
+pub(crate) struct Call {
+    id: DialId,
+    to: Multiaddr,
+    expect: Expect,
+    /// How long it is to there and back.
+    round_trip: Duration,
+    started: Instant,
+}
+
 /// One end of a connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Link {
@@ -86,15 +102,42 @@ enum Answers {
 }
 
 impl World {
-    /// A dial ends after two round trips: that of the transport and that of the key exchange.
+    /// A dial ends after two round trips, that of the transport and that of the key exchange, and when
+    /// both machines have worked off their side of the handshake.
     pub(crate) fn dial(&mut self, node: usize, id: DialId, to: Multiaddr, expect: Expect) {
         self.nodes[node].dials += 1;
+        self.dialled += 1;
         if matches!(expect, Expect::Peer(peer) if self.nodes[node].is_connected(&peer)) {
             // A swarm does not dial whom it is connected to.
             return self.fail(node, id, DialFailure::Busy);
         }
         let round_trip = self.latency.round_trip(node, index_of(&to), &mut self.rng);
-        self.after(2 * round_trip, node, What::Dial(id, to, expect));
+        let call = Call { id, to, expect, round_trip, started: self.now };
+        self.after(round_trip + round_trip / 2, node, What::Arrives(call));
+    }
+
+    /// A dial comes to an address. Who answers there works off its side of the handshake, whether or
+    /// not anybody still waits for that.
+    pub(crate) fn arrive(&mut self, node: usize, call: Call) {
+        let (now, dialled) = (self.now, index_of(&call.to));
+        let answers = matches!(self.hosts.get(dialled), Some(Host::Node | Host::Stranger))
+            && (self.reach)(node, dialled);
+        let back = call.round_trip / 2;
+        if !answers {
+            return self.after(back, node, What::Dial(call.id, call.to, call.expect));
+        }
+        let work = self.machines.work(dialled, now);
+        self.after(work + back, node, What::Answered(call));
+    }
+
+    /// The answer to a dial is back: the dialler works off its side, unless it has given up.
+    pub(crate) fn answered(&mut self, node: usize, call: Call) {
+        let now = self.now;
+        if self.aborted.remove(&(node, call.id)) || now - call.started > TRANSPORT_TIMEOUT {
+            return;
+        }
+        let work = self.machines.work(node, now);
+        self.after(work, node, What::Dial(call.id, call.to, call.expect));
     }
 
     fn fail(&mut self, node: usize, id: DialId, failure: DialFailure) {

@@ -17,7 +17,8 @@ use web_time::Instant;
 
 use crate::{
     dns::Dns,
-    network::{Host, Latency, Link},
+    machines::Machines,
+    network::{Call, Host, Latency, Link},
 };
 
 /// One node, in its present life.
@@ -53,6 +54,12 @@ pub struct Told {
 pub(crate) enum What {
     Wake,
     Lookup(LookupId, Result<Answer, LookupError>),
+    /// The machine of a node is free again, which was to wake while it was not.
+    LateWake,
+    /// A dial comes to the address that it was made to.
+    Arrives(Call),
+    /// The answer to a dial is back.
+    Answered(Call),
     /// A dial ends, one way or another.
     Dial(DialId, Multiaddr, Expect),
     /// A connection has been idle.
@@ -84,6 +91,9 @@ pub struct World {
     pub dns: Dns,
     pub reach: Box<dyn Fn(usize, usize) -> bool>,
     pub latency: Latency,
+    pub machines: Machines,
+    /// Dials of all nodes in all their lives.
+    pub dialled: usize,
     /// The nodes that crash again and again, and how long they live each time.
     pub crashing: BTreeMap<usize, Duration>,
     config: Config,
@@ -127,6 +137,8 @@ impl World {
             dns: Dns::new(seed),
             reach: Box::new(|_, _| true),
             latency: Latency::LOCAL,
+            machines: Machines::default(),
+            dialled: 0,
             crashing: BTreeMap::new(),
             config,
             queue: BTreeMap::new(),
@@ -202,10 +214,16 @@ impl World {
         let now = self.now;
         match what {
             What::Wake if self.nodes[node].wake.is_none_or(|wake| wake <= now) => {
-                self.nodes[node].wake = None;
-                self.nodes[node].core.handle_timeout(now);
+                let wait = self.machines.wait(node, now);
+                if !wait.is_zero() {
+                    return self.after(wait, node, What::LateWake);
+                }
+                self.wake(node);
             }
             What::Wake => return,
+            What::LateWake => self.wake(node),
+            What::Arrives(call) => return self.arrive(node, call),
+            What::Answered(call) => return self.answered(node, call),
             What::Lookup(id, result) => self.nodes[node].core.handle_lookup(id, result),
             What::Dial(id, address, expect) => self.finish_dial(node, id, &address, expect),
             What::Idle(id) => self.close_idle(node, id),
@@ -214,6 +232,12 @@ impl World {
             What::Start => return self.restart(node),
         }
         self.drain(node);
+    }
+
+    fn wake(&mut self, node: usize) {
+        let now = self.now;
+        self.nodes[node].wake = None;
+        self.nodes[node].core.handle_timeout(now);
     }
 
     /// Does what a node's core wants done.

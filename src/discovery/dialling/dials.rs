@@ -51,6 +51,11 @@ impl Dials {
         }
     }
 
+    /// So many may be under way at once from now on.
+    pub(super) fn allow(&mut self, at_once: NonZeroUsize) {
+        self.slots = Slots::new(at_once);
+    }
+
     /// Whether there are fewer slots or tokens than purposes, so that these take turns.
     pub(super) fn are_scarce(&self) -> bool {
         self.slots.is_scarce() || self.tokens.is_scarce()

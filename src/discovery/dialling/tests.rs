@@ -171,6 +171,25 @@ fn at_once(n: usize) -> Limits {
     Limits::new().with_concurrent_probes(nz(n))
 }
 
+/// Fails without `allow` in `Dialling::begin`: twelve probes start.
+#[test]
+fn while_we_wake_late_fewer_dials_start() {
+    let mut room = Room::searching(40, 12, at_once(16));
+    let meant = room.world.now;
+    room.world.pass(secs(2));
+    assert!(room.dialling.wakes(meant, room.world.now));
+    assert_eq!(dialled(&room.pass()).len(), 3);
+    assert_eq!(room.wake(), Some(secs(2)));
+    room.world.pass(secs(2));
+    assert_eq!(dialled(&room.pass()).len(), 1, "one more, and none is given up");
+    room.world.verify_all([30]);
+    let now = room.world.now;
+    room.world.ledger.recheck(&c(30), now);
+    room.fail_all();
+    let dialled = dialled(&room.pass());
+    assert_eq!((dialled.len(), &dialled[0]), (4, &c(30)), "what keeps us joined has its turn");
+}
+
 /// An entry whose verification is due, a peer that is to say what it speaks, a meeting that is due, a
 /// hint and a free place.
 fn everybody_asks(limits: Limits) -> Room {

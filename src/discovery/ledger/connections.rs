@@ -99,7 +99,10 @@ impl Connections {
 
     /// Whether any connection shows that its remote lives at a candidate.
     pub(super) fn is_anybody_at(&self, candidate: &Candidate) -> bool {
-        self.0.values().flat_map(HashMap::values).any(|connection| connection.is_at(candidate, false))
+        self.0
+            .values()
+            .flat_map(HashMap::values)
+            .any(|connection| connection.is_at(candidate, false))
     }
 
     /// Whether a connection shows that a peer lives at a candidate; of a host with several peers, or
