@@ -37,7 +37,7 @@ use crate::{Config, Event};
 /// | dials at once | 16 | [`with_concurrent_probes`](Self::with_concurrent_probes) | they wait |
 /// | dials in a minute | 600 | [`with_probes_per_minute`](Self::with_probes_per_minute) | they wait |
 /// | time of a dial | 10 s | [`Config::with_probe_timeout`] | the address counts as silent |
-/// | entries for hints to add to | 20 | [`with_hinted`](Self::with_hinted) | one hint in [`Config::with_repair_interval`] is followed |
+/// | entries for hints to add to | 10 | [`with_hinted`](Self::with_hinted) | one hint in [`Config::with_repair_interval`] is followed |
 /// | hints of a peer | 4 in [`Config::with_reverify_interval`] | [`with_probes_per_host`](Self::with_probes_per_host) | they are ignored |
 /// | peers passed over | 16,384 | [`with_disqualified`](Self::with_disqualified) | the one nearest to its end is forgiven |
 /// | outputs that wait for the swarm | 1,024 | [`with_queued`](Self::with_queued) | what others' dials met is looked at later |
@@ -81,7 +81,7 @@ impl Default for Limits {
             lookups_per_refresh: nz(128),
             candidates: nz(16_384),
             rejections_told: nz(64),
-            hinted: 20,
+            hinted: 10,
             disqualified: nz(16_384),
             queued: nz(1_024),
             probes_per_host: nz(4),
@@ -158,7 +158,8 @@ impl Limits {
     /// How many entries the table of verified peers may have for every hint to be followed: an address
     /// where a connected peer seems to live. Past it, a hint is followed if the peer would take a place
     /// there, and else one in [`Config::with_repair_interval`]: in a large cluster, everybody connects to
-    /// the lowest. Default: 20, a bucket of Kademlia's. With 0, only hints of places are followed; and hints
+    /// the lowest. Dials under way count as entries. Default: 10, half a bucket of Kademlia's, and as many
+    /// as there are fingers in a cluster of a thousand. With 0, only hints of places are followed; and hints
     /// have entries verified early.
     #[must_use]
     pub fn with_hinted(mut self, most: usize) -> Self {
@@ -257,7 +258,7 @@ mod tests {
         ),
         ("candidates", Limits::with_candidates, |l| l.candidates.get(), "16,384"),
         ("rejections_told", Limits::with_rejections_told, |l| l.rejections_told.get(), "64"),
-        ("hinted", |l, n| l.with_hinted(n.get()), |l| l.hinted, "20"),
+        ("hinted", |l, n| l.with_hinted(n.get()), |l| l.hinted, "10"),
         ("disqualified", Limits::with_disqualified, |l| l.disqualified.get(), "16,384"),
         ("queued", Limits::with_queued, |l| l.queued.get(), "1,024"),
         ("probes_per_host", Limits::with_probes_per_host, |l| l.probes_per_host.get(), "4"),

@@ -280,7 +280,8 @@ impl Dialling {
     }
 
     /// Looks at a candidate where a peer seems to live.
-    pub(super) fn hint(&mut self, hint: Hint, config: &Config, now: Instant) {
+    pub(super) fn hint(&mut self, mut hint: Hint, config: &Config, now: Instant) {
+        hint.entries += self.dials.iter().count();
         self.hints.add(hint, config, now);
     }
 

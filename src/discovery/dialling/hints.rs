@@ -27,7 +27,7 @@ pub(in crate::discovery) struct Hint {
     pub(in crate::discovery) peer: Option<PeerId>,
     /// Whether a peer that lives there would take a place.
     pub(in crate::discovery) takes_place: bool,
-    /// How many entries the table has.
+    /// How many peers are verified, or being dialled.
     pub(in crate::discovery) entries: usize,
 }
 
