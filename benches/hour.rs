@@ -10,6 +10,8 @@ mod dns;
 mod graph;
 #[path = "../tests/simulation/life.rs"]
 mod life;
+#[path = "../tests/simulation/machines.rs"]
+mod machines;
 #[path = "../tests/simulation/network.rs"]
 mod network;
 #[path = "../tests/simulation/world.rs"]
