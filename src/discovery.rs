@@ -194,7 +194,11 @@ impl Discovery {
     /// Passes over a peer for a while: it takes no place and is not dialled, though its entries
     /// stay in the table. For peers that complete the handshake and are of no use.
     pub fn disqualify(&mut self, peer: PeerId, until: Instant) {
-        self.disqualified.add(peer, until, self.config.limits.disqualified);
+        let forgiven = self.disqualified.add(peer, until, self.config.limits.disqualified);
+        self.ledger.follow_peer(&peer, true);
+        if let Some(forgiven) = forgiven {
+            self.ledger.follow_peer(&forgiven, false);
+        }
         self.waiting.step = true;
     }
 
@@ -297,12 +301,14 @@ impl Discovery {
         if !required || !self.ledger.note_protocols(id, peer, speaks) {
             return;
         }
-        self.waiting.step = true;
         for Dial { candidate, purpose, .. } in self.dialling.end_waiting_for(peer) {
             let how = Proved::Dial;
             self.judge(now, |judge| judge.identify_again(&candidate, *peer, how, purpose));
+            self.waiting.step = true;
         }
-        self.with_ledger(now, |ledger, cx| Presence::new(ledger, cx).follow_protocols(peer));
+        let concerns =
+            self.with_ledger(now, |ledger, cx| Presence::new(ledger, cx).follow_protocols(peer));
+        self.waiting.step |= concerns || self.dialling.introduces();
     }
 
     /// Takes note of an identity that a dial of somebody else's met at an address.
@@ -331,8 +337,9 @@ impl Discovery {
 
     /// Takes note that we no longer listen on an address.
     pub fn handle_listen_address_expired(&mut self, address: &Multiaddr) {
-        self.own.listen_expired(&Candidate::new(address));
-        self.follow_own();
+        let address = Candidate::new(address);
+        self.own.listen_expired(&address);
+        self.follow_own_address(&address);
     }
 
     /// Takes note that an address was confirmed as an external one of ours. If another peer is verified
@@ -347,8 +354,9 @@ impl Discovery {
 
     /// Takes note that an address is no longer an external one of ours.
     pub fn handle_external_address_expired(&mut self, address: &Multiaddr) {
-        self.own.external_expired(&Candidate::new(address));
-        self.follow_own();
+        let address = Candidate::new(address);
+        self.own.external_expired(&address);
+        self.follow_own_address(&address);
     }
 
     /// Takes note that the instant that [`poll_timeout`](Self::poll_timeout) named has come.
@@ -401,13 +409,13 @@ impl Discovery {
     /// The entry for an address, if somebody is verified there. A trailing `/p2p/ID` is ignored.
     pub fn peer_at(&self, address: &Multiaddr) -> Option<&VerifiedPeer> {
         let address = Candidate::new(address);
-        self.order.at_address(&address).find_map(|candidate| self.ledger.entry(candidate))
+        self.ledger.at_address(&address).next()
     }
 
     /// Whether a candidate is at an address.
     #[cfg(feature = "kad")]
     pub(crate) fn names(&self, address: &Multiaddr) -> bool {
-        self.order.at_address(&Candidate::new(address)).next().is_some()
+        !self.order.at_address(&Candidate::new(address)).is_empty()
     }
 
     /// Whether the swarm has a connection to a peer.
@@ -459,7 +467,8 @@ impl Discovery {
 
     /// One step: what is due is done, in the order of the data flow.
     fn step(&mut self, now: Instant) {
-        self.disqualified.forgive(now);
+        self.forgive(now);
+        self.ledger.ripen(now);
         self.expire_dials(now);
         self.look_up(now);
         self.reorder(now);
@@ -474,6 +483,13 @@ impl Discovery {
             self.readiness.next_timeout(),
         ];
         self.waiting.wake = times.into_iter().flatten().min();
+    }
+
+    /// Takes the peers up again that were passed over for long enough.
+    fn forgive(&mut self, now: Instant) {
+        while let Some(peer) = self.disqualified.forgive(now) {
+            self.ledger.follow_peer(&peer, false);
+        }
     }
 
     /// Gives up the dials that are overdue: what is lost by that may be a reason to look up sooner.
@@ -669,6 +685,7 @@ impl Discovery {
             config: &self.config,
             order: &self.order,
             own: &self.own,
+            disqualified: &self.disqualified,
             selected: self.selecting.selected(),
             is_dialled: &|candidate| self.dialling.is_dialled(candidate),
             interval: self.selecting.interval(&self.order, &self.config),
@@ -728,8 +745,16 @@ impl Discovery {
         }
     }
 
-    fn note_own_address(&mut self, address: &Candidate, now: Instant) {
+    /// Follows that an address is ours, or no longer. It may be one that is named and no candidate.
+    fn follow_own_address(&mut self, address: &Candidate) {
+        if self.own.has_changed() && self.names.names(address) {
+            self.own.renew();
+        }
         self.follow_own();
+    }
+
+    fn note_own_address(&mut self, address: &Candidate, now: Instant) {
+        self.follow_own_address(address);
         self.judge(now, |judge| judge.note_own_address(address));
     }
 

@@ -13,7 +13,7 @@ mod rejection;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use self::ip::embedded_v4;
+pub(crate) use self::ip::{embedded_v4, spellings};
 pub use self::{kind::TransportKind, rejection::Rejection};
 
 /// Which addresses may be dialled.

@@ -264,6 +264,11 @@ impl Dialling {
         });
     }
 
+    /// Whether there are peers to be connected to, so that they say what they speak.
+    pub(super) fn introduces(&self) -> bool {
+        !self.introductions.is_empty()
+    }
+
     /// Connects to the peer that a repair has found, if there is room.
     pub(super) fn meet(
         &mut self,

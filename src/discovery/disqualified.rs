@@ -1,6 +1,9 @@
 //! The peers that the application has passed over, each for a while.
 
-use std::{collections::HashMap, num::NonZeroUsize};
+use std::{
+    collections::{BTreeSet, HashMap},
+    num::NonZeroUsize,
+};
 
 use libp2p_identity::PeerId;
 use web_time::Instant;
@@ -9,6 +12,8 @@ use web_time::Instant;
 #[derive(Debug, Default)]
 pub(super) struct Disqualified {
     until: HashMap<PeerId, Instant>,
+    /// The same, those first that are forgiven first.
+    by_end: BTreeSet<(Instant, PeerId)>,
     version: u64,
 }
 
@@ -18,21 +23,26 @@ impl Disqualified {
         self.version
     }
 
-    /// Passes over a peer. Of more than `most`, the one nearest to its end is forgiven.
-    pub(super) fn add(&mut self, peer: PeerId, until: Instant, most: NonZeroUsize) {
-        self.until.insert(peer, until);
-        if self.until.len() > most.get() {
-            let first = self.until.iter().map(|(peer, until)| (*until, *peer)).min();
-            first.map(|(_, peer)| self.until.remove(&peer));
-        }
+    /// Passes over a peer. Of more than `most`, the one nearest to its end is forgiven, and returned.
+    pub(super) fn add(
+        &mut self,
+        peer: PeerId,
+        until: Instant,
+        most: NonZeroUsize,
+    ) -> Option<PeerId> {
         self.version += 1;
+        if let Some(old) = self.until.insert(peer, until) {
+            self.by_end.remove(&(old, peer));
+        }
+        self.by_end.insert((until, peer));
+        if self.until.len() <= most.get() { None } else { self.forgive_first() }
     }
 
-    /// Forgets those whose time has passed.
-    pub(super) fn forgive(&mut self, now: Instant) {
-        let before = self.until.len();
-        self.until.retain(|_, until| *until > now);
-        self.version += u64::from(self.until.len() < before);
+    /// Forgives one of those whose time has passed; to be called until there is none.
+    pub(super) fn forgive(&mut self, now: Instant) -> Option<PeerId> {
+        self.next_timeout().filter(|until| *until <= now)?;
+        self.version += 1;
+        self.forgive_first()
     }
 
     pub(super) fn contains(&self, peer: &PeerId, now: Instant) -> bool {
@@ -41,7 +51,13 @@ impl Disqualified {
 
     /// When the next one is forgiven.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.until.values().min().copied()
+        self.by_end.first().map(|(until, _)| *until)
+    }
+
+    fn forgive_first(&mut self) -> Option<PeerId> {
+        let (_, peer) = self.by_end.pop_first()?;
+        self.until.remove(&peer);
+        Some(peer)
     }
 }
 
@@ -62,9 +78,9 @@ mod tests {
         assert_eq!(disqualified.next_timeout(), Some(until));
         assert!(disqualified.contains(&peer, now) && !disqualified.contains(&peer, until));
         let version = disqualified.version();
-        disqualified.forgive(now);
+        assert_eq!(disqualified.forgive(now), None);
         assert_eq!(disqualified.version(), version);
-        disqualified.forgive(until);
+        assert_eq!(disqualified.forgive(until), Some(peer));
         assert_ne!(disqualified.version(), version);
         assert_eq!(disqualified.next_timeout(), None);
     }

@@ -11,9 +11,13 @@ use libp2p_swarm::ConnectionId;
 use web_time::Instant;
 
 pub use self::table::VerifiedPeer;
-pub(super) use self::{admission::admits, history::Failed};
+pub(super) use self::{
+    admission::admits,
+    history::{Due, Failed},
+};
 use self::{connections::Connections, history::Histories, table::Table};
 use super::{
+    disqualified::Disqualified,
     effect::{Effect, Effects},
     order::Order,
     output::Output,
@@ -21,7 +25,7 @@ use super::{
     plan::Selected,
 };
 use crate::{
-    candidate::Candidate,
+    candidate::{Candidate, Family},
     config::Config,
     event::{Event, Failure, Proved},
     pace::{back_off, jitter},
@@ -35,6 +39,7 @@ mod history;
 pub(super) mod judge;
 pub(super) mod presence;
 mod sharing;
+mod standing;
 mod table;
 
 /// How much more rarely an entry is verified that is not selected.
@@ -47,6 +52,7 @@ pub(super) struct Context<'a> {
     pub(super) config: &'a Config,
     pub(super) order: &'a Order,
     pub(super) own: &'a Own,
+    pub(super) disqualified: &'a Disqualified,
     pub(super) selected: &'a Selected,
     /// Whether a dial to a candidate is under way.
     pub(super) is_dialled: &'a dyn Fn(&Candidate) -> bool,
@@ -118,6 +124,59 @@ impl Ledger {
         self.table.count_of(peer) > 0
     }
 
+    /// Whether a peer is verified at a candidate of a family.
+    pub(super) fn is_in(&self, peer: &PeerId, family: Family) -> bool {
+        self.table.is_in(peer, family)
+    }
+
+    /// The entries at an address, whatever their pins, in order.
+    pub(super) fn at_address<'a>(
+        &'a self,
+        address: &Candidate,
+    ) -> impl Iterator<Item = &'a VerifiedPeer> + use<'a> {
+        self.table.at_address(address)
+    }
+
+    /// The candidates at which somebody is verified who is not passed over, in order.
+    pub(super) fn eligible(&self) -> &BTreeSet<Candidate> {
+        self.table.standing().eligible()
+    }
+
+    /// Of these, the lowest of each peer in each family.
+    pub(super) fn firsts(&self) -> &BTreeSet<Candidate> {
+        self.table.standing().firsts()
+    }
+
+    /// Of all at which somebody is verified who is not passed over, those whose peer is not connected.
+    pub(super) fn idle(&self) -> &BTreeSet<Candidate> {
+        self.table.standing().idle()
+    }
+
+    /// The peers with an entry that are connected and not passed over.
+    pub(super) fn live(&self) -> &BTreeSet<PeerId> {
+        self.table.standing().live()
+    }
+
+    /// How many entries are of peers that are connected.
+    pub(super) fn met(&self) -> usize {
+        self.table.standing().met()
+    }
+
+    /// When the peer of an entry was last seen that is not passed over.
+    pub(super) fn last_seen(&self) -> Option<Instant> {
+        self.table.standing().last_seen()
+    }
+
+    /// When anybody in a family was last verified, or last seen connected there.
+    pub(super) fn last_verified(&self, family: Family) -> Option<Instant> {
+        self.table.last_verified(family)
+    }
+
+    /// Follows that the application passes a peer over, or no longer.
+    pub(super) fn follow_peer(&mut self, peer: &PeerId, is_passed_over: bool) {
+        self.table.note_peer(peer, self.connections.is_connected(peer), is_passed_over);
+    }
+
     /// The entry whose verification is due first.
     pub(super) fn next_check(&self) -> Option<(Instant, &Candidate)> {
         self.table.next_check()
@@ -130,11 +189,6 @@ impl Ledger {
 
     pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
         self.connections.is_connected(peer)
-    }
-
-    /// The peers that are connected, in no particular order.
-    pub(super) fn connected(&self) -> impl Iterator<Item = &PeerId> {
-        self.connections.peers()
     }
 
     /// Whether a connection is the only one to its peer.
@@ -187,7 +241,22 @@ impl Ledger {
         &self.untried
     }
 
-    /// The candidates that wait to be tried again, those first that may be tried first.
+    /// Finds those whose back-off has passed by now, as far as one step goes. Says whether there are more.
+    pub(super) fn ripen(&mut self, now: Instant) -> bool {
+        self.histories.ripen(now)
+    }
+
+    /// The candidates whose back-off has passed, as of the last [`ripen`](Self::ripen).
+    pub(super) fn due(&self) -> &Due {
+        self.histories.due()
+    }
+
+    /// The candidates that failed the last time, in order.
+    pub(super) fn failing(&self) -> &BTreeSet<Candidate> {
+        self.histories.failing()
+    }
+
+    /// The candidates whose back-off goes on, those first that may be tried first.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &(Instant, Candidate)> {
         self.histories.waiting()
     }
@@ -264,6 +333,7 @@ impl Ledger {
         let told = !renewed && self.end(candidate, Ending::Replaced(peer), cx);
         let pause = self.plan_check(candidate, cx.selected, cx.interval, cx.rng);
         self.table.enter(candidate, peer, how, cx.now, cx.now + pause);
+        self.follow_peer(&peer, cx.disqualified.contains(&peer, cx.now));
         self.histories.succeed(candidate);
         self.untried.remove(candidate);
         self.connected_without_entry.remove(&peer);
@@ -322,12 +392,13 @@ impl Ledger {
     /// The candidates at an address that it concerns if a peer lives there. A zone may pin one address
     /// to thousands: of those that are pinned to others, and have no entry, a few.
     fn concerned(&self, address: &Candidate, peer: &PeerId, cx: &Context<'_>) -> Vec<Candidate> {
-        let concerned = |c: &&Candidate| {
-            c.pinned().is_none_or(|pinned| pinned == peer) || self.table.get(c).is_some()
-        };
-        let (concerned, others): (Vec<_>, Vec<_>) =
-            cx.order.at_address(address).partition(concerned);
-        let others = others.into_iter().take(cx.config.limits.probes_per_host.get());
+        let there = cx.order.at_address(address);
+        let unpinned = there.first().filter(|c| c.pinned().is_none());
+        let pinned = cx.order.pinned_at(address, peer);
+        let entered = self.table.at_address(address).map(|entry| &entry.candidate);
+        let concerned: BTreeSet<_> = unpinned.into_iter().chain(pinned).chain(entered).collect();
+        let others = there.iter().filter(|c| !concerned.contains(c));
+        let others: Vec<_> = others.take(cx.config.limits.probes_per_host.get()).collect();
         concerned.into_iter().chain(others).cloned().collect()
     }
 

@@ -1,7 +1,14 @@
 //! What DNS says now: the sources, their look-ups, and the candidates that they name.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv6Addr},
+    ops::RangeInclusive,
+    sync::Arc,
+    time::Duration,
+};
 
+use libp2p_core::Multiaddr;
 use web_time::Instant;
 
 pub(super) use self::members::Liveness;
@@ -21,7 +28,7 @@ use crate::{
     candidate::{Candidate, Family, Transports},
     config::Config,
     event::Event,
-    filter::Rejection,
+    filter::{Rejection, spellings},
     resolver::{Answer, LookupError},
     source::Source,
 };
@@ -125,6 +132,14 @@ impl Names {
         self.heard
     }
 
+    /// Whether an address is named, be it that it is rejected, or left out.
+    pub(super) fn names(&self, address: &Candidate) -> bool {
+        self.sources.values().any(|source| {
+            names(address, |from| source.members().first_from(from))
+                || names(address, |from| source.rejections().first_from(from))
+        })
+    }
+
     /// Whether candidates are left out, as last announced: then it matters which of them the selection
     /// wants.
     pub(super) fn is_cut(&self) -> bool {
@@ -149,7 +164,8 @@ impl Names {
     ) -> BTreeMap<Candidate, Rejection> {
         let mut others = BTreeMap::new();
         let tells = self.tells_who_is_there();
-        for source in self.sources.values().filter(|source| tells(source)) {
+        let rejects = |source: &&SourceState| source.rejections().iter().next().is_some();
+        for source in self.sources.values().filter(|source| tells(source)).filter(rejects) {
             let names_us = source.members().candidates().any(is_ours);
             let is_other = |(candidate, rejection): &(&Candidate, &Rejection)| {
                 !is_ours(candidate) && (!names_us || matches!(rejection, Rejection::Unpinned))
@@ -343,7 +359,7 @@ impl Names {
 
     fn finish(&mut self, id: u64, context: &mut Context<'_>) {
         let Some(source) = self.sources.get_mut(&id) else { return };
-        let offers_nobody = offers_nobody(source, context);
+        let offers_nobody = source.is_under_way() && offers_nobody(source, context);
         let outcome = source.finish(context.config, offers_nobody, context.rng, context.now);
         let Some(outcome) = outcome else { return };
         self.heard += 1;
@@ -357,6 +373,25 @@ impl Names {
             context.effects.push(Effect::Refreshed);
         }
     }
+}
+
+/// Whether a set of candidates, of which this says the first one from a candidate on, has one at an
+/// address, however that is spelled.
+fn names<'a>(
+    address: &Candidate,
+    first_from: impl Fn(&Candidate) -> Option<&'a Candidate>,
+) -> bool {
+    let spellings = match address.ip() {
+        Some(IpAddr::V4(ip)) => spellings(ip).into_iter().collect(),
+        _ => Vec::new(),
+    };
+    let is_spelled = |ips: RangeInclusive<Ipv6Addr>| {
+        let lowest = Candidate::new(&Multiaddr::from(*ips.start()));
+        let within = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ips.contains(&ip));
+        first_from(&lowest).and_then(Candidate::ip).is_some_and(within)
+    };
+    first_from(&address.without_pin()).is_some_and(|c| c.is_at_address_of(address))
+        || spellings.into_iter().any(is_spelled)
 }
 
 /// Takes a refresh that ended without an answer: what is known is kept.

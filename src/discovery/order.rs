@@ -1,13 +1,18 @@
 //! The candidates in order: what all nodes with the same answers see alike.
 
 use std::{
-    collections::{HashMap, HashSet},
-    net::IpAddr,
-    ops::Range,
-    sync::{Arc, OnceLock},
+    collections::{BTreeSet, HashMap, HashSet},
+    net::{IpAddr, Ipv6Addr},
+    ops::{Range, RangeInclusive},
+    sync::Arc,
 };
 
-use crate::candidate::{Candidate, Family, Transports, among};
+use libp2p_identity::PeerId;
+
+use crate::{
+    candidate::{Candidate, Family, Transports, among},
+    filter::spellings,
+};
 
 /// The candidates of all sources, sorted and without duplicates. A value: it is replaced, and never
 /// changed.
@@ -23,8 +28,6 @@ pub(super) struct Order {
     transports: HashMap<Candidate, Transports>,
     /// What each source names.
     lists: Vec<Arc<[Candidate]>>,
-    /// Where the candidates of each IP address are; made when it is first asked for.
-    hosts: OnceLock<HashMap<IpAddr, Range<usize>>>,
 }
 
 impl Order {
@@ -43,8 +46,8 @@ impl Order {
             is_one.then(|| (candidate.clone(), group))
         };
         let transports = transports.filter_map(within).collect();
-        let (left_out, hosts) = (Default::default(), OnceLock::new());
-        Self { version, sorted, families, left_out, transports, lists, hosts }
+        let left_out = Default::default();
+        Self { version, sorted, families, left_out, transports, lists }
     }
 
     /// Notes how many more of each family are named than are held.
@@ -96,36 +99,73 @@ impl Order {
         parts.filter(|part| !part.is_empty()).collect()
     }
 
-    /// The candidates that lead to the same place, whatever their pins.
-    pub(super) fn at_address(&self, wanted: &Candidate) -> impl Iterator<Item = &Candidate> {
-        let within = match wanted.ip() {
-            Some(ip) => self.at_host(ip),
-            None => self.family(Family::Other),
+    /// The candidates that lead to the same place, whatever their pins. One without a pin comes first.
+    pub(super) fn at_address(&self, wanted: &Candidate) -> &[Candidate] {
+        let of_family = self.family(wanted.family());
+        // Through a relay, the pin is a part of the way.
+        if wanted.is_relayed() {
+            let place = of_family.binary_search(wanted);
+            return place.map_or(&[], |place| &of_family[place..=place]);
+        }
+        let lowest = wanted.without_pin();
+        let after = &of_family[of_family.partition_point(|c| *c < lowest)..];
+        &after[..after.partition_point(|c| c.is_at_address_of(&lowest))]
+    }
+
+    /// The candidates that lead to an address, also where one of them spells an IPv4 address as an IPv6
+    /// one, to be translated to it.
+    pub(super) fn spelled(&self, address: &Candidate) -> Vec<Candidate> {
+        let of_family = self.family(Family::V6);
+        let spelled = |ips: RangeInclusive<Ipv6Addr>| {
+            let (low, high) = (IpAddr::V6(*ips.start()), IpAddr::V6(*ips.end()));
+            let start = of_family.partition_point(|c| c.ip() < Some(low));
+            let end = of_family.partition_point(|c| c.ip() <= Some(high));
+            &of_family[start..end]
         };
-        let (wanted, lowest) = (wanted.clone(), wanted.without_pin());
-        // A candidate without a pin sorts before the same address with one.
-        let start = within.partition_point(|c| *c < lowest);
-        within[start..]
-            .iter()
-            .take_while(move |c| c.address() == lowest.address())
-            .filter(move |c| c.is_same_place(&wanted))
+        let spellings = match address.ip() {
+            Some(IpAddr::V4(ip)) => spellings(ip).into_iter().collect(),
+            _ => Vec::new(),
+        };
+        let spelled = spellings.into_iter().flat_map(spelled);
+        self.at_address(address).iter().chain(spelled).cloned().collect()
+    }
+
+    /// The candidate at an address that is pinned to a peer.
+    pub(super) fn pinned_at(&self, address: &Candidate, peer: &PeerId) -> Option<&Candidate> {
+        let there = self.at_address(address);
+        let place = there.binary_search_by(|c| c.pinned().cmp(&Some(peer))).ok()?;
+        Some(&there[place])
     }
 
     /// Whether any candidate leads to an address, or to the host of one.
     pub(super) fn names(&self, address: &Candidate) -> bool {
         match address.ip() {
             Some(ip) => !self.at_host(ip).is_empty(),
-            None => self.at_address(address).next().is_some(),
+            None => !self.at_address(address).is_empty(),
         }
     }
 
     /// The candidates at an IP address.
     pub(super) fn at_host(&self, ip: IpAddr) -> &[Candidate] {
-        if self.sorted.is_empty() {
-            return &[];
-        }
-        let hosts = self.hosts.get_or_init(|| by_host(&self.sorted));
-        hosts.get(&ip).map_or(&[], |range| &self.sorted[range.clone()])
+        let family = if ip.is_ipv4() { Family::V4 } else { Family::V6 };
+        let (of_family, ip) = (self.family(family), Some(ip));
+        let after = &of_family[of_family.partition_point(|c| c.ip() < ip)..];
+        &after[..after.partition_point(|c| c.ip() == ip)]
+    }
+
+    /// The candidates of one family, host by host; where there is no IP address, address by address.
+    pub(super) fn hosts(&self, family: Family) -> impl Iterator<Item = &[Candidate]> {
+        let mut rest = self.family(family);
+        std::iter::from_fn(move || {
+            let first = rest.first()?;
+            let is_same = |c: &Candidate| match first.ip() {
+                Some(ip) => c.ip() == Some(ip),
+                None => c.is_at_address_of(first),
+            };
+            let (host, others) = rest.split_at(rest.partition_point(is_same));
+            rest = others;
+            Some(host)
+        })
     }
 
     /// The hosts at which several peers may live: those with several ports, unless these are the
@@ -159,6 +199,13 @@ impl Order {
         place.map_or(&[], |place| &group[place + 1..])
     }
 
+    /// The transports to the candidate's host that are tried before it.
+    pub(super) fn better_than(&self, candidate: &Candidate) -> &[Candidate] {
+        let group = self.transports(candidate);
+        let place = group.iter().position(|c| c == candidate);
+        place.map_or(&[], |place| &group[..place])
+    }
+
     /// The same host's next better transport, to be tried before the candidate.
     pub(super) fn preferred_to(&self, candidate: &Candidate) -> Option<&Candidate> {
         let group = self.transports(candidate);
@@ -167,23 +214,19 @@ impl Order {
     }
 }
 
+/// Of a set of candidates, those between the first and the last of a part of an order.
+pub(super) fn within<'a>(
+    set: &'a BTreeSet<Candidate>,
+    part: &[Candidate],
+) -> impl Iterator<Item = &'a Candidate> + use<'a> {
+    let ends = part.first().zip(part.last());
+    ends.map(|(first, last)| set.range(first..=last)).into_iter().flatten()
+}
+
 /// Where the candidates of one family are: the order sorts by family first.
 fn range_of(sorted: &[Candidate], family: Family) -> Range<usize> {
     let start = sorted.partition_point(|c| c.family() < family);
     start..sorted.partition_point(|c| c.family() <= family)
-}
-
-fn by_host(sorted: &[Candidate]) -> HashMap<IpAddr, Range<usize>> {
-    let mut hosts = HashMap::new();
-    let mut start = 0;
-    for host in sorted.chunk_by(|a, b| a.ip() == b.ip()) {
-        let end = start + host.len();
-        if let Some(ip) = host[0].ip() {
-            hosts.insert(ip, start..end);
-        }
-        start = end;
-    }
-    hosts
 }
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
 //! Who we are: the addresses by which this node is reached, and which candidates lead to it.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
-use self::same_key::SameKey;
+use self::{
+    candidates::{Ours, Signs},
+    same_key::SameKey,
+};
 use super::{
     effect::{Effect, Effects},
     order::Order,
@@ -20,6 +20,7 @@ use crate::{
     own_addresses::OwnAddresses,
 };
 
+mod candidates;
 mod same_key;
 
 /// Our identity and addresses, and the candidates that are ours.
@@ -36,21 +37,18 @@ pub(super) struct Own {
     same_key: SameKey,
     version: u64,
     candidates: Ours,
+    /// The version of the order that these are of.
+    order: u64,
+    /// The addresses, and the candidates, of which something has changed since they were last followed.
+    changed: Vec<Changed>,
 }
 
-/// The candidates of an order that are ours, and what that was made from.
-#[derive(Debug, Default)]
-struct Ours {
-    /// The versions of our addresses and of the order.
-    made_from: (u64, u64),
-    /// By their own address or pin.
-    by_address: BTreeSet<Candidate>,
-    /// These, and those that led to us.
-    by_themselves: BTreeSet<Candidate>,
-    /// These, and the other transports to their hosts.
-    all: BTreeSet<Candidate>,
-    /// How many these are of each family.
-    counts: [usize; Family::ALL.len()],
+/// Of what something has changed.
+#[derive(Debug)]
+enum Changed {
+    /// All candidates that lead to an address.
+    Address(Candidate),
+    Candidate(Candidate),
 }
 
 impl Own {
@@ -65,6 +63,8 @@ impl Own {
             same_key: SameKey::default(),
             version: 1,
             candidates: Ours::default(),
+            order: 0,
+            changed: Vec::new(),
         }
     }
 
@@ -72,9 +72,19 @@ impl Own {
         &self.local
     }
 
-    /// Differs whenever other addresses are ours.
+    /// Differs whenever other candidates are ours, or other families.
     pub(super) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Whether something has changed since the last [`follow`](Self::follow).
+    pub(super) fn has_changed(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// Notes that what has changed concerns an address that is named, be it a candidate or not.
+    pub(super) fn renew(&mut self) {
+        self.version += 1;
     }
 
     pub(super) fn listen(&mut self, address: &Candidate) {
@@ -96,39 +106,47 @@ impl Own {
         self.change(address, |addresses| addresses.external_expired(address));
     }
 
-    /// The swarm says the same again and again: only what changes costs a look at all candidates.
+    /// The swarm says the same again and again: only what changes is followed.
     fn change(&mut self, address: &Candidate, change: impl FnOnce(&mut OwnAddresses)) {
-        let seen = |own: &Self| {
-            (own.addresses.contains(address), Family::ALL.map(|family| own.is_of_ours(family)))
-        };
-        let before = seen(self);
+        let families = |own: &Self| Family::ALL.map(|family| own.is_of_ours(family));
+        let before = (self.addresses.contains(address), families(self));
         change(&mut self.addresses);
-        self.version += u64::from(seen(self) != before);
+        self.version += u64::from(families(self) != before.1);
+        if self.addresses.contains(address) != before.0 {
+            self.changed.push(Changed::Address(address.clone()));
+        }
     }
 
     /// Notes that a candidate led to ourselves.
     pub(super) fn find(&mut self, candidate: Candidate) {
         self.give_back(&candidate);
-        self.version += u64::from(self.found.insert(candidate));
+        if self.found.insert(candidate.clone()) {
+            self.changed.push(Changed::Candidate(candidate));
+        }
     }
 
     /// Notes that another peer is verified at a candidate.
     pub(super) fn give(&mut self, candidate: Candidate) {
-        self.version += u64::from(self.theirs.insert(candidate));
+        if self.theirs.insert(candidate.clone()) {
+            self.changed.push(Changed::Candidate(candidate));
+        }
     }
 
     /// Notes that nobody is verified at a candidate any more: it is ours again, if others say so. Says
     /// whether that may change anything.
     pub(super) fn give_back(&mut self, candidate: &Candidate) -> bool {
         let was_theirs = self.theirs.remove(candidate);
-        self.version += u64::from(was_theirs);
+        if was_theirs {
+            self.changed.push(Changed::Candidate(candidate.clone()));
+        }
         was_theirs
     }
 
     /// Notes that a candidate did not lead to ourselves, or that it is no candidate any more.
     pub(super) fn lose(&mut self, candidate: &Candidate) {
-        let changed = self.found.remove(candidate) || self.is_twin(candidate);
-        self.version += u64::from(changed);
+        if self.found.remove(candidate) || self.is_twin(candidate) {
+            self.changed.push(Changed::Candidate(candidate.clone()));
+        }
         self.same_key.forget(candidate);
     }
 
@@ -170,7 +188,7 @@ impl Own {
     pub(super) fn poll(&mut self, now: Instant, rng: &mut fastrand::Rng, effects: &mut Effects) {
         while let Some(candidate) = self.same_key.next_twin(now, rng) {
             self.found.remove(&candidate);
-            self.version += 1;
+            self.changed.push(Changed::Candidate(candidate.clone()));
             effects.push(Effect::TurnAway(candidate, Failure::SameKey));
         }
     }
@@ -183,24 +201,29 @@ impl Own {
     /// Finds the candidates that are ours, if our addresses or the order have changed. To be called
     /// before any of the questions below is asked.
     pub(super) fn follow(&mut self, order: &Order) {
-        let made_from = (self.version, order.version());
-        if self.candidates.made_from == made_from {
-            return;
-        }
-        let ours = order.iter().filter(|c| self.is_own_address(c));
-        let by_address: BTreeSet<_> = ours.cloned().collect();
-        let mut by_themselves = by_address.clone();
-        by_themselves.extend(self.found.iter().filter(|c| order.contains(c)).cloned());
-        let mut all = by_themselves.clone();
-        if !by_themselves.is_empty() {
-            let leads_here = |group: &[Candidate]| group.iter().any(|c| by_themselves.contains(c));
-            let others = order.groups().filter(|(_, group)| leads_here(group));
-            all.extend(others.map(|(candidate, _)| candidate.clone()));
-            all.retain(|c| by_address.contains(c) || !self.is_twin(c));
-        }
-        let count = |family| all.iter().filter(|c| c.family() == family).count();
-        let counts = Family::ALL.map(count);
-        self.candidates = Ours { made_from, by_address, by_themselves, all, counts };
+        let changed = std::mem::take(&mut self.changed);
+        let mut candidates = std::mem::take(&mut self.candidates);
+        let signs = Signs {
+            is_own_address: &|c| self.is_own_address(c),
+            was_found: &|c| self.was_found(c),
+            is_twin: &|c| self.is_twin(c),
+        };
+        let is_news = if self.order == order.version() {
+            let of = |changed: &Changed| match changed {
+                Changed::Address(address) => order.spelled(address),
+                Changed::Candidate(candidate) => {
+                    order.contains(candidate).then(|| candidate.clone()).into_iter().collect()
+                }
+            };
+            let changed: Vec<_> = changed.iter().flat_map(of).collect();
+            candidates.update(&changed, order, &signs)
+        } else {
+            let before = std::mem::replace(&mut candidates, Ours::new(order, &signs));
+            candidates != before
+        };
+        self.candidates = candidates;
+        self.order = order.version();
+        self.version += u64::from(is_news);
     }
 
     /// Whether an address is known to be ours, by what the swarm or the operator said; whether it is
@@ -254,27 +277,28 @@ impl Own {
     /// Whether a candidate leads to ourselves, as far as we know: by itself, or because another
     /// transport to the same host does.
     pub(super) fn is_own(&self, candidate: &Candidate) -> bool {
-        self.candidates.all.contains(candidate)
+        self.candidates.contains(candidate)
     }
 
     /// Whether a candidate is ours by more than that it led to us when it was last dialled: by its
     /// address, or because another transport to its host leads to us.
     pub(super) fn is_own_undialled(&self, candidate: &Candidate, order: &Order) -> bool {
-        let Ours { by_address, by_themselves, all, .. } = &self.candidates;
-        let leads_here = |c: &Candidate| c != candidate && by_themselves.contains(c);
-        all.contains(candidate)
-            && (by_address.contains(candidate)
-                || order.transports(candidate).iter().any(leads_here))
+        self.candidates.contains_undialled(candidate, order)
+    }
+
+    /// The candidates that are ours, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Candidate> {
+        Family::ALL.into_iter().flat_map(|family| self.candidates.of(family))
     }
 
     /// How many candidates are ours.
     pub(super) fn len(&self) -> usize {
-        self.candidates.all.len()
+        Family::ALL.into_iter().map(|family| self.len_in(family)).sum()
     }
 
     /// How many candidates of a family are ours.
     pub(super) fn len_in(&self, family: Family) -> usize {
-        self.candidates.counts[family.index()]
+        self.candidates.of(family).len()
     }
 
     /// Whether peers that are named in a family count: we listen in it, or it is neither IPv4 nor IPv6.
@@ -290,7 +314,7 @@ impl Own {
 
     /// The first of our candidates in a family.
     pub(super) fn first_in(&self, family: Family) -> Option<&Candidate> {
-        self.candidates.all.iter().find(|c| c.family() == family)
+        self.candidates.of(family).first()
     }
 }
 
@@ -372,24 +396,34 @@ mod tests {
     #[test]
     fn the_version_tells_what_changed_and_nothing_else() {
         let (tcp, mut own) = (c(TCP), own());
+        let order = order(1, &[&tcp], &[]);
+        own.follow(&order);
         let before = own.version();
         own.lose(&tcp);
+        own.follow(&order);
         assert_eq!(own.version(), before);
         own.find(tcp.clone());
+        own.follow(&order);
         let found = own.version();
         assert_ne!(found, before);
         own.find(tcp.clone());
+        own.follow(&order);
         assert_eq!(own.version(), found);
         own.external(&tcp);
+        own.follow(&order);
         let confirmed = own.version();
         assert_ne!(confirmed, found);
         own.external(&tcp);
+        own.follow(&order);
         assert_eq!(own.version(), confirmed, "it is ours all the while");
         own.listen(&tcp);
+        own.follow(&order);
         let listening = own.version();
         assert_ne!(listening, confirmed, "the family is one in which we listen");
         own.listen(&tcp);
+        own.follow(&order);
         own.external_expired(&tcp);
+        own.follow(&order);
         assert_eq!(own.version(), listening);
     }
 }

@@ -1,11 +1,11 @@
 //! Which candidates' peers take a place, and where to look for more.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use self::fingers::{Fingers, ranks};
 use super::{
     effect::{Effect, Effects},
-    order::Order,
+    order::{Order, within},
     own::Own,
     plan::{Plan, Plans, Selected},
     view::View,
@@ -204,18 +204,11 @@ impl Rule {
 }
 
 fn plan_lowest(family: Family, places: usize, view: &View<'_>) -> Plan {
-    let mut taken = HashSet::new();
-    let mut selected = Vec::new();
-    for entry in view.ledger.entries().filter(|e| e.candidate.family() == family) {
-        if selected.len() == places {
-            break;
-        }
-        if !view.is_disqualified(&entry.peer) && taken.insert(entry.peer) {
-            selected.push(view.best_transport(&entry.candidate).clone());
-        }
-    }
-    selected.sort_unstable();
     let order = view.order.family(family);
+    let verified = within(view.ledger.firsts(), order);
+    let best = verified.take(places).map(|c| view.best_transport(c).clone());
+    let mut selected: Vec<_> = best.collect();
+    selected.sort_unstable();
     let free = places - selected.len();
     let end = match selected.last() {
         Some(last) if free == 0 => order.partition_point(|c| c < last),

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use libp2p_identity::PeerId;
 use web_time::Instant;
 
 pub(super) use self::others::Named;
 use self::others::Others;
 use super::{
     effect::{Effect, Effects},
-    ledger::{Ledger, VerifiedPeer},
+    ledger::Ledger,
     order::Order,
     output::CandidateState,
     own::Own,
@@ -104,7 +103,7 @@ impl Readiness {
 
     /// Computes the status anew, and tells it if it has changed.
     pub(super) fn update(&mut self, view: &View<'_>, said: Said, effects: &mut Effects) {
-        let is_live = has_live_peer(view);
+        let is_live = !view.ledger.live().is_empty();
         let seen_until = if is_live { None } else { seen_until(view) };
         self.wake = seen_until;
         let joined = is_live || seen_until.is_some();
@@ -153,14 +152,14 @@ impl Readiness {
         let since = self.nobody_verified_since.filter(|_| self.status == Status::Isolated)?;
         let rejected = self.others.rejected();
         let others = order.len() - own.len() + rejected.len();
-        let failed = order.iter().filter_map(|c| match state_of(c, own, ledger) {
+        let all = ledger.failing().len() + rejected.len();
+        let failed = all - own.iter().filter(|c| ledger.failing().contains(c)).count();
+        let reasons = ledger.failing().iter().filter_map(|c| match state_of(c, own, ledger) {
             CandidateState::Unreachable(reason) => Some((c.clone(), reason)),
             _ => None,
         });
         let rejected = rejected.map(|(c, why)| (c.clone(), Failure::Rejected(why.clone())));
-        let mut reasons: Vec<_> = failed.chain(rejected).collect();
-        let failed = reasons.len();
-        reasons.truncate(most);
+        let reasons: Vec<_> = reasons.chain(rejected).take(most).collect();
         Some(Isolation { since, reasons: reasons.into(), failed, others })
     }
 
@@ -217,18 +216,10 @@ impl Readiness {
     }
 }
 
-/// Whether a verified other is connected.
-fn has_live_peer(view: &View<'_>) -> bool {
-    let is_live = |peer: &PeerId| view.ledger.has_entry(peer) && !view.is_disqualified(peer);
-    view.ledger.connected().any(is_live)
-}
-
 /// Until when it lets us count as joined that others were seen, with none of them connected: two
 /// re-verification intervals.
 fn seen_until(view: &View<'_>) -> Option<Instant> {
-    let counts = |entry: &&VerifiedPeer| !view.is_disqualified(&entry.peer);
-    let seen = view.ledger.entries().filter(counts).map(VerifiedPeer::last_seen).max()?;
-    Some(seen + view.interval * 2).filter(|until| *until > view.now)
+    Some(view.ledger.last_seen()? + view.interval * 2).filter(|until| *until > view.now)
 }
 
 /// The longest pause before a candidate is tried again while nobody is verified: as many as there are

@@ -104,6 +104,10 @@ impl World {
 
     pub(super) fn pass(&mut self, time: Duration) {
         self.now += time;
+        while let Some(peer) = self.disqualified.forgive(self.now) {
+            self.ledger.follow_peer(&peer, false);
+        }
+        while self.ledger.ripen(self.now) {}
     }
 
     /// Has the ledger act, and returns what it asks of others.
@@ -170,6 +174,7 @@ impl World {
 
     pub(super) fn disqualify(&mut self, peer: PeerId, time: Duration) {
         self.disqualified.add(peer, self.now + time, self.config.limits.disqualified);
+        self.ledger.follow_peer(&peer, true);
     }
 
     fn with_ledger(
@@ -181,6 +186,7 @@ impl World {
             config: &self.config,
             order: &self.order,
             own: &self.own,
+            disqualified: &self.disqualified,
             selected: &self.selected,
             is_dialled: &|_| false,
             interval: self.interval,

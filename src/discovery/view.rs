@@ -7,13 +7,8 @@ use libp2p_identity::PeerId;
 use web_time::Instant;
 
 use super::{
-    disqualified::Disqualified,
-    ledger::{Ledger, VerifiedPeer},
-    names::Liveness,
-    order::Order,
-    output::CandidateState,
-    own::Own,
-    plan::Selected,
+    disqualified::Disqualified, ledger::Ledger, names::Liveness, order::Order,
+    output::CandidateState, own::Own, plan::Selected,
 };
 use crate::{
     candidate::{Candidate, Family},
@@ -54,20 +49,22 @@ impl View<'_> {
 
     /// Whether a peer verified at a candidate would take a place.
     pub(super) fn may_take_place(&self, candidate: &Candidate) -> bool {
-        let wanted = |pinned: &PeerId| {
-            pinned != self.own.local()
-                && !self.is_disqualified(pinned)
-                && !self.holds_place(pinned, candidate)
-        };
+        let wanted = |pinned: &PeerId| self.may_take_place_by_pin(pinned, candidate);
         // What once led to ourselves is tried again, but not by its other transports.
         !self.own.is_own_undialled(candidate, self.order) && candidate.pinned().is_none_or(wanted)
+    }
+
+    /// The same, as far as it follows from the peer to which the candidate is pinned.
+    pub(super) fn may_take_place_by_pin(&self, pinned: &PeerId, candidate: &Candidate) -> bool {
+        pinned != self.own.local()
+            && !self.is_disqualified(pinned)
+            && !self.holds_place(pinned, candidate)
     }
 
     /// Whether a pinned peer is verified at another candidate of the family, so that one more
     /// address of it would take no place.
     pub(super) fn holds_place(&self, pinned: &PeerId, candidate: &Candidate) -> bool {
-        self.selection.counts_peers()
-            && self.ledger.candidates_of(pinned).any(|c| c.family() == candidate.family())
+        self.selection.counts_peers() && self.ledger.is_in(pinned, candidate.family())
     }
 
     /// The best transport to the host of a candidate by which the peer is verified that is verified there.
@@ -87,9 +84,13 @@ impl View<'_> {
 
     /// Whether anybody in a family was verified within two intervals, or is connected there.
     pub(super) fn was_verified_lately(&self, family: Family) -> bool {
-        let is_late = |entry: &VerifiedPeer| entry.last_verified + self.interval * 2 <= self.now;
-        let mut entries = self.ledger.entries().filter(|e| e.candidate.family() == family);
-        entries.any(|e| !is_late(e) || self.ledger.is_live_at(&e.peer, &e.candidate))
+        let lately = |at: Instant| at + self.interval * 2 > self.now;
+        let is_live = |peer: &PeerId| {
+            let candidates = self.ledger.candidates_of(peer);
+            candidates.filter(|c| c.family() == family).any(|c| self.ledger.is_live_at(peer, c))
+        };
+        self.ledger.last_verified(family).is_some_and(lately)
+            || self.ledger.live().iter().any(is_live)
     }
 
     /// Whether others are named.

@@ -1,6 +1,9 @@
 //! What an IP address is for.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    ops::RangeInclusive,
+};
 
 /// How far an address reaches. Ranges of the IANA special-purpose address registries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +48,20 @@ pub(crate) fn embedded_v4(ip: IpAddr) -> Option<Ipv4Addr> {
     }
 }
 
+/// The IPv6 addresses that may be translated to an IPv4 address: where [`embedded_v4`] is that one.
+pub(crate) fn spellings(ip: Ipv4Addr) -> [RangeInclusive<Ipv6Addr>; 4] {
+    let [a, b, c, d] = ip.octets();
+    let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    let one = |ip: Ipv6Addr| ip..=ip;
+    let of_6to4 = |rest| Ipv6Addr::new(0x2002, high, low, rest, rest, rest, rest, rest);
+    [
+        one(Ipv6Addr::new(0, 0, 0, 0, 0, 0, high, low)),
+        one(Ipv6Addr::new(0, 0, 0, 0, 0xffff, 0, high, low)),
+        one(Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, high, low)),
+        of_6to4(0)..=of_6to4(0xffff),
+    ]
+}
+
 fn v4(high: u16, low: u16) -> Ipv4Addr {
     Ipv4Addr::from((u32::from(high) << 16) | u32::from(low))
 }
@@ -71,6 +88,16 @@ mod tests {
         ] {
             let ip: IpAddr = ip.parse().unwrap();
             assert_eq!(embedded_v4(ip), v4.map(|v4| v4.parse().unwrap()), "{ip}");
+        }
+    }
+
+    #[test]
+    fn an_ipv4_address_is_embedded_in_all_its_spellings() {
+        let ip = Ipv4Addr::new(10, 1, 2, 3);
+        for range in spellings(ip) {
+            for end in [*range.start(), *range.end()] {
+                assert_eq!(embedded_v4(IpAddr::V6(end)), Some(ip), "{end}");
+            }
         }
     }
 

@@ -26,6 +26,10 @@ impl Introductions {
         self.0.insert(candidate, (peer, purpose));
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// They go before new probes, which would take the room of a small budget again and again, and
     /// nobody would be asked. What is asked for is forgotten by [`started`](Self::started).
     pub(super) fn next(&mut self, scene: &Scene<'_>) -> Ask {

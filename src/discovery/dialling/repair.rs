@@ -1,5 +1,7 @@
 //! Asks for meetings outside the selection, so that islands grow together.
 
+use std::collections::BTreeSet;
+
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
@@ -9,12 +11,17 @@ use super::{
 };
 use crate::{
     candidate::{Candidate, Family},
-    discovery::dial::{Expect, Purpose},
+    discovery::{
+        dial::{Expect, Purpose},
+        view::View,
+    },
     pace::jitter,
 };
 
-/// How many random candidates are looked at before all of them are.
+/// How many random candidates are looked at before those of each kind are.
 const RANDOM_TRIES: usize = 8;
+/// How many of each kind are looked at then.
+const LOOKS: usize = 64;
 
 /// When the next meeting is due.
 #[derive(Debug, Default)]
@@ -62,31 +69,47 @@ pub(super) fn meet(candidate: Candidate, scene: &Scene<'_>) -> Option<Wish> {
     is_idle.then_some(Wish { candidate, expect, purpose, quota, is_probe, then })
 }
 
-/// Whether there is anybody outside the selection who is not connected.
+/// Whether there is anybody outside the selection who is not connected: there are more candidates than
+/// ours and those of the table, or more of the latter than take a place and are connected.
 fn has_outside(scene: &Scene<'_>) -> bool {
-    let view = scene.view;
-    let is_met =
-        |c: &Candidate| view.ledger.entry(c).is_some_and(|e| view.ledger.is_connected(&e.peer));
-    let is_outside = |c: &Candidate| !scene.takes_place(c) && !view.own.is_own(c) && !is_met(c);
-    view.order.iter().any(is_outside)
+    let View { order, own, ledger, .. } = *scene.view;
+    let (entries, selected) = (ledger.len(), scene.selected.len());
+    if order.len() > own.len() + entries {
+        return true;
+    }
+    let is_idle = |peer: &PeerId| !ledger.is_connected(peer);
+    let idle_in_place = || {
+        let in_place = scene.selected.iter().filter(|(c, _)| scene.takes_place(c));
+        in_place.filter(|(_, peer)| is_idle(peer)).count()
+    };
+    entries > ledger.met()
+        && (entries > ledger.met() + selected || entries > ledger.met() + idle_in_place())
 }
 
+/// A random candidate outside: one of those that nobody is verified at, or that are not connected. They
+/// are looked at from a random place on, a few of each kind.
 fn random_outside(
     scene: &Scene<'_>,
     has_route: impl Fn(Family) -> bool,
     rng: &mut fastrand::Rng,
 ) -> Option<Candidate> {
-    let order = scene.view.order;
+    let (order, ledger) = (scene.view.order, scene.view.ledger);
     let will_do = |c: &&Candidate| has_route(c.family()) && is_worth_meeting(scene, c);
-    // Nearly always, nearly all candidates will do: all are looked at only if none of a few does.
+    // Nearly always, nearly all candidates will do.
     for _ in 0..RANDOM_TRIES {
         let candidate = rng.choice(order.iter())?;
         if will_do(&candidate) {
             return Some(candidate.clone());
         }
     }
-    let outside: Vec<&Candidate> = order.iter().filter(will_do).collect();
-    rng.choice(outside).cloned()
+    let from = rng.choice(order.iter())?;
+    let around = |set: &'_ BTreeSet<Candidate>| {
+        let circle = set.range(from..).chain(set.range(..from));
+        circle.take(LOOKS).find(will_do).cloned()
+    };
+    let mut kinds = [ledger.idle(), ledger.untried(), &ledger.due().in_order];
+    rng.shuffle(&mut kinds);
+    kinds.into_iter().find_map(around)
 }
 
 /// Whether to meet a candidate would tell something: it is outside the selection, not connected, not

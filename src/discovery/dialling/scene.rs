@@ -1,5 +1,7 @@
 //! What an asker sees before it asks for a dial, and how it asks.
 
+use std::collections::BTreeSet;
+
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
@@ -15,11 +17,28 @@ use crate::{
         dial::{Dial, DialId, Expect, Purpose},
         effect::Effect,
         ledger::admits,
+        order::within,
         plan::{Plan, Plans, Selected},
         view::View,
     },
     event::Failure,
 };
+
+/// How many peers a look for a candidate to try remembers to be spoken for.
+const PINS: usize = 8;
+
+/// What is in the way of a dial to a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Obstacle {
+    /// Its host was probed often enough.
+    Host,
+    /// The peer to which it is pinned.
+    Pin,
+    /// It is ours.
+    Ours,
+    /// What concerns no other candidate.
+    Itself,
+}
 
 /// What there is to see: what is known, what is planned, what is being dialled.
 #[derive(Clone, Copy)]
@@ -76,19 +95,78 @@ impl<'a> Scene<'a> {
 
     /// Whether a dial to a candidate may start now, as far as the candidate itself is concerned.
     pub(super) fn may_try(&self, candidate: &Candidate) -> bool {
-        let same_pin = |d: &Dial| {
-            d.candidate.family() == candidate.family() && d.candidate.pinned() == candidate.pinned()
+        self.obstacle(candidate).is_none()
+    }
+
+    /// What is in the way of a dial to a candidate.
+    fn obstacle(&self, candidate: &Candidate) -> Option<Obstacle> {
+        if candidate.pinned().is_some_and(|pinned| self.is_spoken_for(pinned, candidate)) {
+            Some(Obstacle::Pin)
+        } else if !self.hosts.has_room(candidate) && !self.is_last_hope(candidate) {
+            Some(Obstacle::Host)
+        } else if self.view.own.is_own_undialled(candidate, self.view.order) {
+            Some(Obstacle::Ours)
+        } else if self.dials.of(candidate).is_some()
+            || self.view.ledger.entry(candidate).is_some()
+            || !self.has_turn(candidate)
+        {
+            Some(Obstacle::Itself)
+        } else {
+            None
+        }
+    }
+
+    /// Whether no other address of a pinned peer is to be tried in the family: it takes no place, or
+    /// several of its addresses take one, so that one is tried after the other.
+    fn is_spoken_for(&self, pinned: &PeerId, candidate: &Candidate) -> bool {
+        let is_same = |dial: &Dial| {
+            dial.candidate.family() == candidate.family() && dial.candidate.pinned() == Some(pinned)
         };
-        // Several addresses of one peer take one place: one after the other, then.
-        let asked = candidate.pinned().is_some()
-            && self.view.selection.counts_peers()
-            && self.dials.iter().any(|(_, dial)| same_pin(dial));
-        !asked
-            && self.dials.of(candidate).is_none()
-            && self.view.ledger.entry(candidate).is_none()
-            && self.view.may_take_place(candidate)
-            && self.has_turn(candidate)
-            && (self.hosts.has_room(candidate) || self.is_last_hope(candidate))
+        !self.view.may_take_place_by_pin(pinned, candidate)
+            || (self.view.selection.counts_peers()
+                && self.dials.iter().any(|(_, dial)| is_same(dial)))
+    }
+
+    /// The first candidate of a set that may be tried, in a part of one family's order. What is in the
+    /// way of one may be in the way of thousands: they are passed over together.
+    pub(super) fn first_to_try<'b>(
+        &self,
+        set: &'b BTreeSet<Candidate>,
+        part: &[Candidate],
+    ) -> Option<&'b Candidate> {
+        let mut spoken_for: Vec<&PeerId> = Vec::new();
+        let mut part = part;
+        'hosts: loop {
+            for candidate in within(set, part) {
+                let pinned = candidate.pinned();
+                if pinned.is_some_and(|pinned| spoken_for.contains(&pinned)) {
+                    continue;
+                }
+                let same = match self.obstacle(candidate) {
+                    None => return Some(candidate),
+                    Some(Obstacle::Pin) => {
+                        spoken_for.extend(pinned.filter(|_| spoken_for.len() < PINS));
+                        continue;
+                    }
+                    Some(Obstacle::Host) if candidate.ip().is_some() => {
+                        part.partition_point(|c| c.ip() <= candidate.ip())
+                    }
+                    Some(Obstacle::Ours) if self.is_ours_with_any_pin(candidate) => {
+                        let is_past =
+                            |c: &Candidate| c > candidate && !c.is_at_address_of(candidate);
+                        part.partition_point(|c| !is_past(c))
+                    }
+                    Some(_) => continue,
+                };
+                part = &part[same..];
+                continue 'hosts;
+            }
+            return None;
+        }
+    }
+
+    fn is_ours_with_any_pin(&self, candidate: &Candidate) -> bool {
+        candidate.pinned().is_some() && self.view.own.is_own_address(&candidate.without_pin())
     }
 
     /// Whether a candidate is all that leads to its host, while nobody is verified. Its back-off is bound

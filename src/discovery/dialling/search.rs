@@ -26,6 +26,10 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 /// How many candidates after a random one are looked at for one to try.
 const RANDOM_REACH: usize = 16;
 
+/// How many of those that have waited longest, or that may be tried first, are looked at for one that the
+/// plan wants.
+const LOOKS: usize = 32;
+
 /// The search for the peers of one family's places.
 #[derive(Debug)]
 pub(super) struct Search {
@@ -52,10 +56,15 @@ impl Search {
         if view.was_verified_lately(self.family) {
             return;
         }
-        let others = || view.order.family(self.family).iter().filter(|c| !view.own.is_own(c));
+        let mut hosts = view.order.hosts(self.family);
         self.route.miss(
             Machine::of(candidate),
-            |missed| others().all(|c| missed.contains(&Machine::of(c))),
+            |missed| {
+                hosts.all(|host| {
+                    let other = host.iter().find(|c| !view.own.is_own(c));
+                    other.is_none_or(|c| missed.contains(&Machine::of(c)))
+                })
+            },
             view.now + view.config.max_refresh,
         );
     }
@@ -188,7 +197,7 @@ impl Search {
         }
         match self.first_untried(plan, scene) {
             Some(untried) => (Some(untried), None),
-            None => self.first_to_retry(plan, scene),
+            None => self.first_to_retry(plan, scene, rng),
         }
     }
 
@@ -198,7 +207,8 @@ impl Search {
         let dials = scene.dials.iter().filter(|(_, d)| d.candidate.family() == self.family);
         let dialled = dials.filter_map(|(_, dial)| order.binary_search(&dial.candidate).ok());
         let ranges = plan.ranges_by_need(&dialled.collect::<Vec<_>>());
-        ranges.into_iter().find_map(|range| first_untried_in(order, range, scene).cloned())
+        let untried = scene.view.ledger.untried();
+        apart(ranges).find_map(|range| scene.first_to_try(untried, &order[range])).cloned()
     }
 
     /// Of those whose back-off has passed, the lowest; but every second time the one that has waited
@@ -207,21 +217,37 @@ impl Search {
         &self,
         plan: &Plan,
         scene: &Scene<'_>,
+        rng: &mut fastrand::Rng,
     ) -> (Option<Candidate>, Option<Instant>) {
+        let order = scene.view.order.family(self.family);
         let within = |c: &Candidate| c.family() == self.family && self.is_wanted(plan, scene, c);
-        let mut due: Option<&Candidate> = None;
-        for (at, candidate) in scene.view.ledger.waiting().filter(|(_, c)| within(c)) {
-            if *at > scene.now() {
-                return (due.cloned(), Some(*at));
-            }
-            if due.is_none_or(|lowest| candidate < lowest) && scene.may_try(candidate) {
-                due = Some(candidate);
-                if self.waited {
-                    break;
-                }
-            }
+        let due = scene.view.ledger.due();
+        let first_from = |start: usize| {
+            let rest = |range: Range<usize>| range.start.max(start)..range.end;
+            let ranges =
+                apart(plan.ranges_by_need(&[])).map(rest).filter(|range| !range.is_empty());
+            ranges.filter_map(|range| scene.first_to_try(&due.in_order, &order[range])).min()
+        };
+        let longest = || {
+            let mut first = due.by_time.iter().map(|(_, c)| c).take(LOOKS);
+            first.find(|c| within(c) && scene.may_try(c))
+        };
+        let in_turn = match self.waited {
+            // Of so many that cannot be tried, the longest wait is not known: then a random one.
+            true => longest().or_else(|| first_from(rng.usize(..order.len()))),
+            false => None,
+        };
+        let better = || {
+            let mut better = plan.selected.iter().flat_map(|c| scene.view.order.better_than(c));
+            better.find(|c| due.in_order.contains(*c) && scene.may_try(c))
+        };
+        let found = in_turn.or_else(|| first_from(0).into_iter().chain(better()).min());
+        if found.is_some() {
+            return (found.cloned(), None);
         }
-        (due.cloned(), None)
+        let waiting = || scene.view.ledger.waiting().take(LOOKS);
+        let next = waiting().find(|(_, c)| within(c)).or_else(|| waiting().nth(LOOKS - 1));
+        (None, next.map(|(at, _)| *at))
     }
 
     /// A random candidate. With several sources, a source first and then one of its candidates, so that
@@ -244,15 +270,14 @@ impl Search {
     }
 }
 
-fn first_untried_in<'a>(
-    order: &[Candidate],
-    range: Range<usize>,
-    scene: &Scene<'a>,
-) -> Option<&'a Candidate> {
-    let (first, last) = (order.get(range.start)?, order.get(range.end.checked_sub(1)?)?);
-    let untried = scene.view.ledger.untried().range(first..=last);
-    let others = untried.filter(|c| !scene.view.own.is_own(c));
-    others.into_iter().find(|c| scene.may_try(c))
+/// The ranges that lie in none of those before them: a circle leads through the same places again.
+fn apart(ranges: Vec<Range<usize>>) -> impl Iterator<Item = Range<usize>> {
+    let mut before: Vec<Range<usize>> = Vec::new();
+    ranges.into_iter().filter(move |range| {
+        let is_new = !before.iter().any(|b| b.start <= range.start && range.end <= b.end);
+        before.extend(is_new.then(|| range.clone()));
+        is_new
+    })
 }
 
 /// The candidates from a random place on, in a circle, as far as it is worth to look.

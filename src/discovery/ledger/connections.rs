@@ -72,10 +72,6 @@ impl Connections {
         Some((connection, last))
     }
 
-    pub(super) fn peers(&self) -> impl Iterator<Item = &PeerId> {
-        self.0.keys()
-    }
-
     pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
         self.0.contains_key(peer)
     }

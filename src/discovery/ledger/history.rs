@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use libp2p_identity::PeerId;
 use web_time::Instant;
 
 use super::{announced::Announced, sharing::Answers};
@@ -88,13 +89,33 @@ impl History {
     }
 }
 
-/// The histories of all candidates that have one, and an index of those that wait to be retried.
+/// How many candidates come due in one step. They may all have been given the same instant.
+const RIPE_AT_ONCE: usize = 256;
+
+/// The histories of all candidates that have one, and indices of those that are to be retried.
 #[derive(Debug, Default)]
 pub(super) struct Histories {
     by_candidate: HashMap<Candidate, History>,
+    /// Those whose back-off goes on, as of the last [`ripen`](Self::ripen).
     waiting: BTreeSet<(Instant, Candidate)>,
-    /// Those that failed in another way than that their host refused.
+    due: Due,
+    /// Those that no time makes due.
+    barred: BTreeSet<Candidate>,
+    /// Those that failed, and were not merely postponed.
+    failing: BTreeSet<Candidate>,
+    /// Of these, those that failed in another way than that their host refused.
     broken: BTreeSet<Candidate>,
+    /// Where a peer answered that did not say, or not rightly, what it speaks.
+    turned_away: HashMap<PeerId, BTreeSet<Candidate>>,
+}
+
+/// The candidates whose back-off has passed.
+#[derive(Debug, Default)]
+pub(in crate::discovery) struct Due {
+    /// In order.
+    pub(in crate::discovery) in_order: BTreeSet<Candidate>,
+    /// Those first that have waited longest.
+    pub(in crate::discovery) by_time: BTreeSet<(Instant, Candidate)>,
 }
 
 impl Histories {
@@ -168,20 +189,59 @@ impl Histories {
         }
     }
 
+    /// Has a candidate wait until it is [judged otherwise](Self::retry_where): time changes nothing.
+    pub(super) fn bar(&mut self, candidate: &Candidate, reason: Failure, until: Instant) {
+        self.wait(candidate, Some(Failed { reason, retry_at: until }));
+        self.waiting.remove(&(until, candidate.clone()));
+        self.barred.insert(candidate.clone());
+    }
+
+    /// Lets those be tried by `at` where a peer answered that did not say what it speaks, or not what it
+    /// should. Says whether there are any.
+    pub(super) fn retry_turned_away(&mut self, peer: &PeerId, at: Instant) -> bool {
+        let of_peer = self.turned_away.get(peer).cloned().unwrap_or_default();
+        of_peer.iter().for_each(|candidate| self.retry_by(candidate, at));
+        !of_peer.is_empty()
+    }
+
+    /// Finds those whose back-off has passed by now, as far as one step goes. Says whether there are more.
+    pub(super) fn ripen(&mut self, now: Instant) -> bool {
+        let is_ripe = |(at, _): &(Instant, Candidate)| *at <= now;
+        for _ in 0..RIPE_AT_ONCE {
+            if !self.waiting.first().is_some_and(is_ripe) {
+                return false;
+            }
+            let Some((at, candidate)) = self.waiting.pop_first() else { return false };
+            self.due.in_order.insert(candidate.clone());
+            self.due.by_time.insert((at, candidate));
+        }
+        self.waiting.first().is_some_and(is_ripe)
+    }
+
     /// Lets those be tried by `at` that failed in a certain way.
     pub(super) fn retry_where(
         &mut self,
         which: impl Fn(&Candidate, &Failure) -> bool,
         at: Instant,
     ) {
-        let picked = self.waiting.iter().map(|(_, c)| c);
+        let picked = self.waiting.iter().map(|(_, c)| c).chain(&self.barred);
         let picked = picked.filter(|c| self.failed(c).is_some_and(|f| which(c, &f.reason)));
         for candidate in picked.cloned().collect::<Vec<_>>() {
             self.retry_by(&candidate, at);
         }
     }
 
-    /// The candidates that wait, those first that may be tried first.
+    /// The candidates whose back-off has passed.
+    pub(super) fn due(&self) -> &Due {
+        &self.due
+    }
+
+    /// The candidates that failed the last time, in order.
+    pub(super) fn failing(&self) -> &BTreeSet<Candidate> {
+        &self.failing
+    }
+
+    /// The candidates whose back-off goes on, those first that may be tried first.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &(Instant, Candidate)> {
         self.waiting.iter()
     }
@@ -200,8 +260,14 @@ impl Histories {
 
     fn wait_no_more(&mut self, candidate: &Candidate) {
         if let Some(failed) = self.by_candidate.get_mut(candidate).and_then(|h| h.failed.take()) {
-            self.waiting.remove(&(failed.retry_at, candidate.clone()));
+            let at = (failed.retry_at, candidate.clone());
+            if !self.waiting.remove(&at) && !self.barred.remove(candidate) {
+                self.due.by_time.remove(&at);
+                self.due.in_order.remove(candidate);
+            }
+            self.note_turned_away(candidate, &failed.reason, false);
         }
+        self.failing.remove(candidate);
         self.broken.remove(candidate);
     }
 
@@ -209,20 +275,33 @@ impl Histories {
         self.wait_no_more(candidate);
         let Some(failed) = failed else { return };
         self.waiting.insert((failed.retry_at, candidate.clone()));
+        self.note_turned_away(candidate, &failed.reason, true);
         // One that was only postponed has not failed.
-        if self.of(candidate).failures > 0
-            && !matches!(failed.reason, Failure::Closed(_) | Failure::Aborted)
-        {
-            self.broken.insert(candidate.clone());
+        if self.of(candidate).failures > 0 {
+            self.failing.insert(candidate.clone());
+            if !matches!(failed.reason, Failure::Closed(_) | Failure::Aborted) {
+                self.broken.insert(candidate.clone());
+            }
         }
         self.of(candidate).failed = Some(failed);
+    }
+
+    fn note_turned_away(&mut self, candidate: &Candidate, reason: &Failure, is_so: bool) {
+        let (Failure::Stranger(peer) | Failure::Unidentified(peer)) = reason else { return };
+        let of_peer = self.turned_away.entry(*peer).or_default();
+        if is_so {
+            of_peer.insert(candidate.clone());
+        } else {
+            of_peer.remove(candidate);
+        }
+        if of_peer.is_empty() {
+            self.turned_away.remove(peer);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use libp2p_identity::PeerId;
-
     use super::*;
     use crate::discovery::testing::{epoch, secs};
 

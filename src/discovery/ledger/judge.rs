@@ -179,8 +179,8 @@ impl<'a, 'b> Judge<'a, 'b> {
     /// An address turned out to be ours: whoever was verified there is not. Where it was only confirmed
     /// as an external one, the answer to a dial decides, also while a connection leads there.
     pub(in crate::discovery) fn note_own_address(&mut self, address: &Candidate) {
-        let held = self.cx.order.at_address(address).filter(|c| self.ledger.table.get(c).is_some());
-        for candidate in held.cloned().collect::<Vec<_>>() {
+        let held = self.ledger.table.at_address(address).map(|entry| entry.candidate.clone());
+        for candidate in held.collect::<Vec<_>>() {
             if !self.cx.own.is_only_confirmed(&candidate) {
                 self.find_itself(&candidate);
                 continue;
@@ -209,7 +209,7 @@ impl<'a, 'b> Judge<'a, 'b> {
     /// verified there. Whoever is connected there all the same is told gone at the end.
     fn tell_unnamed(&mut self, candidates: &[&Candidate]) {
         let order = self.cx.order;
-        let is_named = |c: &Candidate| order.at_address(c).next().is_some();
+        let is_named = |c: &Candidate| !order.at_address(c).is_empty();
         let unnamed: Vec<_> = candidates.iter().filter(|c| !is_named(c)).collect();
         let mut addresses: Vec<_> = unnamed.iter().map(|c| c.address().clone()).collect();
         addresses.dedup();
@@ -387,7 +387,7 @@ impl<'a, 'b> Judge<'a, 'b> {
         let is_told = |c: &Candidate| {
             self.ledger.histories.get(c).is_some_and(|history| history.is_turned_away(&failure))
         };
-        let mut at_address = self.cx.order.at_address(candidate).take(PINS);
+        let mut at_address = self.cx.order.at_address(candidate).iter().take(PINS);
         let news = !is_told(candidate) && !at_address.any(is_told);
         if news && failure == Failure::SameKey {
             tracing::warn!(address = %candidate, "another node holds our key");
@@ -418,7 +418,7 @@ impl<'a, 'b> Judge<'a, 'b> {
                 self.ledger.histories.of(candidate).announced().turned_away(&refused);
             }
             self.turn_away(candidate, refused.clone());
-            self.ledger.histories.postpone(candidate, refused, self.cx.now, REFUSED);
+            self.ledger.histories.bar(candidate, refused, self.cx.now + REFUSED);
         }
     }
 
@@ -443,11 +443,14 @@ impl<'a, 'b> Judge<'a, 'b> {
     /// that is verified there. Says whether there was an entry.
     fn depart(&mut self, candidate: &Candidate) -> bool {
         let peer = self.ledger.table.get(candidate).map(|e| e.peer);
-        let is_its =
-            |c: &&Candidate| c.pinned() == peer.as_ref() && self.ledger.table.get(c).is_none();
-        let pinned = peer.and_then(|_| self.cx.order.at_address(candidate).find(is_its)).cloned();
+        let pinned = peer.and_then(|peer| self.cx.order.pinned_at(candidate, &peer));
+        let pinned = pinned.filter(|c| self.ledger.table.get(c).is_none()).cloned();
         if let Some(pinned) = pinned {
             self.ledger.table.rename(candidate, &pinned);
+            if let Some(peer) = peer {
+                let is_passed_over = self.cx.disqualified.contains(&peer, self.cx.now);
+                self.ledger.follow_peer(&peer, is_passed_over);
+            }
             self.ledger.untried.remove(&pinned);
         } else {
             self.ledger.end(candidate, Ending::Departed, self.cx);

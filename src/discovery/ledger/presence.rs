@@ -35,6 +35,7 @@ impl<'a, 'b> Presence<'a, 'b> {
             id,
             Connection::new(remote.clone(), dialled, self.cx.now),
         );
+        self.follow_peer(&peer);
         let live = self.ledger.table.candidates_of(&peer);
         let live: Vec<_> = live.filter(|c| self.ledger.is_live_at(&peer, c)).cloned().collect();
         for candidate in live {
@@ -50,7 +51,9 @@ impl<'a, 'b> Presence<'a, 'b> {
         peer: &PeerId,
         how: Closing,
     ) -> bool {
-        match self.ledger.connections.close(peer, id) {
+        let closed = self.ledger.connections.close(peer, id);
+        self.follow_peer(peer);
+        match closed {
             Some((connection, true)) => {
                 let concerns = self.ledger.has_entry(peer)
                     || self.ledger.connected_without_entry.contains(peer);
@@ -60,6 +63,11 @@ impl<'a, 'b> Presence<'a, 'b> {
             Some((connection, false)) => self.one_closed(peer, &connection, how),
             None => false,
         }
+    }
+
+    fn follow_peer(&mut self, peer: &PeerId) {
+        let is_passed_over = self.cx.disqualified.contains(peer, self.cx.now);
+        self.ledger.follow_peer(peer, is_passed_over);
     }
 
     /// One of several connections to a peer closed. Where that one led, the peer is verified by a
@@ -113,14 +121,11 @@ impl<'a, 'b> Presence<'a, 'b> {
         }
     }
 
-    /// What a connected peer is known to speak has changed, perhaps. Says whether entries ended.
+    /// What a connected peer is known to speak has changed, perhaps. Says whether anything follows: entries
+    /// ended, or candidates may be tried again.
     pub(in crate::discovery) fn follow_protocols(&mut self, peer: &PeerId) -> bool {
-        let turned_away = |_: &Candidate, failure: &Failure| match failure {
-            Failure::Stranger(p) | Failure::Unidentified(p) => p == peer,
-            _ => false,
-        };
         match self.ledger.connections.speaks(peer) {
-            Some(true) => self.ledger.histories.retry_where(turned_away, self.cx.now),
+            Some(true) => return self.ledger.histories.retry_turned_away(peer, self.cx.now),
             Some(false) => {
                 let entered: Vec<_> = self.ledger.table.candidates_of(peer).cloned().collect();
                 for candidate in &entered {

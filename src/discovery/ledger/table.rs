@@ -6,7 +6,11 @@ use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
-use crate::{candidate::Candidate, event::Proved};
+use super::standing::{OfPeer, Standing};
+use crate::{
+    candidate::{Candidate, Family},
+    event::Proved,
+};
 
 /// An entry of the verified peer table: a peer that proved possession of its key at an address.
 ///
@@ -57,8 +61,11 @@ impl VerifiedPeer {
 pub(super) struct Table {
     /// In the order of the candidates.
     entries: BTreeMap<Candidate, VerifiedPeer>,
-    by_peer: HashMap<PeerId, BTreeSet<Candidate>>,
+    by_peer: HashMap<PeerId, OfPeer>,
+    standing: Standing,
     checks: BTreeSet<(Instant, Candidate)>,
+    /// When anybody in each family was last verified.
+    last_verified: [Option<Instant>; Family::ALL.len()],
     version: u64,
 }
 
@@ -83,12 +90,52 @@ impl Table {
 
     /// The candidates at which a peer is verified, in order.
     pub(super) fn candidates_of(&self, peer: &PeerId) -> impl Iterator<Item = &Candidate> {
-        self.by_peer.get(peer).into_iter().flatten()
+        self.by_peer.get(peer).into_iter().flat_map(OfPeer::iter)
+    }
+
+    /// Whether a peer is verified in a family.
+    pub(super) fn is_in(&self, peer: &PeerId, family: Family) -> bool {
+        self.by_peer.get(peer).is_some_and(|of_peer| !of_peer.of(family).is_empty())
+    }
+
+    /// The entries at an address, whatever their pins.
+    pub(super) fn at_address<'a>(
+        &'a self,
+        address: &Candidate,
+    ) -> impl Iterator<Item = &'a VerifiedPeer> + use<'a> {
+        let (address, other) = (address.clone(), address.clone());
+        let there = self.entries.range(address.without_pin()..);
+        let there = there.take_while(move |(c, _)| c.is_at_address_of(&address));
+        there.filter(move |(c, _)| c.is_same_place(&other)).map(|(_, entry)| entry)
+    }
+
+    /// How the entries stand.
+    pub(super) fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// When anybody in a family was last verified, whether the entry is there still or not.
+    pub(super) fn last_verified(&self, family: Family) -> Option<Instant> {
+        self.last_verified[family.index()]
+    }
+
+    /// Notes how a peer stands, if it has entries.
+    pub(super) fn note_peer(&mut self, peer: &PeerId, is_connected: bool, is_passed_over: bool) {
+        let Some(of_peer) = self.by_peer.get_mut(peer) else { return };
+        if (of_peer.is_connected, of_peer.is_passed_over) != (is_connected, is_passed_over) {
+            let seen = |c: &Candidate| self.entries.get(c).map(VerifiedPeer::last_seen);
+            let entries: Vec<_> = of_peer.iter().filter_map(|c| Some((c, seen(c)?))).collect();
+            entries.iter().for_each(|(c, seen)| self.standing.remove(c, *seen, of_peer));
+            let entries: Vec<_> = entries.into_iter().map(|(c, at)| (c.clone(), at)).collect();
+            (of_peer.is_connected, of_peer.is_passed_over) = (is_connected, is_passed_over);
+            entries.iter().for_each(|(c, seen)| self.standing.add(c, *seen, of_peer));
+        }
+        self.standing.note_live(peer, of_peer.is_live());
     }
 
     /// At how many addresses a peer is verified.
     pub(super) fn count_of(&self, peer: &PeerId) -> usize {
-        self.by_peer.get(peer).map_or(0, BTreeSet::len)
+        self.by_peer.get(peer).map_or(0, OfPeer::len)
     }
 
     /// Enters a peer, or renews its entry. The next check is due at `check_at`.
@@ -111,7 +158,10 @@ impl Table {
         }
         let first_verified = old.map_or(now, |e| e.first_verified);
         self.checks.insert((check_at, candidate.clone()));
-        self.by_peer.entry(peer).or_default().insert(candidate.clone());
+        let of_peer = self.by_peer.entry(peer).or_default();
+        of_peer.of_mut(candidate.family()).insert(candidate.clone());
+        self.standing.add(candidate, now, of_peer);
+        self.last_verified[candidate.family().index()] = Some(now);
         let entry = VerifiedPeer {
             peer,
             candidate: candidate.clone(),
@@ -133,10 +183,12 @@ impl Table {
         if let Some(at) = entry.check_at {
             self.checks.remove(&(at, candidate.clone()));
         }
-        if let Some(candidates) = self.by_peer.get_mut(&entry.peer) {
-            candidates.remove(candidate);
-            if candidates.is_empty() {
+        if let Some(of_peer) = self.by_peer.get_mut(&entry.peer) {
+            self.standing.remove(candidate, entry.last_seen(), of_peer);
+            of_peer.of_mut(candidate.family()).remove(candidate);
+            if of_peer.len() == 0 {
                 self.by_peer.remove(&entry.peer);
+                self.standing.note_live(&entry.peer, false);
             }
         }
         Some(entry)
@@ -149,7 +201,9 @@ impl Table {
         if let Some(at) = entry.check_at {
             self.checks.insert((at, to.clone()));
         }
-        self.by_peer.entry(entry.peer).or_default().insert(to.clone());
+        let of_peer = self.by_peer.entry(entry.peer).or_default();
+        of_peer.of_mut(to.family()).insert(to.clone());
+        self.standing.add(to, entry.last_seen(), of_peer);
         self.entries.insert(to.clone(), entry);
     }
 
@@ -164,15 +218,20 @@ impl Table {
     /// Notes that the peer is alive at the candidate.
     pub(super) fn touch(&mut self, candidate: &Candidate, now: Instant) {
         if let Some(entry) = self.entries.get_mut(candidate) {
+            let before = entry.last_seen();
             entry.last_verified = now;
             entry.failures = 0;
+            self.last_verified[candidate.family().index()] = Some(now);
+            self.standing.see(candidate, before, entry.last_seen());
         }
     }
 
     /// Notes that the peer was connected until now.
     pub(super) fn note_connected(&mut self, candidate: &Candidate, now: Instant) {
         if let Some(entry) = self.entries.get_mut(candidate) {
+            let before = entry.last_seen();
             entry.last_connected = Some(now);
+            self.standing.see(candidate, before, entry.last_seen());
         }
     }
 
@@ -190,8 +249,8 @@ impl Table {
 
     /// Whether a peer is verified at the same address by another candidate, with a pin or without.
     pub(super) fn is_there_otherwise(&self, peer: &PeerId, candidate: &Candidate) -> bool {
-        let mut known = self.candidates_of(peer);
-        known.any(|other| other != candidate && other.is_same_place(candidate))
+        let mut known = self.at_address(candidate);
+        known.any(|other| other.candidate != *candidate && other.peer == *peer)
     }
 
     /// Plans no check of an entry, until [`check_at`](Self::check_at) does.

@@ -9,6 +9,7 @@ use super::{
 use crate::discovery::testing::{epoch, secs};
 use crate::discovery::{
     dial::{Dial, Expect, Purpose},
+    disqualified::Disqualified,
     output::{Closing, DialFailure},
 };
 
@@ -81,6 +82,7 @@ impl World {
                 config: &self.config,
                 order: &self.order,
                 own: &self.own,
+                disqualified: &Disqualified::default(),
                 selected: &self.selected,
                 is_dialled: &|_| false,
                 interval: secs(60),

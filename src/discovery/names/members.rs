@@ -149,6 +149,12 @@ impl Members {
         self.all.binary_search_by(|member| member.candidate.cmp(candidate)).is_ok()
     }
 
+    /// The first member from a candidate on.
+    pub(super) fn first_from(&self, from: &Candidate) -> Option<&Candidate> {
+        let place = self.all.partition_point(|member| member.candidate < *from);
+        self.all.get(place).map(|member| &member.candidate)
+    }
+
     /// Whether a candidate without a pin is a member with one.
     fn has_pin(&self, named: &Named) -> bool {
         let after = self.all.partition_point(|member| member.candidate <= named.candidate);

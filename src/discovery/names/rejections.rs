@@ -17,6 +17,11 @@ impl Rejections {
         self.now.iter()
     }
 
+    /// The first of them from a candidate on.
+    pub(super) fn first_from(&self, from: &Candidate) -> Option<&Candidate> {
+        self.now.range(from..).next().map(|(candidate, _)| candidate)
+    }
+
     /// Takes what the filter rejected of an answer, of which `most` are held. Returns what was not
     /// announced before, which counts as announced from now on.
     pub(super) fn replace(

@@ -219,6 +219,11 @@ impl SourceState {
         }
     }
 
+    /// Whether a refresh is under way.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.refresh.is_some()
+    }
+
     /// Takes the refresh if it is over. `offers_nobody` says that no other is known, and that the source
     /// names nobody to try.
     pub(super) fn finish(

@@ -1,3 +1,5 @@
+use std::slice;
+
 use libp2p_identity::PeerId;
 
 use super::*;
@@ -63,10 +65,12 @@ fn an_address_is_found_under_all_its_pins_and_families_are_apart() {
     let memory = c("/memory/7");
     let v6 = c("/ip6/fd00::1/tcp/1");
     let order = order(&[&tcp, &other, &pinned, &memory, &v6], &[]);
-    assert_eq!(order.at_address(&tcp).collect::<Vec<_>>(), [&tcp, &pinned]);
-    assert_eq!(order.at_address(&pinned).collect::<Vec<_>>(), [&tcp, &pinned]);
-    assert_eq!(order.at_address(&memory).collect::<Vec<_>>(), [&memory]);
-    assert_eq!(order.at_address(&c("/ip4/10.0.0.3/tcp/1")).count(), 0);
+    assert_eq!(order.at_address(&tcp), [tcp.clone(), pinned.clone()]);
+    assert_eq!(order.at_address(&pinned), [tcp.clone(), pinned.clone()]);
+    assert_eq!(order.at_address(&memory), slice::from_ref(&memory));
+    assert!(order.at_address(&c("/ip4/10.0.0.3/tcp/1")).is_empty());
+    assert_eq!(order.pinned_at(&tcp, &peer), Some(&pinned));
+    assert_eq!(order.pinned_at(&other, &peer), None);
     assert_eq!(order.family(Family::V6), [v6]);
     assert_eq!(order.lists_of(Family::Other), [&[memory][..]]);
 }

@@ -1,12 +1,19 @@
 //! The successors at distance 1, 2, 4, … on the ring of a family's candidates.
 
-use std::{collections::HashSet, ops::Range};
+use std::{
+    collections::{BTreeSet, HashSet},
+    ops::Range,
+};
 
 use libp2p_identity::PeerId;
 
 use crate::{
     candidate::{Candidate, Family},
-    discovery::{order::Order, plan::Plan, view::View},
+    discovery::{
+        order::{Order, within},
+        plan::Plan,
+        view::View,
+    },
 };
 
 /// The holders of one family's fingers, so that a finger changes only when it must.
@@ -74,8 +81,8 @@ struct Ring<'a> {
     first: usize,
     /// How many candidates there are besides ourselves.
     others: usize,
-    /// The places in the order at which an other is verified, and may be selected.
-    verified: Vec<usize>,
+    /// The candidates at which an other is verified, and may be selected.
+    verified: &'a BTreeSet<Candidate>,
 }
 
 impl<'a> Ring<'a> {
@@ -83,11 +90,7 @@ impl<'a> Ring<'a> {
         let order = view.order.family(family);
         let own = view.own.first_in(family).and_then(|own| order.binary_search(own).ok());
         let others = order.len() - usize::from(own.is_some());
-        let usable = view.ledger.entries().filter(|e| e.candidate.family() == family);
-        let verified = usable
-            .filter(|e| !view.is_disqualified(&e.peer))
-            .filter_map(|e| order.binary_search(&e.candidate).ok())
-            .collect();
+        let verified = view.ledger.eligible();
         let mut first = first_of(order.len(), own, view.own.local());
         // A place that a hash gives may be amid the transports to a host.
         let transports = view.order.transports(&order[first]);
@@ -132,14 +135,15 @@ impl<'a> Ring<'a> {
     fn holder(&self, distance: usize, old: Option<&Candidate>) -> Option<usize> {
         if let Some(index) = old.and_then(|old| self.order.binary_search(old).ok())
             && distance > 1
-            && self.verified.binary_search(&index).is_ok()
+            && self.verified.contains(self.candidate(index))
             && self.is_near(distance, self.distance_of(index))
         {
             return Some(index);
         }
         let target = self.at(distance);
-        let after = self.verified.partition_point(|index| *index < target);
-        self.verified.get(after).or_else(|| self.verified.first()).copied()
+        let mut round =
+            within(self.verified, &self.order[target..]).chain(within(self.verified, self.order));
+        self.order.binary_search(round.next()?).ok()
     }
 
     /// Whether a distance is still that of a finger: three quarters of it to one and a half.

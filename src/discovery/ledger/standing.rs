@@ -1,0 +1,182 @@
+//! How the entries of the table stand: which of their peers may take a place, and are connected.
+
+use std::collections::BTreeSet;
+
+use libp2p_identity::PeerId;
+use web_time::Instant;
+
+use crate::candidate::{Candidate, Family};
+
+/// Where a peer is verified, and how it stands.
+#[derive(Debug, Default)]
+pub(super) struct OfPeer {
+    at: [BTreeSet<Candidate>; Family::ALL.len()],
+    /// Whether the application passes it over.
+    pub(super) is_passed_over: bool,
+    pub(super) is_connected: bool,
+}
+
+impl OfPeer {
+    /// Its candidates of one family.
+    pub(super) fn of(&self, family: Family) -> &BTreeSet<Candidate> {
+        &self.at[family.index()]
+    }
+
+    pub(super) fn of_mut(&mut self, family: Family) -> &mut BTreeSet<Candidate> {
+        &mut self.at[family.index()]
+    }
+
+    /// Its candidates, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Candidate> {
+        self.at.iter().flatten()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.at.iter().map(BTreeSet::len).sum()
+    }
+
+    /// Whether it lets us count as joined that the peer is connected.
+    pub(super) fn is_live(&self) -> bool {
+        self.is_connected && !self.is_passed_over
+    }
+}
+
+/// The entries whose peers may take a place, in several orders, so that one is found among many that are
+/// passed over or connected without a look at these.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    eligible: BTreeSet<Candidate>,
+    /// Of these, the lowest of each peer in each family.
+    firsts: BTreeSet<Candidate>,
+    /// Of these, those whose peer is not connected.
+    idle: BTreeSet<Candidate>,
+    /// The same as the first, by the instant at which each was last seen.
+    seen: BTreeSet<(Instant, Candidate)>,
+    /// The peers with an entry that are connected and not passed over.
+    live: BTreeSet<PeerId>,
+    /// How many entries are of peers that are connected.
+    met: usize,
+}
+
+impl Standing {
+    pub(super) fn eligible(&self) -> &BTreeSet<Candidate> {
+        &self.eligible
+    }
+
+    pub(super) fn firsts(&self) -> &BTreeSet<Candidate> {
+        &self.firsts
+    }
+
+    pub(super) fn idle(&self) -> &BTreeSet<Candidate> {
+        &self.idle
+    }
+
+    pub(super) fn live(&self) -> &BTreeSet<PeerId> {
+        &self.live
+    }
+
+    pub(super) fn met(&self) -> usize {
+        self.met
+    }
+
+    /// When one of them was last seen.
+    pub(super) fn last_seen(&self) -> Option<Instant> {
+        self.seen.last().map(|(at, _)| *at)
+    }
+
+    /// Takes an entry in that stands among those of its peer.
+    pub(super) fn add(&mut self, candidate: &Candidate, seen: Instant, of_peer: &OfPeer) {
+        self.met += usize::from(of_peer.is_connected);
+        if of_peer.is_passed_over {
+            return;
+        }
+        self.eligible.insert(candidate.clone());
+        self.seen.insert((seen, candidate.clone()));
+        if !of_peer.is_connected {
+            self.idle.insert(candidate.clone());
+        }
+        let mut lowest = of_peer.of(candidate.family()).iter();
+        if lowest.next() == Some(candidate) {
+            lowest.next().map(|next| self.firsts.remove(next));
+            self.firsts.insert(candidate.clone());
+        }
+    }
+
+    /// Takes an entry out that stands among those of its peer.
+    pub(super) fn remove(&mut self, candidate: &Candidate, seen: Instant, of_peer: &OfPeer) {
+        self.met -= usize::from(of_peer.is_connected);
+        if of_peer.is_passed_over {
+            return;
+        }
+        self.eligible.remove(candidate);
+        self.seen.remove(&(seen, candidate.clone()));
+        self.idle.remove(candidate);
+        if self.firsts.remove(candidate) {
+            let next = of_peer.of(candidate.family()).range(candidate..).nth(1);
+            next.map(|next| self.firsts.insert(next.clone()));
+        }
+    }
+
+    /// Notes when an entry was seen.
+    pub(super) fn see(&mut self, candidate: &Candidate, before: Instant, now: Instant) {
+        if before != now && self.seen.remove(&(before, candidate.clone())) {
+            self.seen.insert((now, candidate.clone()));
+        }
+    }
+
+    /// Notes whether a peer with an entry is live.
+    pub(super) fn note_live(&mut self, peer: &PeerId, is_live: bool) {
+        if is_live {
+            self.live.insert(*peer);
+        } else {
+            self.live.remove(peer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discovery::testing::{c, epoch, peer, secs};
+
+    fn verified(numbers: &[u16], is_passed_over: bool) -> (Standing, OfPeer) {
+        let mut of_peer = OfPeer { is_passed_over, ..OfPeer::default() };
+        let mut standing = Standing::default();
+        for n in numbers {
+            of_peer.of_mut(Family::V4).insert(c(*n));
+            standing.add(&c(*n), epoch(), &of_peer);
+        }
+        (standing, of_peer)
+    }
+
+    #[test]
+    fn a_peer_at_several_addresses_is_first_at_the_lowest() {
+        let (mut standing, mut of_peer) = verified(&[5, 2, 9], false);
+        assert_eq!(standing.firsts(), &[c(2)].into());
+        assert_eq!(standing.eligible().len(), 3);
+        let (seen, _) = standing.seen.iter().find(|(_, at)| *at == c(2)).cloned().expect("seen");
+        standing.remove(&c(2), seen, &of_peer);
+        of_peer.of_mut(Family::V4).remove(&c(2));
+        assert_eq!(standing.firsts(), &[c(5)].into());
+    }
+
+    #[test]
+    fn whoever_is_passed_over_stands_nowhere() {
+        let (standing, _) = verified(&[1, 2], true);
+        assert!(standing.eligible().is_empty() && standing.last_seen().is_none());
+    }
+
+    #[test]
+    fn the_latest_counts() {
+        let now = epoch();
+        let (mut standing, of_peer) = (Standing::default(), OfPeer::default());
+        standing.add(&c(1), now, &of_peer);
+        standing.add(&c(2), now + secs(2), &of_peer);
+        standing.see(&c(1), now, now + secs(3));
+        assert_eq!(standing.last_seen(), Some(now + secs(3)));
+        standing.note_live(&peer(1), true);
+        assert_eq!(standing.live(), &[peer(1)].into());
+        standing.note_live(&peer(1), false);
+        assert!(standing.live().is_empty());
+    }
+}
