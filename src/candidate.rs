@@ -103,21 +103,29 @@ impl Candidate {
 
     /// The canonical address, without the pin.
     pub fn address(&self) -> &Multiaddr {
+        #[cfg(test)]
+        crate::testing::look();
         &self.0.address
     }
 
     /// The peer id that the record pinned the address to.
     pub fn pinned(&self) -> Option<&PeerId> {
+        #[cfg(test)]
+        crate::testing::look();
         self.0.pinned.as_ref()
     }
 
     /// The family that the address belongs to.
     pub fn family(&self) -> Family {
+        #[cfg(test)]
+        crate::testing::look();
         self.0.key.family
     }
 
     /// The IP address, unless the family is [`Family::Other`].
     pub fn ip(&self) -> Option<IpAddr> {
+        #[cfg(test)]
+        crate::testing::look();
         let OrderKey { family, ip, .. } = self.0.key;
         match family {
             Family::V4 => u32::try_from(ip).ok().map(|ip| IpAddr::V4(ip.into())),
@@ -167,6 +175,8 @@ impl Candidate {
 
 impl PartialEq for Candidate {
     fn eq(&self, other: &Self) -> bool {
+        #[cfg(test)]
+        crate::testing::look();
         Arc::ptr_eq(&self.0, &other.0)
             || (self.is_at_address_of(other) && self.0.pinned == other.0.pinned)
     }
@@ -182,6 +192,8 @@ impl PartialOrd for Candidate {
 
 impl Ord for Candidate {
     fn cmp(&self, other: &Self) -> Ordering {
+        #[cfg(test)]
+        crate::testing::look();
         if Arc::ptr_eq(&self.0, &other.0) {
             return Ordering::Equal;
         }
@@ -195,6 +207,8 @@ impl Ord for Candidate {
 
 impl Hash for Candidate {
     fn hash<H: Hasher>(&self, state: &mut H) {
+        #[cfg(test)]
+        crate::testing::look();
         self.0.address.hash(state);
         self.0.pinned.hash(state);
     }

@@ -1,6 +1,7 @@
 //! Candidates that several discoveries in one process share.
 
 use std::{
+    cmp::Ordering,
     collections::HashMap,
     fmt, iter,
     net::IpAddr,
@@ -25,6 +26,7 @@ pub(crate) struct Pool(Arc<Mutex<Shelf>>);
 
 #[derive(Debug, Default)]
 struct Shelf {
+    /// Of each IP address, in the order of what follows it: a host may have thousands of ports.
     by_ip: HashMap<IpAddr, Vec<(Multiaddr, Candidate)>>,
     len: usize,
     sweep_at: usize,
@@ -52,16 +54,23 @@ impl Open<'_> {
     /// The candidate of an address that starts with `ip` and ends with `suffix`.
     pub(crate) fn get(&mut self, ip: IpAddr, suffix: &Multiaddr) -> Candidate {
         let there = self.0.by_ip.entry(ip).or_default();
-        if let Some((_, candidate)) = there.iter().find(|(s, _)| s == suffix) {
-            return candidate.clone();
-        }
+        let place = match there.binary_search_by(|(known, _)| compare(known, suffix)) {
+            Ok(place) => return there[place].1.clone(),
+            Err(place) => place,
+        };
         let address: Multiaddr = iter::once(Protocol::from(ip)).chain(suffix).collect();
         let candidate = Candidate::new(&address);
-        there.push((suffix.clone(), candidate.clone()));
+        there.insert(place, (suffix.clone(), candidate.clone()));
         self.0.len += 1;
         self.0.sweep_if_due();
         candidate
     }
+}
+
+fn compare(one: &Multiaddr, other: &Multiaddr) -> Ordering {
+    #[cfg(test)]
+    crate::testing::look();
+    one.as_ref().cmp(other.as_ref())
 }
 
 impl Shelf {
@@ -82,6 +91,7 @@ impl Shelf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::looks;
 
     fn ip(n: u32) -> IpAddr {
         IpAddr::V4(n.into())
@@ -98,6 +108,21 @@ mod tests {
         assert_eq!(first.to_string(), "/ip4/0.0.0.1/tcp/4001");
         assert_ne!(first, pool.open().get(ip(1), &"/tcp/4002".parse().unwrap()));
         assert_ne!(first, pool.open().get(ip(2), &suffix));
+    }
+
+    /// Fails if what is known of a host is gone through one by one.
+    #[test]
+    fn one_of_thousands_of_ports_is_found_at_once() {
+        let pool = Pool::default();
+        let ports: Vec<Multiaddr> =
+            (1..=4_000).map(|port| format!("/tcp/{port}").parse().unwrap()).collect();
+        let held: Vec<_> = ports.iter().map(|port| pool.open().get(ip(1), port)).collect();
+        let looks = looks(|| {
+            for (port, candidate) in ports.iter().zip(&held) {
+                assert_eq!(*candidate, pool.open().get(ip(1), port));
+            }
+        });
+        assert!(looks < 4_000 * 20, "{looks}");
     }
 
     #[test]
