@@ -262,7 +262,7 @@ impl<R: Resolver> Behaviour<R> {
 
     fn on_closed(&mut self, closed: ConnectionClosed<'_>) {
         // One that both sides keep alive is never idle.
-        let kept = self.kept_alive.closed(closed.connection_id, now());
+        let kept = self.kept_alive.closed(closed.connection_id, &closed.peer_id, now());
         let how = match closed.cause {
             None => Closing::Ours,
             Some(cause) if kept || is_loss(cause) => Closing::Lost,
@@ -408,7 +408,7 @@ impl<R: Resolver> NetworkBehaviour for Behaviour<R> {
                 let Some(action) = self.act(output) else { continue };
                 return Poll::Ready(action);
             }
-            let is_news = self.kept_alive.update(&self.core);
+            let is_news = self.kept_alive.update(&mut self.core);
             if is_news || self.poll_lookups(cx) || self.poll_timer(cx) {
                 continue;
             }

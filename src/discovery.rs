@@ -26,7 +26,7 @@ use self::{
     own::Own,
     selection::Selecting,
     status::{Named, Readiness, Said},
-    view::{View, state_of},
+    view::{View, all, view},
 };
 pub use self::{
     dial::{DialId, Expect},
@@ -46,6 +46,8 @@ mod dial;
 mod dialling;
 mod disqualified;
 mod effect;
+#[cfg(test)]
+mod events;
 mod ledger;
 pub(crate) mod names;
 mod order;
@@ -58,24 +60,7 @@ mod status;
 mod testing;
 mod view;
 
-/// A [`View`] of the hub's rooms. It is a macro because a method would borrow the whole hub, also the room
-/// that is changed meanwhile.
-macro_rules! view {
-    ($hub:ident, $now:expr) => {
-        View {
-            config: &$hub.config,
-            order: &$hub.order,
-            own: &$hub.own,
-            ledger: &$hub.ledger,
-            disqualified: &$hub.disqualified,
-            selection: $hub.selecting.selection(),
-            interval: $hub.selecting.interval(&$hub.order, &$hub.config),
-            now: $now,
-        }
-    };
-}
-
-/// The same, with what is planned.
+/// A view of the hub's rooms, with what is planned.
 macro_rules! situation {
     ($hub:ident, $now:expr) => {
         Situation {
@@ -132,13 +117,15 @@ pub struct Discovery {
 }
 
 /// What waits to be taken by the shell.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Waiting {
     outputs: VecDeque<Output>,
     /// Whether something has happened since the last step.
     step: bool,
     /// When the next step is due if nothing happens.
     wake: Option<Instant>,
+    /// The connected peers of which the shell is to see whether they are worth keeping.
+    regarded: HashSet<PeerId>,
 }
 
 impl Discovery {
@@ -155,7 +142,7 @@ impl Discovery {
             disqualified: Disqualified::default(),
             dialling: Dialling::new(&config.limits, now),
             readiness: Readiness::new(),
-            waiting: Waiting { outputs: VecDeque::new(), step: true, wake: None },
+            waiting: Waiting { step: true, ..Waiting::default() },
             config,
         }
     }
@@ -194,11 +181,7 @@ impl Discovery {
     /// Passes over a peer for a while: it takes no place and is not dialled, though its entries
     /// stay in the table. For peers that complete the handshake and are of no use.
     pub fn disqualify(&mut self, peer: PeerId, until: Instant) {
-        let forgiven = self.disqualified.add(peer, until, self.config.limits.disqualified);
-        self.ledger.follow_peer(&peer, true);
-        if let Some(forgiven) = forgiven {
-            self.ledger.follow_peer(&forgiven, false);
-        }
+        self.disqualified.add(peer, until, self.config.limits.disqualified);
         self.waiting.step = true;
     }
 
@@ -285,6 +268,9 @@ impl Discovery {
         }
         let concerns =
             self.with_ledger(now, |ledger, cx| Presence::new(ledger, cx).closed(id, peer, how));
+        if !self.ledger.is_connected(peer) {
+            self.waiting.regarded.remove(peer);
+        }
         self.waiting.step |= concerns;
     }
 
@@ -330,33 +316,29 @@ impl Discovery {
 
     /// Takes note that we listen on an address.
     pub fn handle_listen_address(&mut self, address: &Multiaddr, now: Instant) {
-        let address = Candidate::new(address);
-        self.own.listen(&address);
-        self.note_own_address(&address, now);
+        let address = self.change_own(address, Own::listen);
+        self.judge(now, |judge| judge.note_own_address(&address));
     }
 
     /// Takes note that we no longer listen on an address.
     pub fn handle_listen_address_expired(&mut self, address: &Multiaddr) {
-        let address = Candidate::new(address);
-        self.own.listen_expired(&address);
-        self.follow_own_address(&address);
+        self.change_own(address, Own::listen_expired);
     }
 
     /// Takes note that an address was confirmed as an external one of ours. If another peer is verified
     /// there, a dial finds out who answers, and that peer keeps its entry unless it is ourselves.
     pub fn handle_external_address(&mut self, address: &Multiaddr, now: Instant) {
-        let address = Candidate::new(address);
         // The swarm says so anew with every confirmation.
-        if self.own.external(&address) {
-            self.note_own_address(&address, now);
+        let mut is_news = false;
+        let address = self.change_own(address, |own, address| is_news = own.external(address));
+        if is_news {
+            self.judge(now, |judge| judge.note_own_address(&address));
         }
     }
 
     /// Takes note that an address is no longer an external one of ours.
     pub fn handle_external_address_expired(&mut self, address: &Multiaddr) {
-        let address = Candidate::new(address);
-        self.own.external_expired(&address);
-        self.follow_own_address(&address);
+        self.change_own(address, Own::external_expired);
     }
 
     /// Takes note that the instant that [`poll_timeout`](Self::poll_timeout) named has come.
@@ -408,8 +390,7 @@ impl Discovery {
 
     /// The entry for an address, if somebody is verified there. A trailing `/p2p/ID` is ignored.
     pub fn peer_at(&self, address: &Multiaddr) -> Option<&VerifiedPeer> {
-        let address = Candidate::new(address);
-        self.ledger.at_address(&address).next()
+        self.ledger.at_address(&Candidate::new(address)).next()
     }
 
     /// Whether a candidate is at an address.
@@ -436,11 +417,15 @@ impl Discovery {
         self.ledger.candidates_of(peer).any(|c| selected.get(c) == Some(peer))
     }
 
+    /// The connected peers whose entries, or whose places, came or went since this was last asked, if
+    /// connections are to be kept alive.
+    pub(crate) fn take_regarded(&mut self) -> HashSet<PeerId> {
+        std::mem::take(&mut self.waiting.regarded)
+    }
+
     /// All candidates in order with what is known of each; those that the filter rejected last.
     pub fn candidates(&self) -> impl Iterator<Item = (&Candidate, CandidateState)> {
-        let live = self.order.iter().map(|c| (c, state_of(c, &self.own, &self.ledger)));
-        let rejected = self.names.rejected();
-        live.chain(rejected.map(|(c, r)| (c, CandidateState::Rejected(r.clone()))))
+        all(&self.order, &self.own, &self.ledger, self.names.rejected())
     }
 
     /// The candidates of a source in order, as last told by
@@ -467,7 +452,7 @@ impl Discovery {
 
     /// One step: what is due is done, in the order of the data flow.
     fn step(&mut self, now: Instant) {
-        self.forgive(now);
+        self.ledger.follow_peers(self.disqualified.changed(now));
         self.ledger.ripen(now);
         self.expire_dials(now);
         self.look_up(now);
@@ -485,13 +470,6 @@ impl Discovery {
         self.waiting.wake = times.into_iter().flatten().min();
     }
 
-    /// Takes the peers up again that were passed over for long enough.
-    fn forgive(&mut self, now: Instant) {
-        while let Some(peer) = self.disqualified.forgive(now) {
-            self.ledger.follow_peer(&peer, false);
-        }
-    }
-
     /// Gives up the dials that are overdue: what is lost by that may be a reason to look up sooner.
     fn expire_dials(&mut self, now: Instant) {
         let mut effects = Effects::default();
@@ -507,6 +485,7 @@ impl Discovery {
             config: &self.config,
             now,
             is_ours: &|candidate| self.own.leads_here(candidate),
+            ours: self.own.version(),
             has_others: view.has_others(),
             liveness: &|candidate| view.liveness(candidate, selected),
             rank: &|list| {
@@ -656,6 +635,11 @@ impl Discovery {
                     self.follow_own();
                 }
             }
+            Effect::Regard(peer) => {
+                if self.config.keep_alive && self.ledger.is_connected(&peer) {
+                    self.waiting.regarded.insert(peer);
+                }
+            }
             Effect::Introduce { candidate, peer, purpose } => {
                 let view = view!(self, now);
                 self.dialling.introduce(candidate, peer, purpose, &view);
@@ -745,17 +729,19 @@ impl Discovery {
         }
     }
 
-    /// Follows that an address is ours, or no longer. It may be one that is named and no candidate.
-    fn follow_own_address(&mut self, address: &Candidate) {
-        if self.own.has_changed() && self.names.names(address) {
+    /// Notes whether an address is ours, which may be one that is named and no candidate.
+    fn change_own(
+        &mut self,
+        address: &Multiaddr,
+        change: impl FnOnce(&mut Own, &Candidate),
+    ) -> Candidate {
+        let address = Candidate::new(address);
+        change(&mut self.own, &address);
+        if self.own.has_changed() && self.names.names(&address) {
             self.own.renew();
         }
         self.follow_own();
-    }
-
-    fn note_own_address(&mut self, address: &Candidate, now: Instant) {
-        self.follow_own_address(address);
-        self.judge(now, |judge| judge.note_own_address(address));
+        address
     }
 
     fn follow_own(&mut self) {

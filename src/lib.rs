@@ -28,6 +28,10 @@ pub use crate::{
 #[doc = include_str!("../THREATS.md")]
 pub mod threats {}
 
+// What tests share with benches names the crate from outside.
+#[cfg(test)]
+extern crate self as libp2p_dns_discovery;
+
 mod admission;
 mod alias;
 mod behaviour;

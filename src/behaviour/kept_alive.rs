@@ -1,6 +1,9 @@
 //! Which connections are kept alive: [`KeptAlive`].
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use libp2p_identity::PeerId;
 use libp2p_swarm::{ConnectionId, NotifyHandler, ToSwarm};
@@ -17,14 +20,16 @@ const KEPT_BY_BOTH: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct KeptAlive {
     is_on: bool,
-    connections: HashMap<ConnectionId, Kept>,
+    /// By the peer of each.
+    connections: HashMap<PeerId, HashMap<ConnectionId, Kept>>,
+    /// The peers of which a connection was opened since the last update.
+    opened: HashSet<PeerId>,
     commands: Vec<(PeerId, ConnectionId, bool)>,
 }
 
 /// A connection whose handler is told whether to keep it alive.
 #[derive(Debug)]
 struct Kept {
-    peer: PeerId,
     accepted: bool,
     kept: bool,
     since: Instant,
@@ -33,7 +38,8 @@ struct Kept {
 impl KeptAlive {
     /// Unless it is on, nobody is told anything.
     pub(super) fn new(is_on: bool) -> Self {
-        Self { is_on, connections: HashMap::new(), commands: Vec::new() }
+        let (connections, opened, commands) = Default::default();
+        Self { is_on, connections, opened, commands }
     }
 
     pub(super) fn opened(
@@ -44,30 +50,42 @@ impl KeptAlive {
         now: Instant,
     ) {
         if self.is_on {
-            let kept = Kept { peer, accepted, kept: false, since: now };
-            self.connections.insert(connection, kept);
+            let kept = Kept { accepted, kept: false, since: now };
+            self.connections.entry(peer).or_default().insert(connection, kept);
+            self.opened.insert(peer);
         }
     }
 
     /// Returns whether both sides kept the connection alive, as far as can be told: it was not idle
     /// then.
-    pub(super) fn closed(&mut self, connection: ConnectionId, now: Instant) -> bool {
-        let closed = self.connections.remove(&connection);
+    pub(super) fn closed(&mut self, connection: ConnectionId, peer: &PeerId, now: Instant) -> bool {
+        let Some(of_peer) = self.connections.get_mut(peer) else { return false };
+        let closed = of_peer.remove(&connection);
+        if of_peer.is_empty() {
+            self.connections.remove(peer);
+            self.opened.remove(peer);
+        }
         closed.is_some_and(|c| c.kept && c.since + KEPT_BY_BOTH <= now)
     }
 
     /// Finds the connections whose handlers are to be told that their peer is, or is no longer,
-    /// worth keeping. Returns whether there are any.
-    pub(super) fn update(&mut self, core: &Discovery) -> bool {
-        for (id, connection) in &mut self.connections {
-            // Whoever dialled has selected the other; a peer that was only met is let go.
-            let keep = match connection.accepted {
-                true => core.addresses_of(&connection.peer).next().is_some(),
-                false => core.is_selected(&connection.peer),
-            };
-            if keep != connection.kept {
-                connection.kept = keep;
-                self.commands.push((connection.peer, *id, keep));
+    /// worth keeping. Only those are looked at that were opened lately, or to peers of which the core
+    /// says that something has changed. Returns whether there are any.
+    pub(super) fn update(&mut self, core: &mut Discovery) -> bool {
+        self.opened.extend(core.take_regarded());
+        for peer in self.opened.drain() {
+            for (id, connection) in self.connections.get_mut(&peer).into_iter().flatten() {
+                #[cfg(test)]
+                crate::testing::look();
+                // Whoever dialled has selected the other; a peer that was only met is let go.
+                let keep = match connection.accepted {
+                    true => core.addresses_of(&peer).next().is_some(),
+                    false => core.is_selected(&peer),
+                };
+                if keep != connection.kept {
+                    connection.kept = keep;
+                    self.commands.push((peer, *id, keep));
+                }
             }
         }
         !self.commands.is_empty()
@@ -84,18 +102,69 @@ impl KeptAlive {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shell::now;
+    use crate::{
+        config::Config,
+        discovery::{DialFailure, Direction, Output},
+        shell::now,
+        testing::looks,
+    };
 
     #[test]
     fn a_connection_is_kept_by_both_that_outlasts_every_idle_time_out() {
         let (mut kept_alive, now) = (KeptAlive::new(true), now());
         let mut closed = |kept: bool, lasted| {
-            let id = ConnectionId::new_unchecked(1);
-            kept_alive.opened(id, PeerId::random(), false, now);
-            kept_alive.connections.get_mut(&id).expect("it is open").kept = kept;
-            kept_alive.closed(id, now + Duration::from_secs(lasted))
+            let (id, peer) = (ConnectionId::new_unchecked(1), PeerId::random());
+            kept_alive.opened(id, peer, false, now);
+            let of_peer = kept_alive.connections.get_mut(&peer).expect("it is open");
+            of_peer.get_mut(&id).expect("it is open").kept = kept;
+            kept_alive.closed(id, &peer, now + Duration::from_secs(lasted))
         };
         assert!(closed(true, 60) && !closed(false, 60));
         assert!(!closed(true, 59), "the remote may have let it go");
+    }
+
+    /// Fails if each poll looks at all connections.
+    #[test]
+    fn a_poll_looks_at_no_connection_of_which_nothing_has_changed() {
+        let (local, now) = (PeerId::random(), now());
+        let mut core = Discovery::new(Config::new().with_keep_alive(true), local, 1, now);
+        let mut kept_alive = KeptAlive::new(true);
+        for n in 0..1_000 {
+            kept_alive.opened(ConnectionId::new_unchecked(n), PeerId::random(), n % 2 == 0, now);
+        }
+        assert!(looks(|| assert!(!kept_alive.update(&mut core))) >= 1_000);
+        assert_eq!(looks(|| assert!(!kept_alive.update(&mut core))), 0);
+    }
+
+    /// A peer is entered, selected, and replaced while it is connected by both sides.
+    #[test]
+    fn a_peer_that_is_entered_or_replaced_later_is_followed() {
+        let (local, now, [peer, other]) =
+            (PeerId::random(), now(), [(); 2].map(|()| PeerId::random()));
+        let mut core = Discovery::new(Config::new().with_keep_alive(true), local, 1, now);
+        let address = "/ip4/10.0.0.1/tcp/1".parse().expect("an address");
+        core.add_source("/ip4/10.0.0.1/tcp/1".parse().expect("a source"), now);
+        let mut kept_alive = KeptAlive::new(true);
+        let elsewhere = "/ip4/192.168.0.1/tcp/1".parse().expect("an address");
+        for (n, direction) in [(1, Direction::Accepted), (2, Direction::Dialled(None))] {
+            let (id, accepted) = (ConnectionId::new_unchecked(n), direction == Direction::Accepted);
+            core.handle_connected(id, peer, &elsewhere, direction, now);
+            kept_alive.opened(id, peer, accepted, now);
+        }
+        // Every dial meets the same peer.
+        let mut told = |core: &mut Discovery, met: PeerId| {
+            while let Some(output) = core.poll_output(now) {
+                if let Output::Dial { id, .. } = output {
+                    core.handle_dial_failure(id, DialFailure::Identity(met), now);
+                }
+            }
+            kept_alive.update(core);
+            let told = kept_alive.commands.drain(..).map(|(_, _, keep)| keep);
+            told.collect::<Vec<_>>()
+        };
+        assert_eq!(told(&mut core, peer), [true, true]);
+        assert_eq!(told(&mut core, peer), []);
+        core.handle_observed(&address, other, now);
+        assert_eq!(told(&mut core, other), [false, false]);
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Disqualified {
     until: HashMap<PeerId, Instant>,
     /// The same, those first that are forgiven first.
     by_end: BTreeSet<(Instant, PeerId)>,
+    /// Who is passed over, or no longer, since this was last asked.
+    changed: Vec<(PeerId, bool)>,
     version: u64,
 }
 
@@ -23,26 +25,27 @@ impl Disqualified {
         self.version
     }
 
-    /// Passes over a peer. Of more than `most`, the one nearest to its end is forgiven, and returned.
-    pub(super) fn add(
-        &mut self,
-        peer: PeerId,
-        until: Instant,
-        most: NonZeroUsize,
-    ) -> Option<PeerId> {
-        self.version += 1;
+    /// Passes over a peer. Of more than `most`, the one nearest to its end is forgiven.
+    pub(super) fn add(&mut self, peer: PeerId, until: Instant, most: NonZeroUsize) {
         if let Some(old) = self.until.insert(peer, until) {
             self.by_end.remove(&(old, peer));
         }
         self.by_end.insert((until, peer));
-        if self.until.len() <= most.get() { None } else { self.forgive_first() }
+        self.changed.push((peer, true));
+        if self.until.len() > most.get() {
+            self.forgive_first();
+        }
+        self.version += 1;
     }
 
-    /// Forgives one of those whose time has passed; to be called until there is none.
-    pub(super) fn forgive(&mut self, now: Instant) -> Option<PeerId> {
-        self.next_timeout().filter(|until| *until <= now)?;
-        self.version += 1;
-        self.forgive_first()
+    /// Forgives those whose time has passed. Says who is passed over, or no longer, since this was last
+    /// asked.
+    pub(super) fn changed(&mut self, now: Instant) -> Vec<(PeerId, bool)> {
+        while self.next_timeout().is_some_and(|until| until <= now) {
+            self.forgive_first();
+            self.version += 1;
+        }
+        std::mem::take(&mut self.changed)
     }
 
     pub(super) fn contains(&self, peer: &PeerId, now: Instant) -> bool {
@@ -54,10 +57,11 @@ impl Disqualified {
         self.by_end.first().map(|(until, _)| *until)
     }
 
-    fn forgive_first(&mut self) -> Option<PeerId> {
-        let (_, peer) = self.by_end.pop_first()?;
-        self.until.remove(&peer);
-        Some(peer)
+    fn forgive_first(&mut self) {
+        if let Some((_, peer)) = self.by_end.pop_first() {
+            self.until.remove(&peer);
+            self.changed.push((peer, false));
+        }
     }
 }
 
@@ -78,9 +82,9 @@ mod tests {
         assert_eq!(disqualified.next_timeout(), Some(until));
         assert!(disqualified.contains(&peer, now) && !disqualified.contains(&peer, until));
         let version = disqualified.version();
-        assert_eq!(disqualified.forgive(now), None);
+        assert_eq!(disqualified.changed(now), [(peer, true)]);
         assert_eq!(disqualified.version(), version);
-        assert_eq!(disqualified.forgive(until), Some(peer));
+        assert_eq!(disqualified.changed(until), [(peer, false)]);
         assert_ne!(disqualified.version(), version);
         assert_eq!(disqualified.next_timeout(), None);
     }

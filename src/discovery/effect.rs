@@ -65,6 +65,8 @@ pub(super) enum Effect {
     /// Of `selection` and `own`: to note that the entry of a candidate has ended. Whoever is verified
     /// there next is connected to at once, also if it is the same peer.
     Ended(Candidate),
+    /// Of the shell: to see whether the connections to a peer are still, or now, worth keeping.
+    Regard(PeerId),
     /// Of `dialling`: to have a peer that proved its identity say what it speaks.
     Introduce {
         /// Where it proved its identity.

@@ -89,7 +89,7 @@ pub(super) struct Ledger {
     /// Peers that are connected and have lost their last entry, or whose address DNS ceased to name before
     /// they were verified.
     connected_without_entry: HashSet<PeerId>,
-    /// The candidates without an entry and without a failure.
+    /// The candidates without an entry and without a failure, those left out that are pinned to us.
     untried: BTreeSet<Candidate>,
     /// The hosts at which several peers may live.
     crowded: HashSet<IpAddr>,
@@ -172,8 +172,14 @@ impl Ledger {
         self.table.last_verified(family)
     }
 
-    /// Follows that the application passes a peer over, or no longer.
-    pub(super) fn follow_peer(&mut self, peer: &PeerId, is_passed_over: bool) {
+    /// Follows that the application passes peers over, or no longer.
+    pub(super) fn follow_peers(&mut self, peers: Vec<(PeerId, bool)>) {
+        for (peer, is_passed_over) in peers {
+            self.follow_peer(&peer, is_passed_over);
+        }
+    }
+
+    fn follow_peer(&mut self, peer: &PeerId, is_passed_over: bool) {
         self.table.note_peer(peer, self.connections.is_connected(peer), is_passed_over);
     }
 
@@ -342,6 +348,7 @@ impl Ledger {
             cx.effects.push(Effect::Theirs(candidate.clone()));
         }
         cx.effects.push(Effect::Route(candidate.family()));
+        cx.effects.push(Effect::Regard(peer));
         if is_news && !told {
             cx.effects.tell(Event::Verified { peer, address, how });
         }
@@ -356,8 +363,9 @@ impl Ledger {
             not_ours(candidate, cx);
         }
         let Some(VerifiedPeer { peer, .. }) = self.table.remove(candidate) else { return false };
-        self.note_tried(candidate);
+        self.note_tried(candidate, cx.own);
         cx.effects.push(Effect::Ended(candidate.clone()));
+        cx.effects.push(Effect::Regard(peer));
         let took_place = cx.selected.get(candidate) == Some(&peer);
         if took_place && !matches!(ending, Ending::Departed) {
             cx.effects.push(Effect::LookSooner);
@@ -411,12 +419,15 @@ impl Ledger {
 
     fn fail(&mut self, candidate: &Candidate, failure: Failure, pause: Duration, cx: &Context<'_>) {
         self.histories.fail(candidate, failure, cx.now, pause);
-        self.note_tried(candidate);
+        self.note_tried(candidate, cx.own);
     }
 
     /// Keeps the set of untried candidates after an entry or a failure came or went.
-    fn note_tried(&mut self, candidate: &Candidate) {
-        if self.table.get(candidate).is_some() || self.failed(candidate).is_some() {
+    fn note_tried(&mut self, candidate: &Candidate, own: &Own) {
+        if candidate.pinned() == Some(own.local())
+            || self.table.get(candidate).is_some()
+            || self.failed(candidate).is_some()
+        {
             self.untried.remove(candidate);
         } else {
             self.untried.insert(candidate.clone());

@@ -1,14 +1,7 @@
 //! What DNS says now: the sources, their look-ups, and the candidates that they name.
 
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv6Addr},
-    ops::RangeInclusive,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use libp2p_core::Multiaddr;
 use web_time::Instant;
 
 pub(super) use self::members::Liveness;
@@ -19,6 +12,7 @@ use self::{
     refresh::{Named, Resolution, earlier_domain_failed},
     schedule::Schedule,
     source::SourceState,
+    spelled::has,
 };
 use super::{
     effect::{Effect, Effects},
@@ -28,7 +22,7 @@ use crate::{
     candidate::{Candidate, Family, Transports},
     config::Config,
     event::Event,
-    filter::{Rejection, spellings},
+    filter::Rejection,
     resolver::{Answer, LookupError},
     source::Source,
 };
@@ -46,6 +40,7 @@ mod reply;
 mod sampling;
 mod schedule;
 mod source;
+mod spelled;
 mod under_way;
 
 /// How many of the entries that a suspect answer leaves out, and that are not selected, are asked at
@@ -58,6 +53,8 @@ pub(super) struct Context<'a> {
     pub(super) now: Instant,
     /// Whether an address leads to ourselves.
     pub(super) is_ours: &'a dyn Fn(&Candidate) -> bool,
+    /// Differs whenever other candidates do.
+    pub(super) ours: u64,
     /// Whether others are known.
     pub(super) has_others: bool,
     /// What the rest of the node knows of a candidate.
@@ -82,6 +79,9 @@ pub(super) struct Names {
     cut: [usize; Family::ALL.len()],
     /// Whether it was announced that candidates are left out.
     announced_cut: bool,
+    /// Of each source that was asked while no other is known: whether it names nobody to try, with the
+    /// versions that this follows from.
+    offers_nobody: BTreeMap<u64, ((u64, u64), bool)>,
 }
 
 impl Names {
@@ -102,6 +102,7 @@ impl Names {
         let found = self.sources.iter().find(|(_, s)| s.source() == source);
         let id = found.map(|(id, _)| *id)?;
         self.sources.remove(&id);
+        self.offers_nobody.remove(&id);
         self.version += 1;
         self.heard += 1;
         Some(self.lookups.forget(id))
@@ -135,8 +136,8 @@ impl Names {
     /// Whether an address is named, be it that it is rejected, or left out.
     pub(super) fn names(&self, address: &Candidate) -> bool {
         self.sources.values().any(|source| {
-            names(address, |from| source.members().first_from(from))
-                || names(address, |from| source.rejections().first_from(from))
+            has(address, |from| source.members().first_from(from))
+                || has(address, |from| source.rejections().first_from(from))
         })
     }
 
@@ -359,7 +360,14 @@ impl Names {
 
     fn finish(&mut self, id: u64, context: &mut Context<'_>) {
         let Some(source) = self.sources.get_mut(&id) else { return };
-        let offers_nobody = source.is_under_way() && offers_nobody(source, context);
+        let made_from = (self.version, context.ours);
+        let known = self.offers_nobody.get(&id).filter(|(known, _)| *known == made_from);
+        let offers_nobody = !context.has_others
+            && source.is_under_way()
+            && known.map_or_else(|| offers_nobody(source, context), |(_, known)| *known);
+        if !context.has_others && source.is_under_way() {
+            self.offers_nobody.insert(id, (made_from, offers_nobody));
+        }
         let outcome = source.finish(context.config, offers_nobody, context.rng, context.now);
         let Some(outcome) = outcome else { return };
         self.heard += 1;
@@ -373,25 +381,6 @@ impl Names {
             context.effects.push(Effect::Refreshed);
         }
     }
-}
-
-/// Whether a set of candidates, of which this says the first one from a candidate on, has one at an
-/// address, however that is spelled.
-fn names<'a>(
-    address: &Candidate,
-    first_from: impl Fn(&Candidate) -> Option<&'a Candidate>,
-) -> bool {
-    let spellings = match address.ip() {
-        Some(IpAddr::V4(ip)) => spellings(ip).into_iter().collect(),
-        _ => Vec::new(),
-    };
-    let is_spelled = |ips: RangeInclusive<Ipv6Addr>| {
-        let lowest = Candidate::new(&Multiaddr::from(*ips.start()));
-        let within = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ips.contains(&ip));
-        first_from(&lowest).and_then(Candidate::ip).is_some_and(within)
-    };
-    first_from(&address.without_pin()).is_some_and(|c| c.is_at_address_of(address))
-        || spellings.into_iter().any(is_spelled)
 }
 
 /// Takes a refresh that ended without an answer: what is known is kept.

@@ -135,6 +135,11 @@ impl Selecting {
         for candidate in before.keys().filter(|c| !self.selected.contains_key(*c)) {
             plan(candidate, false);
         }
+        let (ours, theirs) = (self.selected.iter(), before.iter());
+        let changed = ours.filter(|(c, peer)| before.get(*c) != Some(*peer));
+        let changed =
+            changed.chain(theirs.filter(|(c, peer)| self.selected.get(*c) != Some(*peer)));
+        changed.for_each(|(_, peer)| effects.push(Effect::Regard(*peer)));
     }
 
     fn plan(&mut self, family: Family, view: &View<'_>) -> Plan {

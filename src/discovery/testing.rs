@@ -104,9 +104,7 @@ impl World {
 
     pub(super) fn pass(&mut self, time: Duration) {
         self.now += time;
-        while let Some(peer) = self.disqualified.forgive(self.now) {
-            self.ledger.follow_peer(&peer, false);
-        }
+        self.ledger.follow_peers(self.disqualified.changed(self.now));
         while self.ledger.ripen(self.now) {}
     }
 
@@ -174,7 +172,7 @@ impl World {
 
     pub(super) fn disqualify(&mut self, peer: PeerId, time: Duration) {
         self.disqualified.add(peer, self.now + time, self.config.limits.disqualified);
-        self.ledger.follow_peer(&peer, true);
+        self.ledger.follow_peers(self.disqualified.changed(self.now));
     }
 
     fn with_ledger(

@@ -13,8 +13,28 @@ use super::{
 use crate::{
     candidate::{Candidate, Family},
     config::Config,
+    filter::Rejection,
     selection::Selection,
 };
+
+/// A [`View`] of the hub's rooms. It is a macro because a method would borrow the whole hub, also the room
+/// that is changed meanwhile.
+macro_rules! view {
+    ($hub:ident, $now:expr) => {
+        View {
+            config: &$hub.config,
+            order: &$hub.order,
+            own: &$hub.own,
+            ledger: &$hub.ledger,
+            disqualified: &$hub.disqualified,
+            selection: $hub.selecting.selection(),
+            interval: $hub.selecting.interval(&$hub.order, &$hub.config),
+            now: $now,
+        }
+    };
+}
+
+pub(super) use view;
 
 /// All that is known, to be read.
 #[derive(Clone, Copy)]
@@ -108,6 +128,17 @@ impl View<'_> {
             selected: self.ledger.takes_place(candidate, selected),
         }
     }
+}
+
+/// All candidates in order with what is known of each; those that the filter rejected last.
+pub(super) fn all<'a>(
+    order: &'a Order,
+    own: &'a Own,
+    ledger: &'a Ledger,
+    rejected: impl Iterator<Item = (&'a Candidate, &'a Rejection)>,
+) -> impl Iterator<Item = (&'a Candidate, CandidateState)> {
+    let live = order.iter().map(|c| (c, state_of(c, own, ledger)));
+    live.chain(rejected.map(|(c, why)| (c, CandidateState::Rejected(why.clone()))))
 }
 
 /// What is known of a candidate, to be told.

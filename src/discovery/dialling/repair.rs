@@ -21,7 +21,7 @@ use crate::{
 /// How many random candidates are looked at before those of each kind are.
 const RANDOM_TRIES: usize = 8;
 /// How many of each kind are looked at then.
-const LOOKS: usize = 64;
+const LOOKS: usize = 16;
 
 /// When the next meeting is due.
 #[derive(Debug, Default)]

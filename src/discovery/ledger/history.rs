@@ -90,7 +90,7 @@ impl History {
 }
 
 /// How many candidates come due in one step. They may all have been given the same instant.
-const RIPE_AT_ONCE: usize = 256;
+const RIPE_AT_ONCE: usize = 32;
 
 /// The histories of all candidates that have one, and indices of those that are to be retried.
 #[derive(Debug, Default)]

@@ -198,7 +198,9 @@ impl<'a, 'b> Judge<'a, 'b> {
         departed: &[Candidate],
     ) {
         // Both are sorted, so that nothing is searched for.
-        self.ledger.untried.append(&mut added.iter().cloned().collect());
+        let local = Some(self.cx.own.local());
+        let others = added.iter().filter(|c| c.pinned() != local);
+        self.ledger.untried.append(&mut others.cloned().collect());
         self.refuse_pinned(added);
         let unnamed: Vec<_> = departed.iter().filter(|c| !self.depart(c)).collect();
         self.tell_unnamed(&unnamed);
@@ -268,7 +270,7 @@ impl<'a, 'b> Judge<'a, 'b> {
             // It may pass to another node one day.
             self.ledger.histories.postpone(candidate, Failure::Aborted, self.cx.now, SELF_RECHECK);
         }
-        self.ledger.note_tried(candidate);
+        self.ledger.note_tried(candidate, self.cx.own);
         self.ledger.end(candidate, Ending::Ours, self.cx);
     }
 
@@ -331,7 +333,7 @@ impl<'a, 'b> Judge<'a, 'b> {
             return self.ledger.table.check_at(candidate, self.cx.now + pause);
         }
         self.ledger.histories.postpone(candidate, Failure::Aborted, self.cx.now, pause);
-        self.ledger.note_tried(candidate);
+        self.ledger.note_tried(candidate, self.cx.own);
     }
 
     /// A behaviour of ours is in the way. That says nothing about the address; but it may only be a

@@ -37,6 +37,7 @@ impl World {
             config: &self.config,
             now: self.now,
             is_ours: &|candidate| self.ours.contains(candidate),
+            ours: self.ours.len() as u64,
             has_others: false,
             liveness: &|_| known,
             rank: &by_order,

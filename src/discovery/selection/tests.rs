@@ -28,11 +28,12 @@ impl Room {
         let (_, effects) = self.update();
         let recheck = |effect| match effect {
             Effect::Recheck { candidate, at } => {
-                (number(&candidate), (at - self.world.now).as_secs())
+                Some((number(&candidate), (at - self.world.now).as_secs()))
             }
+            Effect::Regard(_) => None,
             other => panic!("{other:?}"),
         };
-        effects.into_iter().map(recheck).collect()
+        effects.into_iter().filter_map(recheck).collect()
     }
 
     fn selected(&mut self) -> Vec<u16> {
@@ -108,7 +109,7 @@ fn a_disqualified_peer_takes_no_place_until_its_time_has_come() {
     assert_eq!(room.selected(), [2]);
     room.world.pass(secs(30));
     let now = room.world.now;
-    room.world.disqualified.forgive(now);
+    room.world.ledger.follow_peers(room.world.disqualified.changed(now));
     assert_eq!(room.selected(), [1]);
 }
 
