@@ -14,7 +14,7 @@ mod situations;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use life::Life;
+use life::{EVENTS, Life};
 
 const SIZES: [u32; 2] = [1_024, 16_384];
 /// How often each event happens in each run.
@@ -22,24 +22,6 @@ const TIMES: u32 = 120;
 /// Each run is made so often. What an event took is the least of these: a neighbour on the machine makes
 /// it longer, and never shorter.
 const RUNS: usize = 2;
-
-/// An event, and what follows from it at once.
-type Act = fn(&mut Life, u32);
-
-const EVENTS: [(&str, Act); 12] = [
-    ("time passes", |life, _| life.tick()),
-    ("a dial ends", |life, _| life.end_a_dial()),
-    ("a stranger connects", Life::connect_stranger),
-    ("a stranger says what it speaks", Life::stranger_speaks),
-    ("a stranger disconnects", Life::disconnect_stranger),
-    ("a candidate's host connects", Life::connect_neighbour),
-    ("a claim of a candidate", Life::claim),
-    ("others' dial meets a candidate's peer", Life::observe),
-    ("a stranger's address is confirmed as ours", Life::confirm_strange),
-    ("it is no longer", Life::expire_strange),
-    ("a peer is disqualified", Life::disqualify),
-    ("a connection arrives", |life, _| life.arrive()),
-];
 
 fn main() {
     let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_default();

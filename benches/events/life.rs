@@ -10,6 +10,24 @@ use libp2p_dns_discovery::{
 };
 use web_time::Instant;
 
+/// An event, and what follows from it at once.
+pub type Act = fn(&mut Life, u32);
+
+pub const EVENTS: [(&str, Act); 12] = [
+    ("time passes", |life, _| life.tick()),
+    ("a dial ends", |life, _| life.end_a_dial()),
+    ("a stranger connects", Life::connect_stranger),
+    ("a stranger says what it speaks", Life::stranger_speaks),
+    ("a stranger disconnects", Life::disconnect_stranger),
+    ("a candidate's host connects", Life::connect_neighbour),
+    ("a claim of a candidate", Life::claim),
+    ("others' dial meets a candidate's peer", Life::observe),
+    ("a stranger's address is confirmed as ours", Life::confirm_strange),
+    ("it is no longer", Life::expire_strange),
+    ("a peer is disqualified", Life::disqualify),
+    ("a connection arrives", |life, _| life.arrive()),
+];
+
 /// How a dial ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Host {
@@ -28,6 +46,8 @@ pub struct Life {
     /// Who lives there.
     pub peer_at: fn(u32) -> u64,
     pub hosts: Host,
+    /// How much was to be done or told so far.
+    pub outputs: usize,
     dials: VecDeque<(DialId, Multiaddr, Expect)>,
     connections: usize,
 }
@@ -46,7 +66,8 @@ impl Life {
         let mut core = Discovery::new(config, peer(u64::MAX), 1, now);
         core.add_source(source.parse().expect("a source"), now);
         let (dials, peer_at) = (VecDeque::new(), u64::from as fn(u32) -> u64);
-        let mut life = Self { core, now, addresses, peer_at, hosts, dials, connections: 0 };
+        let mut life =
+            Self { core, now, addresses, peer_at, hosts, outputs: 0, dials, connections: 0 };
         let queries: Vec<_> = std::iter::from_fn(|| life.core.poll_output(now)).collect();
         for output in queries {
             let Output::Lookup { id, query, .. } = output else { continue };
@@ -74,6 +95,7 @@ impl Life {
     /// Takes what there is to be done.
     pub fn take(&mut self) {
         while let Some(output) = self.core.poll_output(self.now) {
+            self.outputs += 1;
             match output {
                 Output::Dial { id, address, expect, .. } => {
                     self.dials.push_back((id, address, expect));
