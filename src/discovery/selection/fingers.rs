@@ -43,7 +43,8 @@ impl Fingers {
         selected.retain(|c| view.ledger.entry(c).is_some_and(|e| taken.insert(e.peer)));
         selected.iter_mut().for_each(|c| *c = view.best_transport(c).clone());
         selected.sort_unstable();
-        let (is_free, at_once) = (selected.is_empty(), fingers.len().max(1));
+        // One for each finger that may yet be better held.
+        let (is_free, at_once) = (selected.is_empty(), ranges.len().max(1));
         self.0 = fingers;
         Plan { selected, ranges, beyond, is_free, at_once }
     }
@@ -300,7 +301,7 @@ mod tests {
         // The sixth is near enough to the targets at distance 4 and 8.
         assert_eq!(groups, [vec![1], vec![2, 3]]);
         assert_eq!(places(&plan.beyond), [2, 3, 4, 5, 4, 5]);
-        assert!(!plan.is_free);
+        assert_eq!((plan.is_free, plan.at_once), (false, 2), "two of the four are well held");
     }
 
     #[test]
