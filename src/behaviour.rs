@@ -223,12 +223,6 @@ impl<R: Resolver> Behaviour<R> {
         &self.resolver
     }
 
-    /// The state machine, to be read.
-    #[cfg(feature = "kad")]
-    pub(crate) fn core(&self) -> &Discovery {
-        &self.core
-    }
-
     fn wake(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();

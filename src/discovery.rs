@@ -316,13 +316,13 @@ impl Discovery {
 
     /// Takes note that we listen on an address.
     pub fn handle_listen_address(&mut self, address: &Multiaddr, now: Instant) {
-        let address = self.change_own(address, Own::listen);
+        let address = self.change_own_address(address, Own::listen);
         self.judge(now, |judge| judge.note_own_address(&address));
     }
 
     /// Takes note that we no longer listen on an address.
     pub fn handle_listen_address_expired(&mut self, address: &Multiaddr) {
-        self.change_own(address, Own::listen_expired);
+        self.change_own_address(address, Own::listen_expired);
     }
 
     /// Takes note that an address was confirmed as an external one of ours. If another peer is verified
@@ -330,7 +330,8 @@ impl Discovery {
     pub fn handle_external_address(&mut self, address: &Multiaddr, now: Instant) {
         // The swarm says so anew with every confirmation.
         let mut is_news = false;
-        let address = self.change_own(address, |own, address| is_news = own.external(address));
+        let address =
+            self.change_own_address(address, |own, address| is_news = own.external(address));
         if is_news {
             self.judge(now, |judge| judge.note_own_address(&address));
         }
@@ -338,7 +339,7 @@ impl Discovery {
 
     /// Takes note that an address is no longer an external one of ours.
     pub fn handle_external_address_expired(&mut self, address: &Multiaddr) {
-        self.change_own(address, Own::external_expired);
+        self.change_own_address(address, Own::external_expired);
     }
 
     /// Takes note that the instant that [`poll_timeout`](Self::poll_timeout) named has come.
@@ -391,18 +392,6 @@ impl Discovery {
     /// The entry for an address, if somebody is verified there. A trailing `/p2p/ID` is ignored.
     pub fn peer_at(&self, address: &Multiaddr) -> Option<&VerifiedPeer> {
         self.ledger.at_address(&Candidate::new(address)).next()
-    }
-
-    /// Whether a candidate is at an address.
-    #[cfg(feature = "kad")]
-    pub(crate) fn names(&self, address: &Multiaddr) -> bool {
-        !self.order.at_address(&Candidate::new(address)).is_empty()
-    }
-
-    /// Whether the swarm has a connection to a peer.
-    #[cfg(feature = "kad")]
-    pub(crate) fn is_connected(&self, peer: &PeerId) -> bool {
-        self.ledger.is_connected(peer)
     }
 
     /// The candidates whose peers take a place now, in order.
@@ -488,10 +477,7 @@ impl Discovery {
             ours: self.own.version(),
             has_others: view.has_others(),
             liveness: &|candidate| view.liveness(candidate, selected),
-            rank: &|list| {
-                let named = list.first().map_or(0, |c| self.order.named(c.family()));
-                self.selecting.rank(list, named, &self.own, &self.config)
-            },
+            rank: &|list, named| self.selecting.rank(list, named, &self.own, &self.config),
             rng: &mut self.rng,
             effects: &mut effects,
         });
@@ -502,11 +488,7 @@ impl Discovery {
     fn reorder(&mut self, now: Instant) {
         let mut effects = Effects::default();
         if self.ordered != self.ordered_from() {
-            let cut = self.names.cut_by_sources();
-            let rank = |list: &[Candidate]| {
-                let cut = list.first().map_or(0, |c| cut[c.family().index()]);
-                self.selecting.rank(list, list.len() + cut, &self.own, &self.config)
-            };
+            let rank = |list: &_, named| self.selecting.rank(list, named, &self.own, &self.config);
             let (sorted, lists) = self.names.allot(&self.config, &rank);
             let version = self.order.version() + 1;
             let order = Order::new(version, sorted, self.names.transports(), lists)
@@ -597,18 +579,9 @@ impl Discovery {
                 self.waiting.step |=
                     self.names.next_timeout(&self.config).is_some_and(|at| at <= now);
             }
-            Effect::Ours(candidate) => {
-                self.own.find(candidate);
-                self.follow_own();
-            }
-            Effect::NotOurs(candidate) => {
-                self.own.lose(&candidate);
-                self.follow_own();
-            }
-            Effect::Theirs(candidate) => {
-                self.own.give(candidate);
-                self.follow_own();
-            }
+            Effect::Ours(candidate) => self.change_own(|own| own.find(candidate)),
+            Effect::NotOurs(candidate) => self.change_own(|own| own.lose(&candidate)),
+            Effect::Theirs(candidate) => self.change_own(|own| own.give(candidate)),
             Effect::MetOurselves { candidate, started } => {
                 self.own.meet(&candidate, started, now, &mut self.rng);
                 self.follow_own();
@@ -631,9 +604,7 @@ impl Discovery {
             }
             Effect::Ended(candidate) => {
                 self.selecting.forget(&candidate);
-                if self.own.give_back(&candidate) {
-                    self.follow_own();
-                }
+                self.change_own(|own| own.give_back(&candidate));
             }
             Effect::Regard(peer) => {
                 if self.config.keep_alive && self.ledger.is_connected(&peer) {
@@ -641,8 +612,7 @@ impl Discovery {
                 }
             }
             Effect::Introduce { candidate, peer, purpose } => {
-                let view = view!(self, now);
-                self.dialling.introduce(candidate, peer, purpose, &view);
+                self.dialling.introduce(candidate, peer, purpose, &view!(self, now));
                 self.waiting.step = true;
             }
             Effect::Hint(candidate) => self.hint(candidate, None, now),
@@ -730,7 +700,7 @@ impl Discovery {
     }
 
     /// Notes whether an address is ours, which may be one that is named and no candidate.
-    fn change_own(
+    fn change_own_address(
         &mut self,
         address: &Multiaddr,
         change: impl FnOnce(&mut Own, &Candidate),
@@ -742,6 +712,11 @@ impl Discovery {
         }
         self.follow_own();
         address
+    }
+
+    fn change_own(&mut self, change: impl FnOnce(&mut Own)) {
+        change(&mut self.own);
+        self.follow_own();
     }
 
     fn follow_own(&mut self) {

@@ -59,17 +59,7 @@ where
         Event::Unreachable { peer: None, address, .. } => {
             forget_unproved(kad, discovery, slice::from_ref(address));
         }
-        Event::Unnamed { addresses } => {
-            for peer in forget_unproved(kad, discovery, addresses) {
-                let is_named = |claimed: &Multiaddr| discovery.core().names(claimed);
-                let is_left =
-                    entries(kad).iter().any(|(p, claimed)| *p == peer && is_named(claimed));
-                // It would live on by its loopback address.
-                if !is_left && discovery.addresses_of(&peer).next().is_none() {
-                    kad.remove_peer(&peer);
-                }
-            }
-        }
+        Event::Unnamed { addresses } => forget_unnamed(kad, discovery, addresses),
         // No entry ended.
         Event::Refused { old: None, .. }
         | Event::Stranger { old: None, .. }
@@ -159,6 +149,32 @@ fn forget_host<S, R>(
     });
 }
 
+/// Removes the peers that Kademlia took in by itself at addresses that DNS no longer names: such a peer would
+/// live on by its loopback address. One is left that is also said to live at an address that DNS names.
+fn forget_unnamed<S, R>(
+    kad: &mut kad::Behaviour<S>,
+    discovery: &Behaviour<R>,
+    addresses: &[Multiaddr],
+) where
+    S: RecordStore + Send + 'static,
+    R: Resolver,
+{
+    let peers = forget_unproved(kad, discovery, addresses);
+    if peers.is_empty() {
+        return;
+    }
+    let named: HashSet<_> = discovery.candidates().map(|(c, _)| c.address().clone()).collect();
+    let claims = entries(kad);
+    let is_named =
+        |(_, claimed): &&(PeerId, Multiaddr)| named.contains(Candidate::new(claimed).address());
+    let left: HashSet<_> = claims.iter().filter(is_named).map(|(peer, _)| *peer).collect();
+    for peer in peers.difference(&left) {
+        if discovery.addresses_of(peer).next().is_none() {
+            kad.remove_peer(peer);
+        }
+    }
+}
+
 /// Removes addresses from the peers that Kademlia took in there by itself, and are not connected. Returns
 /// these peers.
 fn forget_unproved<S, R>(
@@ -173,8 +189,9 @@ where
     let addresses: HashSet<&Multiaddr> = addresses.iter().collect();
     let is_lost = |claimed: &Multiaddr| addresses.contains(Candidate::new(claimed).address());
     let claims = entries(kad).into_iter().filter(|(_, claimed)| is_lost(claimed));
-    let mut peers: HashSet<_> = claims.map(|(peer, _)| peer).collect();
-    peers.retain(|peer| !discovery.core().is_connected(peer));
+    let claimants: HashSet<_> = claims.map(|(peer, _)| peer).collect();
+    let connected = connected(kad);
+    let peers: HashSet<_> = claimants.difference(&connected).copied().collect();
     peers.iter().for_each(|peer| forget(kad, discovery, peer, is_lost));
     peers
 }
@@ -195,6 +212,19 @@ fn forget<S, R>(
             kad.remove_address(peer, claimed);
         }
     }
+}
+
+/// The peers in the table that are connected, as far as Kademlia knows.
+fn connected<S>(kad: &mut kad::Behaviour<S>) -> HashSet<PeerId>
+where
+    S: RecordStore + Send + 'static,
+{
+    let mut peers = HashSet::new();
+    for bucket in kad.kbuckets() {
+        let connected = bucket.iter().filter(|entry| entry.status == kad::NodeStatus::Connected);
+        peers.extend(connected.map(|entry| *entry.node.key.preimage()));
+    }
+    peers
 }
 
 fn entries<S>(kad: &mut kad::Behaviour<S>) -> Vec<(PeerId, Multiaddr)>

@@ -61,10 +61,13 @@ pub(super) struct Context<'a> {
     pub(super) liveness: &'a dyn Fn(&Candidate) -> Liveness,
     /// Of each candidate of one family's list: which one the selection in force would miss last (0),
     /// second to last (1), and so on.
-    pub(super) rank: &'a dyn Fn(&[Candidate]) -> Vec<usize>,
+    pub(super) rank: &'a Rank<'a>,
     pub(super) rng: &'a mut fastrand::Rng,
     pub(super) effects: &'a mut Effects,
 }
+
+/// Says of a family's candidates which of them are kept first, where so many are named in all.
+pub(super) type Rank<'a> = dyn Fn(&[Candidate], usize) -> Vec<usize> + 'a;
 
 /// The sources and what is known of them.
 #[derive(Debug, Default)]
@@ -242,13 +245,15 @@ impl Names {
     pub(super) fn allot(
         &mut self,
         config: &Config,
-        rank: &dyn Fn(&[Candidate]) -> Vec<usize>,
+        rank: &Rank<'_>,
     ) -> (Arc<[Candidate]>, Vec<Arc<[Candidate]>>) {
         let answered = self.sources.values().filter(|source| source.announced().is_some());
         let (lists, are_static): (Vec<_>, Vec<_>) = answered
             .map(|s| (s.announced().cloned().unwrap_or_default(), s.source().is_static()))
             .unzip();
         let most = config.limits.candidates.get();
+        let cut = self.cut_by_sources();
+        let rank = |list: &[Candidate]| rank(list, list.len() + of_family(list, cut));
         let allotted = match &lists[..] {
             [only] if only.len() <= most => {
                 Allotted { candidates: only.clone(), cut: Default::default() }
@@ -286,7 +291,7 @@ impl Names {
     }
 
     /// How many candidates of each family are left out because one source names too many.
-    pub(super) fn cut_by_sources(&self) -> [usize; Family::ALL.len()] {
+    fn cut_by_sources(&self) -> [usize; Family::ALL.len()] {
         let mut cut = [0; Family::ALL.len()];
         for source in self.sources.values() {
             cut.iter_mut().zip(source.members().cut()).for_each(|(all, one)| *all += one);
@@ -341,7 +346,8 @@ impl Names {
         if !source.members_mut().add(named) {
             return;
         }
-        source.members_mut().bound(context.config.limits.candidates.get(), context.rank);
+        let rank = |list: &[Candidate]| (context.rank)(list, list.len());
+        source.members_mut().bound(context.config.limits.candidates.get(), rank);
         if let Some(candidates) = source.announce_part() {
             self.version += 1;
             let source = source.source().clone();
@@ -428,7 +434,8 @@ fn take_answer(
     let recovered = source.note_answer();
     let (config, now) = (context.config, context.now);
     let Applied { turned, brings_others } = source.apply(passed, &threads, context.liveness, now);
-    source.members_mut().bound(config.limits.candidates.get(), context.rank);
+    let rank = |list: &[Candidate]| (context.rank)(list, list.len());
+    source.members_mut().bound(config.limits.candidates.get(), rank);
     if turned {
         let (source, sampled) = (source.source().clone(), source.members().is_sampled());
         tracing::info!(%source, sampled, "answers are samples, or no longer");
@@ -482,6 +489,11 @@ fn next_look(
     }
     let first = context.config.start_refresh;
     source.start_up().next(brings_others, records, usual, first, context.now, context.rng)
+}
+
+/// The number that belongs to the family of a list.
+fn of_family(list: &[Candidate], counts: [usize; Family::ALL.len()]) -> usize {
+    list.first().map_or(0, |candidate| counts[candidate.family().index()])
 }
 
 /// Leaves out what the filter does not let through, and tells it.

@@ -132,14 +132,11 @@ impl Own {
         }
     }
 
-    /// Notes that nobody is verified at a candidate any more: it is ours again, if others say so. Says
-    /// whether that may change anything.
-    pub(super) fn give_back(&mut self, candidate: &Candidate) -> bool {
-        let was_theirs = self.theirs.remove(candidate);
-        if was_theirs {
+    /// Notes that nobody is verified at a candidate any more: it is ours again, if others say so.
+    pub(super) fn give_back(&mut self, candidate: &Candidate) {
+        if self.theirs.remove(candidate) {
             self.changed.push(Changed::Candidate(candidate.clone()));
         }
-        was_theirs
     }
 
     /// Notes that a candidate did not lead to ourselves, or that it is no candidate any more.

@@ -45,13 +45,15 @@ impl Node {
     fn connect(&mut self, connection_id: ConnectionId, peer_id: PeerId, address: Multiaddr) {
         let (role_override, port_use) = (Endpoint::Dialer, PortUse::New);
         let endpoint = ConnectedPoint::Dialer { address, role_override, port_use };
-        self.discovery.on_swarm_event(FromSwarm::ConnectionEstablished(ConnectionEstablished {
+        let established = FromSwarm::ConnectionEstablished(ConnectionEstablished {
             peer_id,
             connection_id,
             endpoint: &endpoint,
             failed_addresses: &[],
             other_established: 0,
-        }));
+        });
+        self.kad.on_swarm_event(established);
+        self.discovery.on_swarm_event(established);
     }
 
     /// What the routing table holds of a peer.
@@ -121,12 +123,12 @@ fn peers_that_kademlia_took_in_by_itself_leave_with_the_address_that_dns_named()
     let at = address("/ip4/10.1.1.1/tcp/1");
     let [gone, elsewhere, connected] = [(); 3].map(|()| PeerId::random());
     let loopback = address("/ip4/127.0.0.1/udp/9/quic-v1");
+    node.connect(ConnectionId::new_unchecked(77), connected, at.clone());
     let also = [(gone, &loopback), (elsewhere, &listening[2]), (connected, &loopback)];
     for (peer, also) in also {
         node.kad.add_address(&peer, at.clone());
         node.kad.add_address(&peer, also.clone());
     }
-    node.connect(ConnectionId::new_unchecked(77), connected, at.clone());
     let reason = Failure::TimedOut;
     node.update(&Event::Unreachable { address: at.clone(), peer: None, gone: false, reason });
     assert_eq!(node.addresses(&gone), [loopback.to_string()], "it may answer there");

@@ -6,7 +6,7 @@ use crate::discovery::testing::{epoch, secs};
 const DNS: &str = "/dns4/peers.example./tcp/4001";
 
 /// The lowest first.
-fn by_order(family: &[Candidate]) -> Vec<usize> {
+fn by_order(family: &[Candidate], _named: usize) -> Vec<usize> {
     (0..family.len()).collect()
 }
 
