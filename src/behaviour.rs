@@ -14,8 +14,8 @@ use libp2p_identity::PeerId;
 use libp2p_swarm::{
     CloseConnection, ConnectionClosed, ConnectionDenied, ConnectionId, DialError,
     DialFailure as SwarmDialFailure, ExpiredListenAddr, ExternalAddrExpired, FromSwarm,
-    NetworkBehaviour, NewListenAddr, StreamProtocol, THandler, THandlerInEvent, THandlerOutEvent,
-    ToSwarm,
+    NetworkBehaviour, NewListenAddr, NotifyHandler, StreamProtocol, THandler, THandlerInEvent,
+    THandlerOutEvent, ToSwarm,
     behaviour::{ConnectionEstablished, ExternalAddrConfirmed, NewExternalAddrOfPeer},
 };
 
@@ -30,7 +30,7 @@ use crate::{
     config::Config,
     discovery::{CandidateState, Closing, Direction, Discovery, Output, VerifiedPeer},
     event::{Event, Isolation, Status},
-    handler::{Handler, KeepAlive, Speaks},
+    handler::{FromHandler, Handler, ToHandler},
     resolver::Resolver,
     selection::Selection,
     shell::{Timer, now, random_word},
@@ -280,7 +280,7 @@ impl<R: Resolver> Behaviour<R> {
     }
 
     /// Turns an output into what the swarm can do; `None` if it was for the shell alone.
-    fn act(&mut self, output: Output) -> Option<ToSwarm<Event, KeepAlive>> {
+    fn act(&mut self, output: Output) -> Option<ToSwarm<Event, ToHandler>> {
         match output {
             Output::Lookup { id, query } => {
                 self.lookups.start(id, self.resolver.lookup(query));
@@ -296,6 +296,10 @@ impl<R: Resolver> Behaviour<R> {
             Output::Abort { id } => {
                 let peer_id = self.dials.probe_id(id)?;
                 Some(ToSwarm::CloseConnection { peer_id, connection: CloseConnection::All })
+            }
+            Output::Ask { connection, peer, patience } => {
+                let (handler, event) = (NotifyHandler::One(connection), ToHandler::Ask(patience));
+                Some(ToSwarm::NotifyHandler { peer_id: peer, handler, event })
             }
             Output::Announce { peer, address } => {
                 Some(ToSwarm::NewExternalAddrOfPeer { peer_id: peer, address })
@@ -384,9 +388,14 @@ impl<R: Resolver> NetworkBehaviour for Behaviour<R> {
         &mut self,
         peer: PeerId,
         connection: ConnectionId,
-        Speaks(speaks): THandlerOutEvent<Self>,
+        news: THandlerOutEvent<Self>,
     ) {
-        self.core.handle_protocols(connection, &peer, speaks, now());
+        match news {
+            FromHandler::Speaks(speaks) => {
+                self.core.handle_protocols(connection, &peer, speaks, now());
+            }
+            FromHandler::Replied => self.core.handle_reply(connection, &peer, now()),
+        }
     }
 
     fn poll(

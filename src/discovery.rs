@@ -236,9 +236,7 @@ impl Discovery {
         let remote = Candidate::new(address);
         let dialled = matches!(direction, Direction::Dialled(_));
         self.waiting.step |= self.concerns(&peer, &remote);
-        self.with_ledger(now, |ledger, cx| {
-            Presence::new(ledger, cx).connected(id, peer, &remote, dialled);
-        });
+        self.presence(now, |presence| presence.connected(id, peer, &remote, dialled));
         match direction {
             Direction::Dialled(dial) => match dial.and_then(|id| self.dialling.end(id)) {
                 Some(dial) => {
@@ -266,12 +264,17 @@ impl Discovery {
                 self.turn_away(&dial.candidate, Failure::Unidentified(*peer), now);
             }
         }
-        let concerns =
-            self.with_ledger(now, |ledger, cx| Presence::new(ledger, cx).closed(id, peer, how));
+        let concerns = self.presence(now, |presence| presence.closed(id, peer, how));
         if !self.ledger.is_connected(peer) {
             self.waiting.regarded.remove(peer);
         }
         self.waiting.step |= concerns;
+    }
+
+    /// Takes note that the remote of a connection has replied to [`Output::Ask`]; to refuse what it was
+    /// asked for is a reply, too.
+    pub fn handle_reply(&mut self, id: ConnectionId, peer: &PeerId, now: Instant) {
+        self.waiting.step |= self.presence(now, |presence| presence.replied(id, peer));
     }
 
     /// Takes note of whether the remote of a connection speaks the
@@ -292,8 +295,7 @@ impl Discovery {
             self.judge(now, |judge| judge.identify_again(&candidate, *peer, how, purpose));
             self.waiting.step = true;
         }
-        let concerns =
-            self.with_ledger(now, |ledger, cx| Presence::new(ledger, cx).follow_protocols(peer));
+        let concerns = self.presence(now, |presence| presence.follow_protocols(peer));
         self.waiting.step |= concerns || self.dialling.introduces();
     }
 
@@ -590,7 +592,7 @@ impl Discovery {
                 self.own.looked(&candidate, self.config.probe_timeout, now, &mut self.rng);
             }
             Effect::Recheck { candidate, at } => self.ledger.recheck(&candidate, at),
-            Effect::StillConnected(candidate) => self.ledger.still_connected(&candidate, now),
+            Effect::StillConnected(at) => self.presence(now, |p| p.still_connected(&at)),
             Effect::GiveUp(dial) => self.give_up(&dial, now),
             Effect::Judge { candidate, peer, purpose } => {
                 let how = Proved::Probe;
@@ -651,6 +653,10 @@ impl Discovery {
         let answer = act(&mut self.ledger, &mut context);
         self.carry_out(effects, now);
         answer
+    }
+
+    fn presence<T>(&mut self, now: Instant, act: impl FnOnce(&mut Presence<'_, '_>) -> T) -> T {
+        self.with_ledger(now, |ledger, cx| act(&mut Presence::new(ledger, cx)))
     }
 
     fn judge(&mut self, now: Instant, act: impl FnOnce(&mut Judge<'_, '_>)) {

@@ -1,32 +1,94 @@
-//! A connection handler that speaks no protocol: it says whether to keep the connection, and listens
-//! to what `identify` learns of the remote's protocols.
+//! The connection handler: says whether to keep the connection, listens to what `identify` learns of the
+//! remote's protocols, and asks the remote for a sign of life.
 
-use std::task::{Context, Poll};
-
-use libp2p_core::upgrade::DeniedUpgrade;
-use libp2p_swarm::{
-    ConnectionHandler, ConnectionHandlerEvent, StreamProtocol, SubstreamProtocol,
-    handler::{ConnectionEvent, ProtocolsChange},
+use std::{
+    array,
+    convert::Infallible,
+    future::{Ready, ready},
+    io::ErrorKind,
+    task::{Context, Poll},
+    time::Duration,
 };
 
-/// Speaks no protocol, keeps the connection alive while it was told to, and tells whether the remote
-/// speaks the required protocol.
+use libp2p_core::upgrade::{DeniedUpgrade, OutboundUpgrade, UpgradeInfo};
+use libp2p_swarm::{
+    ConnectionHandler, ConnectionHandlerEvent, Stream, StreamProtocol, StreamUpgradeError,
+    SubstreamProtocol,
+    handler::{ConnectionEvent, DialUpgradeError, ProtocolsChange},
+};
+
+/// A protocol that nobody has to speak.
+const SIGN_OF_LIFE: StreamProtocol =
+    StreamProtocol::new("/libp2p-dns-discovery/sign-of-life/1.0.0");
+
+/// Speaks no protocol. Keeps the connection alive while it was told to, tells whether the remote speaks
+/// the required protocol, and asks the remote for a sign of life when it is told to.
+///
+/// To ask is to open a substream and to offer [`SIGN_OF_LIFE`]: whatever the remote makes of that, to
+/// refuse the protocol above all, takes a remote that is there. Of silence, nothing is told: whoever asks
+/// has a clock.
+///
+/// While that substream is negotiated, for as long as there is patience at most, the connection is not
+/// idle, on either side; then its idle time-out begins anew (`libp2p-swarm`). Nothing else keeps it.
 #[derive(Debug, Default)]
 pub struct Handler {
     keep_alive: bool,
     required: Option<StreamProtocol>,
-    /// What is known of the remote, and was not told yet.
-    news: Option<Speaks>,
     speaks: bool,
+    /// What is known of the remote, and was not told yet.
+    news: Option<FromHandler>,
+    /// The remote is to be asked, and has so long to reply.
+    ask: Option<Duration>,
+    /// Whether a reply has come that was not told yet.
+    has_replied: bool,
 }
 
-/// Tells a [`Handler`] whether to keep its connection alive.
+/// What a [`Handler`] is told to do.
 #[derive(Debug, Clone, Copy)]
-pub struct KeepAlive(pub(crate) bool);
+#[non_exhaustive]
+pub enum ToHandler {
+    /// To keep its connection alive, or no longer.
+    KeepAlive(bool),
+    /// To ask the remote for a sign of life, for which it has so long.
+    Ask(Duration),
+}
 
-/// A [`Handler`] tells whether the remote speaks the required protocol.
+/// What a [`Handler`] tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FromHandler {
+    /// Whether the remote speaks the required protocol.
+    Speaks(bool),
+    /// The remote gave a sign of life when it was asked for one.
+    Replied,
+}
+
+/// The offer of [`SIGN_OF_LIFE`].
+///
+/// It is made twice, for swarms that negotiate with `upgrade::Version::V1Lazy`: these take the last offer
+/// for accepted before the remote has said a word.
 #[derive(Debug, Clone, Copy)]
-pub struct Speaks(pub(crate) bool);
+pub struct SignOfLife;
+
+impl UpgradeInfo for SignOfLife {
+    type Info = StreamProtocol;
+    type InfoIter = array::IntoIter<StreamProtocol, 2>;
+
+    fn protocol_info(&self) -> Self::InfoIter {
+        [SIGN_OF_LIFE, SIGN_OF_LIFE].into_iter()
+    }
+}
+
+impl OutboundUpgrade<Stream> for SignOfLife {
+    type Output = ();
+    type Error = Infallible;
+    type Future = Ready<Result<(), Infallible>>;
+
+    /// A remote that speaks the protocol has nothing more to say.
+    fn upgrade_outbound(self, _: Stream, _: StreamProtocol) -> Self::Future {
+        ready(Ok(()))
+    }
+}
 
 impl Handler {
     /// `required` is the protocol that members speak.
@@ -42,15 +104,15 @@ impl Handler {
                 self.speaks && !removed.clone().any(|p| p == required)
             }
         };
-        self.news = Some(Speaks(self.speaks));
+        self.news = Some(FromHandler::Speaks(self.speaks));
     }
 }
 
 impl ConnectionHandler for Handler {
-    type FromBehaviour = KeepAlive;
-    type ToBehaviour = Speaks;
+    type FromBehaviour = ToHandler;
+    type ToBehaviour = FromHandler;
     type InboundProtocol = DeniedUpgrade;
-    type OutboundProtocol = DeniedUpgrade;
+    type OutboundProtocol = SignOfLife;
     type InboundOpenInfo = ();
     type OutboundOpenInfo = ();
 
@@ -62,8 +124,11 @@ impl ConnectionHandler for Handler {
         self.keep_alive
     }
 
-    fn on_behaviour_event(&mut self, KeepAlive(keep_alive): KeepAlive) {
-        self.keep_alive = keep_alive;
+    fn on_behaviour_event(&mut self, command: ToHandler) {
+        match command {
+            ToHandler::KeepAlive(keep_alive) => self.keep_alive = keep_alive,
+            ToHandler::Ask(patience) => self.ask = Some(patience),
+        }
     }
 
     fn poll(
@@ -71,7 +136,12 @@ impl ConnectionHandler for Handler {
         _: &mut Context<'_>,
     ) -> Poll<ConnectionHandlerEvent<Self::OutboundProtocol, (), Self::ToBehaviour>> {
         // No waker is kept: a connection polls its handlers after every event that it hands them.
-        match self.news.take() {
+        if let Some(patience) = self.ask.take() {
+            let protocol = SubstreamProtocol::new(SignOfLife, ()).with_timeout(patience);
+            return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
+        }
+        let reply = std::mem::take(&mut self.has_replied).then_some(FromHandler::Replied);
+        match reply.or_else(|| self.news.take()) {
             Some(news) => Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(news)),
             None => Poll::Pending,
         }
@@ -81,9 +151,107 @@ impl ConnectionHandler for Handler {
         &mut self,
         event: ConnectionEvent<'_, Self::InboundProtocol, Self::OutboundProtocol>,
     ) {
-        // Neither side offers a protocol, so that no other event concerns this handler.
-        if let ConnectionEvent::RemoteProtocolsChange(change) = event {
-            self.note(&change);
+        // No protocol is offered to the remote but the one, so that no other event concerns this handler.
+        match event {
+            ConnectionEvent::RemoteProtocolsChange(change) => self.note(&change),
+            ConnectionEvent::FullyNegotiatedOutbound(_) => self.has_replied = true,
+            ConnectionEvent::DialUpgradeError(DialUpgradeError { error, .. }) => {
+                self.has_replied |= is_reply(&error);
+            }
+            _ => {}
         }
+    }
+}
+
+/// Whether it was the remote that ended a substream: refused the protocol, said what is none, or reset it,
+/// as one does that has too many. A connection that fails takes its substreams with it, and is no reply.
+fn is_reply(error: &StreamUpgradeError<Infallible>) -> bool {
+    match error {
+        StreamUpgradeError::NegotiationFailed => true,
+        StreamUpgradeError::Io(error) => {
+            !matches!(error.kind(), ErrorKind::NotConnected | ErrorKind::TimedOut)
+        }
+        StreamUpgradeError::Timeout => false,
+        StreamUpgradeError::Apply(never) => match *never {},
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use futures::task::noop_waker;
+    use libp2p_swarm::handler::FullyNegotiatedOutbound;
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(7);
+
+    /// What a handler wants next.
+    #[derive(Debug, PartialEq, Eq)]
+    enum Wants {
+        /// A substream, for which there is so much time.
+        Substream(Duration),
+        Tell(FromHandler),
+        Nothing,
+    }
+
+    fn poll(handler: &mut Handler) -> Wants {
+        match handler.poll(&mut Context::from_waker(&noop_waker())) {
+            Poll::Pending => Wants::Nothing,
+            Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol }) => {
+                Wants::Substream(*protocol.timeout())
+            }
+            Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(news)) => Wants::Tell(news),
+            Poll::Ready(other) => panic!("{other:?}"),
+        }
+    }
+
+    /// What is told of how a substream ended.
+    fn told(error: StreamUpgradeError<Infallible>) -> Wants {
+        let mut handler = Handler::new(None);
+        let failed = DialUpgradeError { info: (), error };
+        handler.on_connection_event(ConnectionEvent::DialUpgradeError(failed));
+        poll(&mut handler)
+    }
+
+    #[test]
+    fn a_substream_is_opened_once_and_only_when_it_is_asked_for() {
+        let mut handler = Handler::new(None);
+        assert_eq!(poll(&mut handler), Wants::Nothing);
+        handler.on_behaviour_event(ToHandler::Ask(PATIENCE));
+        assert_eq!(poll(&mut handler), Wants::Substream(PATIENCE));
+        assert_eq!(poll(&mut handler), Wants::Nothing);
+        assert!(!handler.connection_keep_alive());
+    }
+
+    #[test]
+    fn whatever_the_remote_does_with_the_substream_is_a_reply_and_told_once() {
+        let mut handler = Handler::new(None);
+        let negotiated = FullyNegotiatedOutbound { protocol: (), info: () };
+        handler.on_connection_event(ConnectionEvent::FullyNegotiatedOutbound(negotiated));
+        assert_eq!(poll(&mut handler), Wants::Tell(FromHandler::Replied));
+        assert_eq!(poll(&mut handler), Wants::Nothing);
+        let replied = Wants::Tell(FromHandler::Replied);
+        assert_eq!(told(StreamUpgradeError::NegotiationFailed), replied);
+        for kind in [ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof, ErrorKind::InvalidData] {
+            assert_eq!(told(StreamUpgradeError::Io(kind.into())), replied, "{kind}");
+        }
+        assert_eq!(told(StreamUpgradeError::Io(io::Error::other("no protocol"))), replied);
+    }
+
+    #[test]
+    fn silence_and_the_failure_of_the_connection_are_no_reply() {
+        assert_eq!(told(StreamUpgradeError::Timeout), Wants::Nothing);
+        // As QUIC says of a substream whose connection is lost.
+        for kind in [ErrorKind::NotConnected, ErrorKind::TimedOut] {
+            assert_eq!(told(StreamUpgradeError::Io(kind.into())), Wants::Nothing, "{kind}");
+        }
+    }
+
+    /// Else `upgrade::Version::V1Lazy` takes the only offer for accepted, and the dead for living.
+    #[test]
+    fn the_protocol_is_offered_twice() {
+        assert_eq!(SignOfLife.protocol_info().count(), 2);
     }
 }

@@ -16,7 +16,7 @@ pub use crate::{
     discovery::{CandidateState, VerifiedPeer},
     event::{Event, Failure, Isolation, Proved, Status},
     filter::{Filter, Rejection, TransportKind},
-    handler::{Handler, KeepAlive, Speaks},
+    handler::{FromHandler, Handler, SignOfLife, ToHandler},
     limits::Limits,
     record::Dropped,
     resolver::{Answer, LookupError, LookupFuture, Nothing, NothingKind, Proof, Query, Resolver},

@@ -9,7 +9,7 @@ use libp2p_identity::PeerId;
 use libp2p_swarm::{ConnectionId, NotifyHandler, ToSwarm};
 use web_time::Instant;
 
-use crate::{discovery::Discovery, event::Event, handler::KeepAlive};
+use crate::{discovery::Discovery, event::Event, handler::ToHandler};
 
 /// A connection that has lasted for so long without a reason of the remote's to keep it is kept by both
 /// sides: swarms close what is idle after 10 s by default, and whoever waits for longer costs no more
@@ -92,10 +92,10 @@ impl KeptAlive {
     }
 
     /// What the next handler is to be told.
-    pub(super) fn poll(&mut self) -> Option<ToSwarm<Event, KeepAlive>> {
+    pub(super) fn poll(&mut self) -> Option<ToSwarm<Event, ToHandler>> {
         let (peer_id, id, keep) = self.commands.pop()?;
         let handler = NotifyHandler::One(id);
-        Some(ToSwarm::NotifyHandler { peer_id, handler, event: KeepAlive(keep) })
+        Some(ToSwarm::NotifyHandler { peer_id, handler, event: ToHandler::KeepAlive(keep) })
     }
 }
 

@@ -45,7 +45,8 @@ pub(super) enum Effect {
         /// When.
         at: Instant,
     },
-    /// Of `ledger`: to note that the connection to an entry's peer is open, and so verifies it.
+    /// Of `ledger`: to take the open connection to an entry's peer for the verification, or to ask the peer
+    /// for a reply on it.
     StillConnected(Candidate),
     /// Of `ledger`: to judge a dial that is waited for no longer.
     GiveUp(Dial),

@@ -152,7 +152,7 @@ impl Ledger {
         self.table.standing().idle()
     }
 
-    /// The peers with an entry that are connected and not passed over.
+    /// The peers with an entry that are connected, not silent and not passed over.
     pub(super) fn live(&self) -> &BTreeSet<PeerId> {
         self.table.standing().live()
     }
@@ -180,7 +180,9 @@ impl Ledger {
     }
 
     fn follow_peer(&mut self, peer: &PeerId, is_passed_over: bool) {
-        self.table.note_peer(peer, self.connections.is_connected(peer), is_passed_over);
+        let is_connected = self.connections.is_connected(peer);
+        let is_silent = is_connected && !self.connections.is_live(peer);
+        self.table.note_peer(peer, is_connected, is_silent, is_passed_over);
     }
 
     /// The entry whose verification is due first.
@@ -202,7 +204,17 @@ impl Ledger {
         self.connections.is_only(id, peer)
     }
 
-    /// Whether a live connection shows that a peer lives at a candidate.
+    /// Whether a connection leads to where a peer is verified, and the peer is silent there.
+    pub(super) fn is_silent_at(&self, peer: &PeerId, candidate: &Candidate) -> bool {
+        self.leads_to(peer, candidate) && !self.is_live_at(peer, candidate)
+    }
+
+    /// Whether a connection leads to a candidate, silent or not.
+    fn leads_to(&self, peer: &PeerId, candidate: &Candidate) -> bool {
+        self.connections.leads_to(peer, candidate, self.is_crowded(candidate))
+    }
+
+    /// Whether a live connection, on which the peer is not silent, shows that it lives at a candidate.
     pub(super) fn is_live_at(&self, peer: &PeerId, candidate: &Candidate) -> bool {
         self.connections.is_live_at(peer, candidate, self.is_crowded(candidate))
     }
@@ -290,7 +302,7 @@ impl Ledger {
     ) -> Duration {
         let entry = self.table.get(candidate);
         let connected_elsewhere =
-            |e: &VerifiedPeer| self.is_connected(&e.peer) && !self.is_live_at(&e.peer, candidate);
+            |e: &VerifiedPeer| self.is_connected(&e.peer) && !self.leads_to(&e.peer, candidate);
         let often =
             self.takes_place(candidate, selected) && !entry.is_some_and(connected_elsewhere);
         let rarely = || {
@@ -309,15 +321,6 @@ impl Ledger {
     /// Verifies an entry at an instant.
     pub(super) fn recheck(&mut self, candidate: &Candidate, at: Instant) {
         self.table.check_at(candidate, at);
-    }
-
-    /// The connection to an entry's peer is open: it is the verification, and its end plans the next.
-    pub(super) fn still_connected(&mut self, candidate: &Candidate, now: Instant) {
-        if let Some(VerifiedPeer { peer, .. }) = self.table.get(candidate) {
-            self.histories.of(candidate).answers().stays(peer);
-        }
-        self.table.touch(candidate, now);
-        self.table.rest(candidate);
     }
 
     /// Lets all candidates that failed be tried by an instant.
@@ -373,7 +376,8 @@ impl Ledger {
         if self.table.is_there_otherwise(&peer, candidate) {
             return false;
         }
-        let connected = self.is_connected(&peer);
+        // Of one that is silent, its connection is not left either.
+        let connected = self.connections.is_live(&peer);
         let is_left = self.has_entry(&peer);
         // The end of its last connection will be told.
         if connected && !is_left {

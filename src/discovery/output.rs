@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
+use libp2p_swarm::ConnectionId;
 
 use super::dial::{DialId, Expect};
 use crate::{
@@ -52,6 +53,17 @@ pub enum Output {
     Abort {
         /// The probe.
         id: DialId,
+    },
+    /// Ask the remote of a connection for a reply, and hand it to
+    /// [`Discovery::handle_reply`](super::Discovery::handle_reply).
+    #[non_exhaustive]
+    Ask {
+        /// The connection.
+        connection: ConnectionId,
+        /// Its peer.
+        peer: PeerId,
+        /// For how long the reply is waited for.
+        patience: Duration,
     },
     /// Tell the other behaviours that a verified peer lives at an address.
     #[non_exhaustive]

@@ -51,6 +51,7 @@ enum Input {
     Lookup(LookupId, Result<Answer, LookupError>),
     Dial(DialId, Multiaddr, Expect),
     Protocols(ConnectionId, PeerId, bool),
+    Reply(ConnectionId, PeerId),
     Arrival,
 }
 
@@ -93,6 +94,10 @@ pub struct World {
     pub dials: Vec<(Instant, Multiaddr, Expect)>,
     pub queries: Vec<(Instant, Query)>,
     pub announced: Vec<(PeerId, Multiaddr)>,
+    /// Whose connections stay open, without a reply.
+    pub frozen: HashSet<PeerId>,
+    /// When whom was asked for a reply.
+    pub asked: Vec<(Instant, PeerId)>,
     pub aborted: usize,
     /// The most dials that were under way at once, as far as the core knows.
     pub most_at_once: usize,
@@ -144,6 +149,8 @@ impl World {
             dials: Vec::new(),
             queries: Vec::new(),
             announced: Vec::new(),
+            frozen: HashSet::new(),
+            asked: Vec::new(),
             aborted: 0,
             most_at_once: 0,
             under_way: HashMap::new(),
@@ -254,6 +261,7 @@ impl World {
                 Input::Protocols(id, peer, speaks) => {
                     self.core.handle_protocols(id, &peer, speaks, self.now);
                 }
+                Input::Reply(id, peer) => self.core.handle_reply(id, &peer, self.now),
             }
         }
         while let Some(entry) = self.closes.first_entry().filter(|e| e.key().0 <= self.now) {
@@ -291,6 +299,14 @@ impl World {
         if let Some(speaks) = self.speaks.get(&peer) {
             self.schedule(self.speaks_after, Input::Protocols(id, peer, *speaks));
         }
+    }
+
+    /// A peer stops: its connections stay open, and nothing answers at its address any more.
+    pub fn freeze(&mut self, ip: IpAddr) {
+        let Some(Host::Lives(peer)) = self.hosts.insert(at(ip), Host::Silent) else {
+            panic!("nobody lives at {ip}")
+        };
+        self.frozen.insert(peer);
     }
 
     /// All connections to a peer break.
@@ -336,6 +352,12 @@ impl World {
                     self.cancelled.insert(id);
                 }
                 Output::Announce { peer, address, .. } => self.announced.push((peer, address)),
+                Output::Ask { connection, peer, .. } => {
+                    self.asked.push((self.now, peer));
+                    if !self.frozen.contains(&peer) {
+                        self.schedule(self.latency, Input::Reply(connection, peer));
+                    }
+                }
                 Output::Event(event) => self.events.push((self.now, event)),
                 _ => {}
             }
@@ -433,7 +455,10 @@ impl World {
             _ => false,
         };
         if connects {
-            self.connect(id, peer, address.clone());
+            // As the swarm names whom it has dialled.
+            let pin = |address: &Multiaddr| address.clone().with_p2p(peer).ok();
+            let named = Some(address).filter(|_| expect == Expect::Peer(peer)).and_then(pin);
+            self.connect(id, peer, named.unwrap_or_else(|| address.clone()));
         } else {
             self.core.handle_dial_failure(id, DialFailure::Identity(peer), self.now);
         }

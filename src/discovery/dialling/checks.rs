@@ -26,8 +26,13 @@ pub(super) fn next(scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Ask {
     if is_shown && !by_fallback {
         return Ask::Other(Effect::StillConnected(candidate));
     }
-    let at = view.now + ledger.plan_check(&candidate, scene.selected, view.interval, rng);
-    let later = Effect::Recheck { candidate: candidate.clone(), at };
+    let later = if ledger.is_silent_at(&peer, &candidate) {
+        // It may reply yet; where nobody can look, that is all there is to wait for.
+        Effect::StillConnected(candidate.clone())
+    } else {
+        let at = view.now + ledger.plan_check(&candidate, scene.selected, view.interval, rng);
+        Effect::Recheck { candidate: candidate.clone(), at }
+    };
     if scene.dials.of(&candidate).is_some() {
         return Ask::Other(later);
     }

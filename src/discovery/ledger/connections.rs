@@ -1,6 +1,7 @@
 //! The swarm's connections, as far as they say who lives where.
 
 use std::{
+    cmp::Reverse,
     collections::{HashMap, HashSet},
     net::IpAddr,
     time::Duration,
@@ -17,6 +18,10 @@ use crate::candidate::Candidate;
 /// every connection at once would be dialled without end.
 const SHORT_LIVED: Duration = Duration::from_secs(10);
 
+/// How many connections to one peer are asked at the same time whether it is there: the newest ones, since
+/// a remote may open any number.
+const ASKED: usize = 4;
+
 /// A connection of the swarm, whoever opened it.
 #[derive(Debug, Clone)]
 pub(super) struct Connection {
@@ -26,11 +31,15 @@ pub(super) struct Connection {
     /// Whether the remote speaks the required protocol, once it has said so.
     speaks: Option<bool>,
     since: Instant,
+    /// When the remote was last asked for a reply, unless it has given one.
+    asked: Option<Instant>,
+    /// Whether the remote is silent: it proves nothing until it replies.
+    is_silent: bool,
 }
 
 impl Connection {
     pub(super) fn new(remote: Candidate, dialled: bool, since: Instant) -> Self {
-        Self { remote, dialled, speaks: None, since }
+        Self { remote, dialled, speaks: None, since, asked: None, is_silent: false }
     }
 
     /// Whether it has lasted for so long that its end tells something of its peer.
@@ -54,51 +63,70 @@ impl Connection {
 
 /// The connections of the swarm, by their peers.
 #[derive(Debug, Default)]
-pub(super) struct Connections(HashMap<PeerId, HashMap<ConnectionId, Connection>>);
+pub(super) struct Connections {
+    by_peer: HashMap<PeerId, HashMap<ConnectionId, Connection>>,
+    /// How many lead to each host.
+    hosts: HashMap<Host, usize>,
+}
+
+/// A host: its IP address, or the whole address where that has none.
+type Host = Result<IpAddr, Multiaddr>;
+
+fn host_of(candidate: &Candidate) -> Host {
+    candidate.ip().ok_or_else(|| candidate.address().clone())
+}
 
 impl Connections {
     pub(super) fn open(&mut self, peer: PeerId, id: ConnectionId, connection: Connection) {
-        self.0.entry(peer).or_default().insert(id, connection);
+        *self.hosts.entry(host_of(&connection.remote)).or_default() += 1;
+        self.by_peer.entry(peer).or_default().insert(id, connection);
     }
 
     /// Removes a connection; returns it, and whether it was the last one to its peer.
     pub(super) fn close(&mut self, peer: &PeerId, id: ConnectionId) -> Option<(Connection, bool)> {
-        let of_peer = self.0.get_mut(peer)?;
+        let of_peer = self.by_peer.get_mut(peer)?;
         let connection = of_peer.remove(&id)?;
+        let host = host_of(&connection.remote);
+        let others = self.hosts.get_mut(&host).map_or(0, |n| {
+            *n -= 1;
+            *n
+        });
+        if others == 0 {
+            self.hosts.remove(&host);
+        }
         let last = of_peer.is_empty();
         if last {
-            self.0.remove(peer);
+            self.by_peer.remove(peer);
         }
         Some((connection, last))
     }
 
     pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
-        self.0.contains_key(peer)
+        self.by_peer.contains_key(peer)
     }
 
     /// Whether a connection is the only one to its peer.
     pub(super) fn is_only(&self, id: ConnectionId, peer: &PeerId) -> bool {
-        self.0.get(peer).is_some_and(|of_peer| of_peer.len() == 1 && of_peer.contains_key(&id))
+        self.by_peer
+            .get(peer)
+            .is_some_and(|of_peer| of_peer.len() == 1 && of_peer.contains_key(&id))
     }
 
     /// Notes whether the remote of a connection speaks the required protocol. Says whether that is
     /// news.
     pub(super) fn note(&mut self, peer: &PeerId, id: ConnectionId, speaks: bool) -> bool {
-        let connection = self.0.get_mut(peer).and_then(|of_peer| of_peer.get_mut(&id));
+        let connection = self.by_peer.get_mut(peer).and_then(|of_peer| of_peer.get_mut(&id));
         connection.is_some_and(|c| c.speaks.replace(speaks) != Some(speaks))
     }
 
     /// Whether a connected peer speaks the required protocol, by what it said on any connection.
     pub(super) fn speaks(&self, peer: &PeerId) -> Option<bool> {
-        self.0.get(peer)?.values().filter_map(|connection| connection.speaks).max()
+        self.by_peer.get(peer)?.values().filter_map(|connection| connection.speaks).max()
     }
 
-    /// Whether any connection shows that its remote lives at a candidate.
+    /// Whether any connection leads to a candidate's host.
     pub(super) fn is_anybody_at(&self, candidate: &Candidate) -> bool {
-        self.0
-            .values()
-            .flat_map(HashMap::values)
-            .any(|connection| connection.is_at(candidate, false))
+        self.hosts.contains_key(&host_of(candidate))
     }
 
     /// Whether a connection shows that a peer lives at a candidate; of a host with several peers, or
@@ -109,7 +137,7 @@ impl Connections {
         candidate: &Candidate,
         is_crowded: bool,
     ) -> bool {
-        self.any(peer, |connection| connection.is_at(candidate, is_crowded))
+        self.of(peer).any(|c| c.is_at(candidate, is_crowded) && !c.is_silent)
     }
 
     /// The peers that were dialled at any of these addresses, or whose connections lead to any of these
@@ -123,17 +151,62 @@ impl Connections {
             c.remote.ip().is_some_and(|ip| hosts.contains(&ip))
                 || (c.dialled && addresses.contains(c.remote.address()))
         };
-        let there = self.0.iter().filter(|(_, of_peer)| of_peer.values().any(leads_there));
+        let there = self.by_peer.iter().filter(|(_, of_peer)| of_peer.values().any(leads_there));
         there.map(|(peer, _)| *peer).collect()
     }
 
-    /// Whether a peer is connected that was dialled at a candidate.
+    /// Whether a peer is connected, and not silent, that was dialled at a candidate.
     pub(super) fn is_dialled_at(&self, peer: &PeerId, candidate: &Candidate) -> bool {
-        self.any(peer, |connection| connection.was_dialled_at(candidate))
+        self.of(peer).any(|c| c.was_dialled_at(candidate) && !c.is_silent)
     }
 
-    fn any(&self, peer: &PeerId, which: impl Fn(&Connection) -> bool) -> bool {
-        self.0.get(peer).is_some_and(|of_peer| of_peer.values().any(which))
+    /// Whether a connection leads to a candidate, silent or not.
+    pub(super) fn leads_to(&self, peer: &PeerId, candidate: &Candidate, is_crowded: bool) -> bool {
+        self.of(peer).any(|c| c.is_at(candidate, is_crowded))
+    }
+
+    /// Whether a peer is connected, and not silent.
+    pub(super) fn is_live(&self, peer: &PeerId) -> bool {
+        self.of(peer).any(|c| !c.is_silent)
+    }
+
+    /// The connections to a peer that are to be asked for a reply, of those that concern the question: the
+    /// newest ones, but for those that were asked already and have time left, whose reply is one to this
+    /// question, too.
+    pub(super) fn ask(
+        &mut self,
+        peer: &PeerId,
+        concerns: impl Fn(&Connection) -> bool,
+        patience: Duration,
+        now: Instant,
+    ) -> Vec<ConnectionId> {
+        let of_peer = self.by_peer.get_mut(peer).into_iter().flatten();
+        let mut asked: Vec<_> = of_peer.filter(|(_, c)| concerns(c)).collect();
+        asked.sort_unstable_by_key(|(id, c)| Reverse((c.since, **id)));
+        asked.truncate(ASKED);
+        asked.retain(|(_, c)| c.asked.is_none_or(|at| at + patience <= now));
+        let ask = |(id, c): (&ConnectionId, &mut Connection)| {
+            c.asked = Some(now);
+            *id
+        };
+        asked.into_iter().map(ask).collect()
+    }
+
+    /// The remote of a connection has replied.
+    pub(super) fn reply(&mut self, peer: &PeerId, id: ConnectionId) -> Option<&Connection> {
+        let connection = self.by_peer.get_mut(peer)?.get_mut(&id)?;
+        (connection.asked, connection.is_silent) = (None, false);
+        Some(connection)
+    }
+
+    /// Nobody has replied on the connections to a peer that concern the question.
+    pub(super) fn fall_silent(&mut self, peer: &PeerId, concerns: impl Fn(&Connection) -> bool) {
+        let of_peer = self.by_peer.get_mut(peer).into_iter().flat_map(HashMap::values_mut);
+        of_peer.filter(|c| concerns(c)).for_each(|c| c.is_silent = true);
+    }
+
+    fn of(&self, peer: &PeerId) -> impl Iterator<Item = &Connection> {
+        self.by_peer.get(peer).into_iter().flat_map(HashMap::values)
     }
 }
 
@@ -176,6 +249,43 @@ mod tests {
         assert!(!connections.is_live_at(&dialled, &other, true));
         assert!(connections.is_dialled_at(&dialled, &one));
         assert!(!connections.is_dialled_at(&accepted, &one));
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// So many connections to one peer, a second apart, and the instant after the last one.
+    fn opened(n: usize) -> (Connections, PeerId, Instant) {
+        let (mut connections, mut now, peer) = (Connections::default(), epoch(), PeerId::random());
+        for n in 1..=n {
+            connections.open(peer, id(n), Connection::new(c("/memory/7"), true, now));
+            now += Duration::from_secs(1);
+        }
+        (connections, peer, now)
+    }
+
+    #[test]
+    fn the_newest_of_a_thousand_connections_are_asked_and_none_again_before_its_time() {
+        let (mut connections, peer, now) = opened(1_000);
+        let mut ask = |now| connections.ask(&peer, |_| true, PATIENCE, now);
+        assert_eq!(ask(now), [1_000, 999, 998, 997].map(id));
+        assert!(ask(now + PATIENCE - Duration::from_millis(1)).is_empty());
+        assert_eq!(ask(now + PATIENCE).len(), ASKED);
+        assert!(connections.ask(&peer, |_| false, PATIENCE, now + 9 * PATIENCE).is_empty());
+    }
+
+    /// A peer that is silent on one connection lives by another; and it may have been slow.
+    #[test]
+    fn a_peer_that_is_silent_shows_nothing_until_it_replies() {
+        let (mut connections, peer, now) = opened(2);
+        let at = c("/memory/7");
+        connections.ask(&peer, |_| true, PATIENCE, now);
+        connections.fall_silent(&peer, |_| true);
+        assert!(!connections.is_live_at(&peer, &at, false) && !connections.is_live(&peer));
+        assert!(connections.leads_to(&peer, &at, false) && connections.is_connected(&peer));
+        assert!(connections.reply(&peer, id(1)).is_some());
+        assert!(connections.is_live_at(&peer, &at, false) && connections.is_live(&peer));
+        assert!(connections.reply(&peer, id(9)).is_none(), "there is no such connection");
+        assert_eq!(connections.ask(&peer, |_| true, PATIENCE, now), [id(1)], "the other has time");
     }
 
     #[test]

@@ -1,15 +1,31 @@
 //! What the swarm's connections show: who is there, and for how long that holds.
 
+use std::time::Duration;
+
 use libp2p_identity::PeerId;
 use libp2p_swarm::ConnectionId;
 
 use super::{Context, Ledger, connections::Connection, judge::Judge};
 use crate::{
     candidate::Candidate,
-    discovery::{effect::Effect, output::Closing},
+    config::Config,
+    discovery::{
+        dial::may_probe,
+        effect::Effect,
+        output::{Closing, Output},
+    },
     event::{Event, Failure},
     pace::jitter,
 };
+
+/// For how many intervals it is a verification that a peer was seen on its connection: about so many, five
+/// at most and three at least.
+const HOLDS: u32 = 4;
+const HOLDS_AT_LEAST: u32 = 3;
+/// How many times in a row a peer does not reply before its connection counts for nothing.
+const SILENCES: u32 = 2;
+/// For how long a reply is waited for; less where a dial is given less.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The ledger, while it takes note of one connection.
 pub(in crate::discovery) struct Presence<'a, 'b> {
@@ -42,6 +58,93 @@ impl<'a, 'b> Presence<'a, 'b> {
             self.ledger.table.touch(&candidate, self.cx.now);
             self.cx.effects.push(Effect::Route(candidate.family()));
         }
+    }
+
+    /// The connection to an entry's peer is open, which is a verification for a few intervals from when the
+    /// peer was last seen there. After that, a peer that takes a place is asked for a reply; two that do not
+    /// come, and the connection shows nothing any more, so that the address is probed where that is
+    /// possible. A silent peer is asked again at each of these looks.
+    pub(in crate::discovery) fn still_connected(&mut self, candidate: &Candidate) {
+        let Some(entry) = self.ledger.entry(candidate) else { return };
+        let (peer, last_verified, asked) = (entry.peer, entry.last_verified, entry.asked());
+        if self.ledger.is_live_at(&peer, candidate) {
+            self.ledger.histories.of(candidate).answers().stays(&peer);
+            self.ledger.table.hold(candidate);
+        }
+        let (now, interval, patience) = (self.cx.now, self.cx.interval, patience(self.cx.config));
+        if self.ledger.is_silent_at(&peer, candidate) {
+            self.ask(candidate, &peer);
+            let pause = self.ledger.plan_check(candidate, self.cx.selected, interval, self.cx.rng);
+            self.ledger.table.check_at(candidate, now + pause);
+        } else if !self.ledger.takes_place(candidate, self.cx.selected) {
+            self.ledger.table.rest(candidate);
+        } else if now < last_verified + interval * HOLDS_AT_LEAST {
+            let at = last_verified + jitter(interval * HOLDS, self.cx.rng);
+            self.ledger.table.check_at(candidate, at);
+        } else if let Some((at, _)) = asked.filter(|(at, _)| now < *at + patience) {
+            self.ledger.table.check_at(candidate, at + patience);
+        } else if let Some((_, SILENCES..)) = asked {
+            self.fall_silent(candidate, &peer);
+        } else {
+            self.ask(candidate, &peer);
+            let times = asked.map_or(1, |(_, times)| times + 1);
+            self.ledger.table.note_asked(candidate, Some((now, times)));
+            self.ledger.table.check_at(candidate, now + patience);
+        }
+    }
+
+    /// Asks the peer of an entry for a reply.
+    fn ask(&mut self, candidate: &Candidate, peer: &PeerId) {
+        let patience = patience(self.cx.config);
+        let is_crowded = self.ledger.is_crowded(candidate);
+        let concerns =
+            |connection: &Connection| concerns(connection, candidate, is_crowded, self.cx.config);
+        let asked = self.ledger.connections.ask(peer, concerns, patience, self.cx.now);
+        for connection in asked {
+            let ask = Output::Ask { connection, peer: *peer, patience };
+            self.cx.effects.push(Effect::Output(ask));
+        }
+    }
+
+    /// The peer of an entry has not replied, time and again. It was there until now, perhaps; whether it is
+    /// has to be found out, here and at its other addresses.
+    fn fall_silent(&mut self, candidate: &Candidate, peer: &PeerId) {
+        let is_crowded = self.ledger.is_crowded(candidate);
+        let concerns =
+            |connection: &Connection| concerns(connection, candidate, is_crowded, self.cx.config);
+        self.ledger.connections.fall_silent(peer, concerns);
+        self.follow_peer(peer);
+        let doubtful = |c: &&Candidate| !self.ledger.is_live_at(peer, c);
+        let candidates: Vec<_> =
+            self.ledger.table.candidates_of(peer).filter(doubtful).cloned().collect();
+        for candidate in &candidates {
+            self.ledger.table.note_asked(candidate, None);
+            self.ledger.table.note_connected(candidate, self.cx.now);
+            self.ledger.table.check_at(candidate, self.cx.now);
+        }
+    }
+
+    /// The remote of a connection has replied. Says whether anything may follow from it.
+    pub(in crate::discovery) fn replied(&mut self, id: ConnectionId, peer: &PeerId) -> bool {
+        let Some(connection) = self.ledger.connections.reply(peer, id) else { return false };
+        let connection = connection.clone();
+        self.follow_peer(peer);
+        let shows =
+            |c: &&Candidate| concerns(&connection, c, self.ledger.is_crowded(c), self.cx.config);
+        let candidates: Vec<_> =
+            self.ledger.table.candidates_of(peer).filter(shows).cloned().collect();
+        for candidate in &candidates {
+            self.ledger.table.touch(candidate, self.cx.now);
+            if self.ledger.is_contradicted(candidate) {
+                // Who else answers there is looked into when that was planned.
+            } else if self.ledger.takes_place(candidate, self.cx.selected) {
+                let at = self.cx.now + jitter(self.cx.interval * HOLDS, self.cx.rng);
+                self.ledger.table.check_at(candidate, at);
+            } else {
+                self.ledger.table.rest(candidate);
+            }
+        }
+        !candidates.is_empty()
     }
 
     /// A connection closed. Says whether anything may follow from it.
@@ -137,4 +240,20 @@ impl<'a, 'b> Presence<'a, 'b> {
         }
         false
     }
+}
+
+/// For how long a reply is waited for.
+fn patience(config: &Config) -> Duration {
+    PATIENCE.min(config.probe_timeout)
+}
+
+/// Whether a reply on a connection shows that its remote lives at a candidate. Where nobody can look, any
+/// sign of life is enough.
+fn concerns(
+    connection: &Connection,
+    candidate: &Candidate,
+    is_crowded: bool,
+    config: &Config,
+) -> bool {
+    connection.is_at(candidate, is_crowded) || !may_probe(config, candidate)
 }

@@ -14,6 +14,8 @@ pub(super) struct OfPeer {
     /// Whether the application passes it over.
     pub(super) is_passed_over: bool,
     pub(super) is_connected: bool,
+    /// It does not reply on any of its connections.
+    pub(super) is_silent: bool,
 }
 
 impl OfPeer {
@@ -37,7 +39,7 @@ impl OfPeer {
 
     /// Whether it lets us count as joined that the peer is connected.
     pub(super) fn is_live(&self) -> bool {
-        self.is_connected && !self.is_passed_over
+        self.is_connected && !self.is_silent && !self.is_passed_over
     }
 }
 
@@ -52,7 +54,7 @@ pub(super) struct Standing {
     idle: BTreeSet<Candidate>,
     /// The same as the first, by the instant at which each was last seen.
     seen: BTreeSet<(Instant, Candidate)>,
-    /// The peers with an entry that are connected and not passed over.
+    /// The peers with an entry that are connected, not silent and not passed over.
     live: BTreeSet<PeerId>,
     /// How many entries are of peers that are connected.
     met: usize,

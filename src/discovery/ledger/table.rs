@@ -27,7 +27,7 @@ pub struct VerifiedPeer {
     /// When it first proved it.
     pub first_verified: Instant,
     /// When it last proved it, or was last seen connected there. A connection that stays open is
-    /// seen when it is opened, and when it closes.
+    /// seen when it is opened, when the peer replies on it, and when the peer closes it.
     pub last_verified: Instant,
     /// When its peer was last connected, by whatever address.
     last_connected: Option<Instant>,
@@ -35,6 +35,9 @@ pub struct VerifiedPeer {
     failures: u32,
     /// Whether our swarm denied the last dial to it, so that it is to be verified without a connection.
     denied: bool,
+    /// When its peer was last asked for a reply on its connection, and how often in a row by then, with no
+    /// reply so far.
+    asked: Option<(Instant, u32)>,
     /// When it is to be verified next; `None` while a connection does so.
     check_at: Option<Instant>,
 }
@@ -53,6 +56,11 @@ impl VerifiedPeer {
     /// Whether our swarm denied the last dial to it.
     pub(in crate::discovery) fn is_denied(&self) -> bool {
         self.denied
+    }
+
+    /// When its peer was last asked for a reply, and how often in a row by then, with no reply so far.
+    pub(super) fn asked(&self) -> Option<(Instant, u32)> {
+        self.asked
     }
 }
 
@@ -120,7 +128,13 @@ impl Table {
     }
 
     /// Notes how a peer stands, if it has entries.
-    pub(super) fn note_peer(&mut self, peer: &PeerId, is_connected: bool, is_passed_over: bool) {
+    pub(super) fn note_peer(
+        &mut self,
+        peer: &PeerId,
+        is_connected: bool,
+        is_silent: bool,
+        is_passed_over: bool,
+    ) {
         let Some(of_peer) = self.by_peer.get_mut(peer) else { return };
         if (of_peer.is_connected, of_peer.is_passed_over) != (is_connected, is_passed_over) {
             let seen = |c: &Candidate| self.entries.get(c).map(VerifiedPeer::last_seen);
@@ -130,6 +144,7 @@ impl Table {
             (of_peer.is_connected, of_peer.is_passed_over) = (is_connected, is_passed_over);
             entries.iter().for_each(|(c, seen)| self.standing.add(c, *seen, of_peer));
         }
+        of_peer.is_silent = is_silent;
         self.standing.note_live(peer, of_peer.is_live());
     }
 
@@ -171,6 +186,7 @@ impl Table {
             last_connected: None,
             failures: 0,
             denied: false,
+            asked: None,
             check_at: Some(check_at),
         };
         self.entries.insert(candidate.clone(), entry);
@@ -220,9 +236,24 @@ impl Table {
         if let Some(entry) = self.entries.get_mut(candidate) {
             let before = entry.last_seen();
             entry.last_verified = now;
+            entry.asked = None;
             entry.failures = 0;
             self.last_verified[candidate.family().index()] = Some(now);
             self.standing.see(candidate, before, entry.last_seen());
+        }
+    }
+
+    /// Notes that the peer was asked for a reply, for the nth time in a row; or that this is over.
+    pub(super) fn note_asked(&mut self, candidate: &Candidate, asked: Option<(Instant, u32)>) {
+        if let Some(entry) = self.entries.get_mut(candidate) {
+            entry.asked = asked;
+        }
+    }
+
+    /// Notes that the verification of an entry holds: what failed before counts no more.
+    pub(super) fn hold(&mut self, candidate: &Candidate) {
+        if let Some(entry) = self.entries.get_mut(candidate) {
+            entry.failures = 0;
         }
     }
 
@@ -253,8 +284,9 @@ impl Table {
         known.any(|other| other.candidate != *candidate && other.peer == *peer)
     }
 
-    /// Plans no check of an entry, until [`check_at`](Self::check_at) does.
+    /// Plans no check of an entry, until [`check_at`](Self::check_at) does, and waits for no reply.
     pub(super) fn rest(&mut self, candidate: &Candidate) {
+        self.note_asked(candidate, None);
         self.plan_check(candidate, None);
     }
 
