@@ -299,6 +299,17 @@ impl Config {
     /// How long a verification of a selected peer holds while the peer is not connected. Default:
     /// 60 s. With `Lowest`, large clusters make it longer: 50 ms per candidate. Entries that are
     /// not selected are verified at a tenth of this pace.
+    ///
+    /// While the peer is connected, a verification holds for three to five intervals. Then the peer is asked
+    /// for a sign of life: by a substream on that connection, with a protocol that it does not have to
+    /// speak, since a refusal says as much. When it has been silent twice, each time for 10 s, or the
+    /// [time of a probe](Self::with_probe_timeout) if that is less, its address is probed, and the entry is
+    /// withdrawn if that fails, as any other. Where an address cannot be probed (behind a relay, or by
+    /// [`Identify::Dial`]), the entry stays, and the silent peer no longer makes the node
+    /// [`Joined`](crate::Status::Joined). The connection is left alone.
+    ///
+    /// Each such substream begins the idle time-outs of both swarms anew: where both are longer than three
+    /// intervals, a connection to a selected peer is never idle for long enough to be closed.
     #[must_use]
     pub fn with_reverify_interval(mut self, interval: Duration) -> Self {
         self.reverify_interval = sane(interval);

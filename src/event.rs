@@ -17,6 +17,9 @@ use crate::{
 /// Something that the discovery learned, or that changed.
 ///
 /// A steady state is silent: nothing is told twice while it stays as it is.
+///
+/// Nothing is left of a peer, and it is told `gone`, when it is verified nowhere else and not connected; or
+/// still connected, but [silent](crate::Config::with_reverify_interval).
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
@@ -288,7 +291,8 @@ pub enum Status {
     /// itself by its loopback and link-local addresses beside the one that others reach. So is an
     /// address where [another node holds our key](Event::SameKey).
     Isolated,
-    /// A verified other is connected, or was verified within two re-verification intervals.
+    /// A verified other is connected, and not [silent](crate::Config::with_reverify_interval); or was
+    /// verified, or connected, within two re-verification intervals.
     Joined,
 }
 

@@ -14,6 +14,7 @@ mod endurance;
 mod fairness;
 mod fingers;
 mod hints;
+mod liveness;
 mod neighbours;
 mod own;
 mod pace;
