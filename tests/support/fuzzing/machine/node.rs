@@ -77,6 +77,8 @@ pub struct Connection {
     pub peer: PeerId,
     /// Whether it speaks the required protocol, once it has said so.
     pub speaks: Option<bool>,
+    /// How often in a row it was asked for a reply, with none so far.
+    pub asked: u32,
 }
 
 impl Node {
@@ -167,6 +169,7 @@ impl Node {
                 );
                 self.ended_dials.push(id);
             }
+            Output::Ask { connection, peer, .. } => self.ask(connection, &peer),
             Output::Announce { peer, address, .. } => {
                 assert!(self.proved.contains(&(address.clone(), peer)), "{peer} at {address}");
                 assert!(self.inputs > 1 || self.may_join(&peer), "{peer} may not join");
@@ -258,7 +261,7 @@ impl Node {
         self.input();
         self.serial += 1;
         let id = ConnectionId::new_unchecked(self.serial);
-        self.connections.push(Connection { id, peer, speaks: None });
+        self.connections.push(Connection { id, peer, speaks: None, asked: 0 });
         self.core.handle_connected(id, peer, address, direction, self.now);
     }
 
@@ -266,6 +269,30 @@ impl Node {
         self.input();
         let Connection { id, peer, .. } = self.connections.remove(index);
         self.core.handle_disconnected(id, &peer, how, self.now);
+    }
+
+    /// The discovery asks the remote of a connection for a reply.
+    fn ask(&mut self, id: ConnectionId, peer: &PeerId) {
+        assert!(self.core.addresses_of(peer).next().is_some(), "{peer} concerns nobody");
+        let asked = self.connections.iter_mut().find(|c| c.id == id && c.peer == *peer);
+        // What happened since may have closed it.
+        assert!(asked.is_some() || self.inputs > 0, "{id:?} to {peer} is not there");
+        asked.into_iter().for_each(|connection| connection.asked += 1);
+    }
+
+    /// The remote of a connection replies.
+    pub fn reply(&mut self, index: usize) {
+        self.input();
+        let connection = &mut self.connections[index];
+        connection.asked = 0;
+        let Connection { id, peer, .. } = *connection;
+        self.log.push(format!("{peer} replies"));
+        self.core.handle_reply(id, &peer, self.now);
+    }
+
+    /// Whether a peer may count as silent: it was asked twice in vain.
+    pub fn may_be_silent(&self, peer: &PeerId) -> bool {
+        self.connections.iter().any(|c| c.peer == *peer && c.asked > 1)
     }
 
     pub fn is_connected(&self, peer: &PeerId) -> bool {

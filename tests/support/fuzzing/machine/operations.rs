@@ -58,6 +58,7 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("judge", judge),
     ("deny", deny),
     ("sample", sample),
+    ("reply", reply),
 ];
 
 /// How many look-ups all sources may make at one instant.
@@ -475,5 +476,15 @@ impl Node {
         self.end_dials();
         self.say_all();
         self.wake()
+    }
+}
+
+/// A remote replies that was asked, or one that was not.
+fn reply(node: &mut Node, input: &mut Input<'_>) {
+    let index = input.below(node.connections.len().clamp(1, 256));
+    let asked = node.connections.iter().position(|c| c.asked > 0);
+    let index = asked.filter(|_| index.is_multiple_of(2)).unwrap_or(index);
+    if index < node.connections.len() {
+        node.reply(index);
     }
 }
