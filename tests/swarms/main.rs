@@ -8,6 +8,7 @@ mod composition;
 mod drawbacks;
 mod first_dials;
 mod kad;
+mod liveness;
 mod members;
 mod namespace;
 mod route;
