@@ -92,7 +92,7 @@ fn random_operations_lead_to_everything_that_can_be_told() {
         "MoreRejected",
     ];
     let reached = RefCell::new(BTreeSet::new());
-    hold(600, bytes(600), |bytes| reached.borrow_mut().extend(fuzzing::reached(&bytes)));
+    hold(3_000, bytes(600), |bytes| reached.borrow_mut().extend(fuzzing::reached(&bytes)));
     let reached = reached.into_inner();
     let missed: Vec<_> = ALL.into_iter().filter(|kind| !reached.contains(*kind)).collect();
     assert!(missed.is_empty(), "never reached: {missed:?}");

@@ -49,7 +49,7 @@ impl PerQuota {
         self.0[quota as usize] += number;
     }
 
-    fn sum(&self) -> f64 {
+    pub(super) fn sum(&self) -> f64 {
         self.0.iter().sum()
     }
 }
@@ -117,6 +117,11 @@ pub(super) struct Slots(Shared);
 impl Slots {
     pub(super) fn new(all: NonZeroUsize) -> Self {
         Self(Shared(all.get() as f64))
+    }
+
+    /// How many there are.
+    pub(super) fn all(&self) -> f64 {
+        self.0.0
     }
 
     pub(super) fn is_scarce(&self) -> bool {

@@ -74,7 +74,10 @@ impl Dials {
     /// Whether a dial may start.
     pub(super) fn room(&mut self, quota: Quota, reach: Reach, now: Instant) -> Room {
         let in_swarm = self.used.of(quota) + self.abandoned(quota);
-        if in_swarm >= 2.0 * self.slots.most(quota) || !self.slots.is_free(quota, &self.used, reach)
+        let all_in_swarm = self.used.sum() + self.abandoned.len() as f64;
+        if in_swarm >= 2.0 * self.slots.most(quota)
+            || all_in_swarm >= 2.0 * self.slots.all()
+            || !self.slots.is_free(quota, &self.used, reach)
         {
             return Room::Full;
         }

@@ -169,7 +169,8 @@ impl Histories {
 
     /// Lets a candidate that failed be tried by `at`.
     pub(super) fn retry_by(&mut self, candidate: &Candidate, at: Instant) {
-        let failed = self.failed(candidate).filter(|failed| failed.retry_at > at).cloned();
+        let is_late = |failed: &&Failed| failed.retry_at > at || self.barred.contains(candidate);
+        let failed = self.failed(candidate).filter(is_late).cloned();
         if let Some(failed) = failed {
             self.wait(candidate, Some(Failed { retry_at: at, ..failed }));
         }
@@ -311,6 +312,17 @@ mod tests {
 
     fn waiting(histories: &Histories) -> Vec<(Instant, Candidate)> {
         histories.waiting().cloned().collect()
+    }
+
+    /// Found by the fuzz: a day later, it was barred for ever.
+    #[test]
+    fn one_that_is_barred_is_let_in_when_it_is_judged_otherwise_however_late() {
+        let (mut histories, now) = (Histories::default(), epoch());
+        histories.bar(&c(1), Failure::TimedOut, now + secs(10));
+        assert!(!histories.ripen(now + secs(99)) && histories.due().in_order.is_empty());
+        histories.retry_where(|_, _| true, now + secs(99));
+        histories.ripen(now + secs(99));
+        assert_eq!(histories.due().in_order, [c(1)].into());
     }
 
     #[test]

@@ -75,6 +75,7 @@ pub struct Dial {
 pub struct Connection {
     pub id: ConnectionId,
     pub peer: PeerId,
+    pub remote: Multiaddr,
     /// Whether it speaks the required protocol, once it has said so.
     pub speaks: Option<bool>,
     /// How often in a row it was asked for a reply, with none so far.
@@ -261,7 +262,8 @@ impl Node {
         self.input();
         self.serial += 1;
         let id = ConnectionId::new_unchecked(self.serial);
-        self.connections.push(Connection { id, peer, speaks: None, asked: 0 });
+        let remote = address.clone();
+        self.connections.push(Connection { id, peer, remote, speaks: None, asked: 0 });
         self.core.handle_connected(id, peer, address, direction, self.now);
     }
 

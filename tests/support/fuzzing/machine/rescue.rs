@@ -44,6 +44,10 @@ impl Node {
             assert_eq!(held, self.setup.candidates, "{at} is left out");
             return;
         }
+        // What others confirm as ours is looked for while its peer is known, and no longer.
+        if self.own.get(&at).is_some_and(|(_, is_confirmed)| *is_confirmed) {
+            return;
+        }
         // Does not hold yet: of a host in two families, one is never asked.
         if self.is_in_two_families(&at) {
             return;

@@ -24,6 +24,8 @@ pub struct Told {
     was_unnamed: bool,
     /// Who was last told turned away from an address, and why, if nothing else was told of it since.
     turned_away: BTreeMap<Multiaddr, (PeerId, &'static str, Vec<Candidate>)>,
+    /// Where our own identity answered.
+    ours: BTreeSet<Multiaddr>,
     /// Who was told replaced where another pin, or none, may keep its entry. Does not hold of them yet:
     /// `one_address_with_and_without_a_pin_is_lost_once_to_another_peer`.
     early: BTreeSet<(Multiaddr, PeerId)>,
@@ -120,7 +122,8 @@ impl Told {
         // With another pin, it is another candidate.
         // A pin alone may be refused while a dial is under way that meets somebody else.
         let is_pinned = here.iter().any(|candidate| candidate.pinned() == Some(&peer));
-        let is_single = here.len() == 1 && old.is_none() && !is_pinned;
+        let was_ours = self.ours.contains(&address);
+        let is_single = here.len() == 1 && old.is_none() && !is_pinned && !was_ours;
         let now = (peer, why, here);
         let before = self.turned_away.insert(address.clone(), now.clone());
         let told_twice = is_single && before == Some(now);
@@ -131,6 +134,10 @@ impl Told {
     pub fn answered(&mut self, address: &Multiaddr, peer: PeerId) {
         if self.turned_away.get(address).is_some_and(|(last, ..)| *last != peer) {
             self.turned_away.remove(address);
+        }
+        // What was told before may be heard later.
+        if peer == self::peer(0) {
+            self.ours.insert(address.clone());
         }
     }
 
