@@ -1,9 +1,6 @@
 //! The sans-IO core: every decision, no socket, no clock, no task.
 
-use std::{
-    collections::{HashSet, VecDeque},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
@@ -27,6 +24,7 @@ use self::{
     selection::Selecting,
     status::{Named, Readiness, Said},
     view::{View, all, view},
+    waiting::Waiting,
 };
 pub use self::{
     dial::{DialId, Expect},
@@ -59,6 +57,7 @@ mod status;
 #[cfg(test)]
 mod testing;
 mod view;
+mod waiting;
 
 /// A view of the hub's rooms, with what is planned.
 macro_rules! situation {
@@ -116,18 +115,6 @@ pub struct Discovery {
     waiting: Waiting,
 }
 
-/// What waits to be taken by the shell.
-#[derive(Debug, Default)]
-struct Waiting {
-    outputs: VecDeque<Output>,
-    /// Whether something has happened since the last step.
-    step: bool,
-    /// When the next step is due if nothing happens.
-    wake: Option<Instant>,
-    /// The connected peers of which the shell is to see whether they are worth keeping.
-    regarded: HashSet<PeerId>,
-}
-
 impl Discovery {
     /// Makes a discovery without sources.
     pub fn new(config: Config, local: PeerId, seed: u64, now: Instant) -> Self {
@@ -142,7 +129,7 @@ impl Discovery {
             disqualified: Disqualified::default(),
             dialling: Dialling::new(&config.limits, now),
             readiness: Readiness::new(),
-            waiting: Waiting { step: true, ..Waiting::default() },
+            waiting: Waiting::default(),
             config,
         }
     }
@@ -150,7 +137,7 @@ impl Discovery {
     /// Adds a source; it is looked up at once. Returns false if it is there already.
     pub fn add_source(&mut self, source: Source, now: Instant) -> bool {
         let added = self.names.add(source, now);
-        self.waiting.step |= added;
+        self.waiting.note(added);
         added
     }
 
@@ -159,15 +146,15 @@ impl Discovery {
     pub fn remove_source(&mut self, source: &Source) -> bool {
         let Some(cancelled) = self.names.remove(source) else { return false };
         let cancelled = cancelled.into_iter().map(|id| Output::CancelLookup { id });
-        self.waiting.outputs.extend(cancelled);
-        self.waiting.step = true;
+        cancelled.for_each(|output| self.waiting.push(output));
+        self.waiting.note(true);
         true
     }
 
     /// Changes the selection. Connections to peers that are no longer selected are left alone.
     pub fn set_selection(&mut self, selection: Selection) {
         self.selecting.set(selection);
-        self.waiting.step = true;
+        self.waiting.note(true);
     }
 
     /// Looks up all sources at once, and lets every candidate be tried again without back-off.
@@ -175,14 +162,14 @@ impl Discovery {
         self.names.force(now);
         self.dialling.renew_all(now);
         self.ledger.retry_all_by(now);
-        self.waiting.step = true;
+        self.waiting.note(true);
     }
 
     /// Passes over a peer for a while: it takes no place and is not dialled, though its entries
     /// stay in the table. For peers that complete the handshake and are of no use.
     pub fn disqualify(&mut self, peer: PeerId, until: Instant) {
         self.disqualified.add(peer, until, self.config.limits.disqualified);
-        self.waiting.step = true;
+        self.waiting.note(true);
     }
 
     /// Replaces the allow list; `None` admits everybody. Whoever is in the table and may no longer
@@ -196,18 +183,18 @@ impl Discovery {
     /// [`Config::with_admission`](crate::Config::with_admission) goes by has changed.
     pub fn readmit(&mut self, now: Instant) {
         self.judge(now, |judge| judge.readmit());
-        self.waiting.step = true;
+        self.waiting.note(true);
     }
 
     /// Takes the result of a look-up.
     pub fn handle_lookup(&mut self, id: LookupId, result: Result<Answer, LookupError>) {
-        self.waiting.step |= self.names.handle_lookup(id, result);
+        self.waiting.note(self.names.handle_lookup(id, result));
     }
 
     /// Takes the failure of a dial.
     pub fn handle_dial_failure(&mut self, id: DialId, failure: DialFailure, now: Instant) {
         if let Some(dial) = self.dialling.fail(id, &failure, &self.config, now) {
-            self.waiting.step = true;
+            self.waiting.note(true);
             self.judge(now, |judge| judge.judge(&dial, Outcome::Failed(failure.bounded())));
         }
     }
@@ -235,12 +222,12 @@ impl Discovery {
     ) {
         let remote = Candidate::new(address);
         let dialled = matches!(direction, Direction::Dialled(_));
-        self.waiting.step |= self.concerns(&peer, &remote);
+        self.waiting.note(self.concerns(&peer, &remote));
         self.presence(now, |presence| presence.connected(id, peer, &remote, dialled));
         match direction {
             Direction::Dialled(dial) => match dial.and_then(|id| self.dialling.end(id)) {
                 Some(dial) => {
-                    self.waiting.step = true;
+                    self.waiting.note(true);
                     self.judge(now, |judge| judge.judge(&dial, Outcome::Connected(peer)));
                 }
                 None => self.note_observed(&remote, peer, now),
@@ -266,15 +253,16 @@ impl Discovery {
         }
         let concerns = self.presence(now, |presence| presence.closed(id, peer, how));
         if !self.ledger.is_connected(peer) {
-            self.waiting.regarded.remove(peer);
+            self.waiting.disregard(peer);
         }
-        self.waiting.step |= concerns;
+        self.waiting.note(concerns);
     }
 
     /// Takes note that the remote of a connection has replied to [`Output::Ask`]; to refuse what it was
     /// asked for is a reply, too.
     pub fn handle_reply(&mut self, id: ConnectionId, peer: &PeerId, now: Instant) {
-        self.waiting.step |= self.presence(now, |presence| presence.replied(id, peer));
+        let concerns = self.presence(now, |presence| presence.replied(id, peer));
+        self.waiting.note(concerns);
     }
 
     /// Takes note of whether the remote of a connection speaks the
@@ -293,16 +281,16 @@ impl Discovery {
         for Dial { candidate, purpose, .. } in self.dialling.end_waiting_for(peer) {
             let how = Proved::Dial;
             self.judge(now, |judge| judge.identify_again(&candidate, *peer, how, purpose));
-            self.waiting.step = true;
+            self.waiting.note(true);
         }
         let concerns = self.presence(now, |presence| presence.follow_protocols(peer));
-        self.waiting.step |= concerns || self.dialling.introduces();
+        self.waiting.note(concerns || self.dialling.introduces());
     }
 
     /// Takes note of an identity that a dial of somebody else's met at an address.
     pub fn handle_observed(&mut self, address: &Multiaddr, obtained: PeerId, now: Instant) {
         let address = Candidate::new(address);
-        self.waiting.step |= self.concerns(&obtained, &address);
+        self.waiting.note(self.concerns(&obtained, &address));
         self.note_observed(&address, obtained, now);
     }
 
@@ -311,7 +299,7 @@ impl Discovery {
     pub fn handle_claim(&mut self, peer: PeerId, address: &Multiaddr, now: Instant) {
         if self.ledger.is_connected(&peer) {
             let address = Candidate::new(address);
-            self.waiting.step |= self.concerns(&peer, &address);
+            self.waiting.note(self.concerns(&peer, &address));
             self.hint_all(peer, now, |hearsay| hearsay.hinted_by_claim(&address, &peer));
         }
     }
@@ -347,28 +335,22 @@ impl Discovery {
     /// Takes note that the instant that [`poll_timeout`](Self::poll_timeout) named has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         let is_due = |wake| self.dialling.wakes(wake, now);
-        self.waiting.step |= self.waiting.wake.is_some_and(is_due);
+        self.waiting.note(self.waiting.wake().is_some_and(is_due));
     }
 
     /// The next thing to do, or `None` if there is nothing to do before the next input or timeout.
     pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
-        for _ in 0..STEPS {
-            if !self.waiting.outputs.is_empty() || !self.waiting.step {
-                break;
-            }
-            self.waiting.step = false;
+        let mut steps = 0..STEPS;
+        while steps.next().is_some() && self.waiting.begin() {
             self.step(now);
         }
-        if self.waiting.outputs.is_empty() && self.waiting.step {
-            self.waiting.wake = Some(now);
-        }
-        self.waiting.outputs.pop_front()
+        self.waiting.pop(now)
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) if there is no input before. Valid
     /// once [`poll_output`](Self::poll_output) has returned `None`.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.waiting.wake
+        self.waiting.wake()
     }
 
     /// The sources, in the order in which they were added.
@@ -411,7 +393,7 @@ impl Discovery {
     /// The connected peers whose entries, or whose places, came or went since this was last asked, if
     /// connections are to be kept alive.
     pub(crate) fn take_regarded(&mut self) -> HashSet<PeerId> {
-        std::mem::take(&mut self.waiting.regarded)
+        self.waiting.take_regarded()
     }
 
     /// All candidates in order with what is known of each; those that the filter rejected last.
@@ -458,7 +440,7 @@ impl Discovery {
             self.dialling.next_timeout(),
             self.readiness.next_timeout(),
         ];
-        self.waiting.wake = times.into_iter().flatten().min();
+        self.waiting.wake_at(times.into_iter().flatten().min());
     }
 
     /// Gives up the dials that are overdue: what is lost by that may be a reason to look up sooner.
@@ -527,7 +509,7 @@ impl Discovery {
         let view = view!(self, now);
         if self.selecting.update(&view, &mut self.rng, &mut effects) {
             // Checks that are due now come before everything else of the next step.
-            self.waiting.step = true;
+            self.waiting.note(true);
         }
         self.carry_out(effects, now);
     }
@@ -543,8 +525,8 @@ impl Discovery {
                 break;
             }
             self.carry_out(effects, now);
-            if self.waiting.outputs.len() >= OUTPUTS {
-                self.waiting.step = true;
+            if self.waiting.len() >= OUTPUTS {
+                self.waiting.note(true);
                 break;
             }
         }
@@ -575,11 +557,11 @@ impl Discovery {
 
     fn apply(&mut self, effect: Effect, now: Instant) {
         match effect {
-            Effect::Output(output) => self.waiting.outputs.push_back(output),
+            Effect::Output(output) => self.waiting.push(output),
             Effect::LookSooner => {
                 self.names.look_sooner(&self.config);
-                self.waiting.step |=
-                    self.names.next_timeout(&self.config).is_some_and(|at| at <= now);
+                self.waiting
+                    .note(self.names.next_timeout(&self.config).is_some_and(|at| at <= now));
             }
             Effect::Ours(candidate) => self.change_own(|own| own.find(candidate)),
             Effect::NotOurs(candidate) => self.change_own(|own| own.lose(&candidate)),
@@ -597,12 +579,12 @@ impl Discovery {
             Effect::Judge { candidate, peer, purpose } => {
                 let how = Proved::Probe;
                 self.judge(now, |judge| judge.identify_again(&candidate, peer, how, purpose));
-                self.waiting.step = true;
+                self.waiting.note(true);
             }
             Effect::TurnAway(candidate, failure) => self.turn_away(&candidate, failure, now),
             Effect::RetryAllBy(at) => {
                 self.ledger.retry_all_by(at);
-                self.waiting.step = true;
+                self.waiting.note(true);
             }
             Effect::Ended(candidate) => {
                 self.selecting.forget(&candidate);
@@ -610,12 +592,12 @@ impl Discovery {
             }
             Effect::Regard(peer) => {
                 if self.config.keep_alive && self.ledger.is_connected(&peer) {
-                    self.waiting.regarded.insert(peer);
+                    self.waiting.regard(peer);
                 }
             }
             Effect::Introduce { candidate, peer, purpose } => {
                 self.dialling.introduce(candidate, peer, purpose, &view!(self, now));
-                self.waiting.step = true;
+                self.waiting.note(true);
             }
             Effect::Hint(candidate) => self.hint(candidate, None, now),
             Effect::Meet(candidate) => {
@@ -665,7 +647,7 @@ impl Discovery {
 
     fn turn_away(&mut self, candidate: &Candidate, failure: Failure, now: Instant) {
         self.judge(now, |judge| judge.turn_away(candidate, failure));
-        self.waiting.step = true;
+        self.waiting.note(true);
     }
 
     fn give_up(&mut self, dial: &Dial, now: Instant) {
@@ -679,7 +661,7 @@ impl Discovery {
     /// What a dial of another behaviour met is believed; but while more waits to be told than a swarm
     /// that keeps up leaves, it is only a reason to look.
     fn note_observed(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
-        if self.waiting.outputs.len() < self.config.limits.queued.get() {
+        if self.waiting.len() < self.config.limits.queued.get() {
             self.judge(now, |judge| judge.observe(address, peer));
         } else {
             self.hint_all(peer, now, |hearsay| hearsay.hinted_by_claim(address, &peer));
@@ -727,7 +709,7 @@ impl Discovery {
 
     fn follow_own(&mut self) {
         self.own.follow(&self.order);
-        self.waiting.step = true;
+        self.waiting.note(true);
     }
 
     /// Whether something that happened to a peer at an address concerns the discovery at all. A

@@ -4,12 +4,14 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use web_time::Instant;
 
-pub(super) use self::members::Liveness;
+pub(super) use self::{context::Context, members::Liveness};
 use self::{
+    context::Rank,
     fair_share::{Allotted, List},
+    left_out::{recheck_omitted, sift},
     lookups::{Lookups, Waiting},
     members::Applied,
-    refresh::{Named, Resolution, earlier_domain_failed},
+    refresh::{Resolution, earlier_domain_failed},
     schedule::Schedule,
     source::SourceState,
     spelled::has,
@@ -28,8 +30,10 @@ use crate::{
 };
 
 mod belief;
+mod context;
 pub(super) mod fair_share;
 mod inquiries;
+mod left_out;
 mod lookups;
 mod members;
 mod pace;
@@ -42,32 +46,6 @@ mod schedule;
 mod source;
 mod spelled;
 mod under_way;
-
-/// How many of the entries that a suspect answer leaves out, and that are not selected, are asked at
-/// once whether they still answer.
-const SUSPECTS: usize = 3;
-
-/// What the names need to go on.
-pub(super) struct Context<'a> {
-    pub(super) config: &'a Config,
-    pub(super) now: Instant,
-    /// Whether an address leads to ourselves.
-    pub(super) is_ours: &'a dyn Fn(&Candidate) -> bool,
-    /// Differs whenever other candidates do.
-    pub(super) ours: u64,
-    /// Whether others are known.
-    pub(super) has_others: bool,
-    /// What the rest of the node knows of a candidate.
-    pub(super) liveness: &'a dyn Fn(&Candidate) -> Liveness,
-    /// Of each candidate of one family's list: which one the selection in force would miss last (0),
-    /// second to last (1), and so on.
-    pub(super) rank: &'a Rank<'a>,
-    pub(super) rng: &'a mut fastrand::Rng,
-    pub(super) effects: &'a mut Effects,
-}
-
-/// Says of a family's candidates which of them are kept first, where so many are named in all.
-pub(super) type Rank<'a> = dyn Fn(&[Candidate], usize) -> Vec<usize> + 'a;
 
 /// The sources and what is known of them.
 #[derive(Debug, Default)]
@@ -494,40 +472,6 @@ fn next_look(
 /// The number that belongs to the family of a list.
 fn of_family(list: &[Candidate], counts: [usize; Family::ALL.len()]) -> usize {
     list.first().map_or(0, |candidate| counts[candidate.family().index()])
-}
-
-/// Leaves out what the filter does not let through, and tells it.
-fn sift(source: &mut SourceState, named: Vec<Named>, context: &mut Context<'_>) -> Vec<Named> {
-    let (passed, news) = source.sift(named, context.config);
-    let told = context.config.limits.rejections_told.get();
-    let more = news.len().saturating_sub(told);
-    for (candidate, rejection) in news.into_iter().take(told) {
-        let address = candidate.address().clone();
-        context.effects.tell(Event::Rejected { address, rejection });
-    }
-    if more > 0 {
-        let source = source.source().clone();
-        tracing::warn!(%source, more, "the filter rejects more addresses than are told");
-        context.effects.tell(Event::MoreRejected { source, more });
-    }
-    passed
-}
-
-/// Has those verified now that the last answer left out: a peer that takes a place has probably left;
-/// and a few others tell whether this is a sample.
-fn recheck_omitted(source: &SourceState, context: &mut Context<'_>) {
-    let (members, at) = (source.members(), context.now);
-    let sampled = members.is_sampled();
-    let mut suspects = if members.is_suspect() { SUSPECTS } else { 0 };
-    for candidate in members.lately_omitted() {
-        let known = (context.liveness)(candidate);
-        let takes_place = known.selected && !sampled;
-        if known.verified.is_some() && (takes_place || suspects > 0) {
-            suspects -= usize::from(!takes_place);
-            let candidate = candidate.clone();
-            context.effects.push(Effect::Recheck { candidate, at });
-        }
-    }
 }
 
 #[cfg(test)]

@@ -145,11 +145,13 @@ async fn connections_to_one_that_is_connected(identify: Identify) -> u32 {
     swarms[0].network_info().connection_counters().num_established()
 }
 
+/// By default, too, where the first connection does not lead to the host that the zone names, as is so in
+/// memory: it is left to idle out. Where it does, the peer is probed.
 #[tokio::test]
 async fn a_dial_without_an_id_opens_a_second_connection_to_a_peer_that_is_connected() {
     assert_eq!(connections_to_one_that_is_connected(Identify::Dial).await, 2);
     assert_eq!(connections_to_one_that_is_connected(Identify::Probe).await, 1);
-    assert_eq!(connections_to_one_that_is_connected(Identify::Auto).await, 1, "by default");
+    assert_eq!(connections_to_one_that_is_connected(Identify::Auto).await, 2, "by default");
 }
 
 /// How many dials are still pending when an address that says nothing is told unreachable.

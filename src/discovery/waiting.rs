@@ -1,0 +1,81 @@
+//! What waits to be taken by the shell, or to be done.
+
+use std::collections::{HashSet, VecDeque};
+
+use libp2p_identity::PeerId;
+use web_time::Instant;
+
+use super::output::Output;
+
+/// What waits.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    outputs: VecDeque<Output>,
+    /// Whether something has happened since the last step.
+    step: bool,
+    /// When the next step is due if nothing happens.
+    wake: Option<Instant>,
+    /// The connected peers of which the shell is to see whether they are worth keeping.
+    regarded: HashSet<PeerId>,
+}
+
+impl Default for Waiting {
+    /// The first step.
+    fn default() -> Self {
+        let (outputs, regarded) = (VecDeque::new(), HashSet::new());
+        Self { outputs, step: true, wake: None, regarded }
+    }
+}
+
+impl Waiting {
+    /// Notes whether something has happened from which another step may follow.
+    pub(super) fn note(&mut self, has_happened: bool) {
+        self.step |= has_happened;
+    }
+
+    /// Whether another step is to be made now: all that came of the last one was taken, and something
+    /// has happened since.
+    pub(super) fn begin(&mut self) -> bool {
+        self.outputs.is_empty() && std::mem::take(&mut self.step)
+    }
+
+    pub(super) fn push(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    /// The next output. If there is none, and a step is to be made all the same, that is due at once.
+    pub(super) fn pop(&mut self, now: Instant) -> Option<Output> {
+        if self.outputs.is_empty() && self.step {
+            self.wake = Some(now);
+        }
+        self.outputs.pop_front()
+    }
+
+    /// How many outputs wait.
+    pub(super) fn len(&self) -> usize {
+        self.outputs.len()
+    }
+
+    /// When the next step is due if nothing happens.
+    pub(super) fn wake(&self) -> Option<Instant> {
+        self.wake
+    }
+
+    pub(super) fn wake_at(&mut self, at: Option<Instant>) {
+        self.wake = at;
+    }
+
+    /// Has the shell see whether a connected peer is worth keeping.
+    pub(super) fn regard(&mut self, peer: PeerId) {
+        self.regarded.insert(peer);
+    }
+
+    /// A peer is no longer connected.
+    pub(super) fn disregard(&mut self, peer: &PeerId) {
+        self.regarded.remove(peer);
+    }
+
+    pub(super) fn take_regarded(&mut self) -> HashSet<PeerId> {
+        std::mem::take(&mut self.regarded)
+    }
+}
