@@ -37,7 +37,7 @@ fn most(situation: fn(u32) -> Life, n: u32) -> [usize; EVENTS.len()] {
 fn bound(situation: &str, few: usize) -> usize {
     match situation {
         "addresses of one pinned peer" => 6 * SIZES[1] as usize,
-        _ => 2 * few + 1_600,
+        _ => 2 * few + 2_000,
     }
 }
 
