@@ -13,6 +13,7 @@ use crate::{
     discovery::{
         dial::{Expect, Purpose},
         effect::Effect,
+        ledger::admits,
     },
 };
 
@@ -41,7 +42,9 @@ impl Introductions {
                 self.0.pop_first();
                 continue;
             }
-            if view.ledger.speaks(&peer).is_some() {
+            // Who may join may have changed since the peer was met.
+            let is_refused = !admits(view.config, &peer, &candidate);
+            if is_refused || view.ledger.speaks(&peer).is_some() {
                 self.0.pop_first();
                 return Ask::Other(Effect::Judge { candidate, peer, purpose });
             }
@@ -70,7 +73,10 @@ mod tests {
         super::testing::{Stage, dialled, wish},
         *,
     };
-    use crate::discovery::testing::{World, c, peer};
+    use crate::{
+        config::Config,
+        discovery::testing::{World, c, peer},
+    };
 
     /// The peer that answered at the second candidate is to say what it speaks.
     fn one() -> (Introductions, Stage) {
@@ -115,6 +121,16 @@ mod tests {
             change(&mut stage);
             assert_eq!(dialled(ask(&mut introductions, &stage)).0, c(2));
         }
+    }
+
+    /// Found by the fuzz: with a small budget, its turn came a minute after it was refused.
+    #[test]
+    fn a_peer_that_may_not_join_by_now_is_judged_and_not_connected_to() {
+        let (mut introductions, mut stage) = one();
+        stage.world.config = Config::new().with_allowed_peers([peer(2)]);
+        let asked = ask(&mut introductions, &stage);
+        assert!(matches!(asked, Ask::Other(Effect::Judge { peer: p, .. }) if p == peer(1)));
+        assert!(matches!(ask(&mut introductions, &stage), Ask::Nothing(None)), "once");
     }
 
     #[test]
