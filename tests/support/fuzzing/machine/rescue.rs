@@ -44,10 +44,6 @@ impl Node {
             assert_eq!(held, self.setup.candidates, "{at} is left out");
             return;
         }
-        // What others confirm as ours is looked for while its peer is known, and no longer.
-        if self.own.get(&at).is_some_and(|(_, is_confirmed)| *is_confirmed) {
-            return;
-        }
         // Does not hold yet: of a host in two families, one is never asked.
         if self.is_in_two_families(&at) {
             return;
@@ -58,7 +54,7 @@ impl Node {
             let is_found = self.core.addresses_of(&peer).any(|a| *a == at);
             // The last answer may have come after its last connection closed.
             let has_left = !self.is_named(&at);
-            if is_found || (has_left && self.now > start) {
+            if is_found || (has_left && self.now > start) || self.is_taken_for_ours(&at) {
                 return;
             }
             assert!(self.step() && self.now < end, "nobody looks for {peer} at {at}");
@@ -84,6 +80,16 @@ impl Node {
         let candidates: Vec<_> = candidates.map(|(candidate, _)| candidate).collect();
         let chosen = candidates.get((self.log.len() / 2) % (candidates.len() + 1))?;
         Some((chosen.pinned().copied().unwrap_or(survivor), chosen.address().clone()))
+    }
+
+    /// Whether an address is ours by what others confirm of its host: it is looked for while its peer is
+    /// known, by whatever transport, and no longer.
+    fn is_taken_for_ours(&self, at: &Multiaddr) -> bool {
+        let is_it = |candidate: &Candidate| candidate.address() == at;
+        let mut states = self.core.candidates().filter(|(candidate, _)| is_it(candidate));
+        let mut confirmed = self.own.iter().filter(|(_, (_, is_confirmed))| *is_confirmed);
+        confirmed.any(|(own, _)| host(own) == host(at))
+            && states.all(|(_, state)| matches!(state, CandidateState::Itself))
     }
 
     fn is_in_two_families(&self, at: &Multiaddr) -> bool {
