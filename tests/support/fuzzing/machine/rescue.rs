@@ -38,7 +38,7 @@ impl Node {
         let (peer, at) = self.named_one().unwrap_or_else(|| self.newcomer());
         self.world.settle(&at, Host::Lives(peer));
         self.drain();
-        if !self.is_named(&at) {
+        if !self.is_named(&at, &peer) {
             // With all room taken, it is left out: fingers keep others first.
             let held = self.core.candidates().filter(is_live).count();
             assert_eq!(held, self.setup.candidates, "{at} is left out");
@@ -53,11 +53,15 @@ impl Node {
         for _ in 0..STEPS {
             let is_found = self.core.addresses_of(&peer).any(|a| *a == at);
             // The last answer may have come after its last connection closed.
-            let has_left = !self.is_named(&at);
-            if is_found || (has_left && self.now > start) || self.is_taken_for_ours(&at) {
+            let has_left = !self.is_named(&at, &peer);
+            if is_found || (has_left && self.now > start) {
                 return;
             }
-            assert!(self.step() && self.now < end, "nobody looks for {peer} at {at}");
+            let goes_on = self.step() && self.now < end;
+            if self.is_taken_for_ours(&at) {
+                return;
+            }
+            assert!(goes_on, "nobody looks for {peer} at {at}");
         }
         panic!("{peer} at {at} was not found in {STEPS} steps");
     }
@@ -98,8 +102,10 @@ impl Node {
         others.any(|c| c.family() != family && host(c.address()) == place)
     }
 
-    fn is_named(&self, at: &Multiaddr) -> bool {
-        !self.candidates_at(at).is_empty()
+    /// Whether a peer is looked for at an address: another one may be pinned there.
+    fn is_named(&self, at: &Multiaddr, peer: &PeerId) -> bool {
+        let may_be = |candidate: &Candidate| candidate.pinned().is_none_or(|pinned| pinned == peer);
+        self.candidates_at(at).iter().any(may_be)
     }
 
     /// The lowest of all.
