@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use libp2p::{Multiaddr, PeerId};
-use libp2p_dns_discovery::{Candidate, CandidateState, LookupError, Source, discovery::Closing};
+use libp2p_dns_discovery::{
+    Candidate, CandidateState, Identify, LookupError, Source, discovery::Closing,
+};
 
 use super::{
     checks::{host, is_live},
@@ -79,11 +81,19 @@ impl Node {
                 CandidateState::Verified { peer, .. } => !self.is_disqualified(peer),
                 _ => true,
             };
-            usable && may_live(candidate.pinned())
+            usable && may_live(candidate.pinned()) && !self.is_passed_over(candidate.address())
         });
         let candidates: Vec<_> = candidates.map(|(candidate, _)| candidate).collect();
         let chosen = candidates.get((self.log.len() / 2) % (candidates.len() + 1))?;
         Some((chosen.pinned().copied().unwrap_or(survivor), chosen.address().clone()))
+    }
+
+    /// Whether a disqualified peer was last at a host, and cannot be found to have left: that takes a probe.
+    /// The fallback to its transport has no turn until the disqualification ends.
+    fn is_passed_over(&self, at: &Multiaddr) -> bool {
+        let there = |address: &Multiaddr| host(address) == host(at);
+        let mut entries = self.core.peers().filter(|entry| self.is_disqualified(&entry.peer));
+        self.setup.identify == Identify::Dial && entries.any(|entry| there(entry.address()))
     }
 
     /// Whether an address is ours by what others confirm of its host: it is looked for while its peer is
