@@ -26,7 +26,7 @@ pub struct Told {
     turned_away: BTreeMap<Multiaddr, (PeerId, &'static str, Vec<Candidate>)>,
     /// Where our own identity answered.
     ours: BTreeSet<Multiaddr>,
-    /// Who was told replaced where another pin, or none, may keep its entry. Does not hold of them yet:
+    /// Who was told replaced, or to share, where another pin, or none, may keep its entry. Does not hold of them yet:
     /// `one_address_with_and_without_a_pin_is_lost_once_to_another_peer`.
     early: BTreeSet<(Multiaddr, PeerId)>,
 }
@@ -161,8 +161,15 @@ impl Told {
     }
 
     fn forget(&mut self, core: &Discovery, address: &Multiaddr) {
-        if let Some(at) = self.at.get_mut(address) {
-            at.retain(|peer| core.addresses_of(peer).any(|a| a == address));
+        let Some(at) = self.at.get_mut(address) else { return };
+        let is_there = |peer: &PeerId| core.addresses_of(peer).any(|a| a == address);
+        let (left, lost) = std::mem::take(at).into_iter().partition(is_there);
+        *at = left;
+        // With another pin, its entry may have ended since, which is told next.
+        let here = core.candidates().filter(is_live).filter(|(c, _)| c.address() == address);
+        if here.count() > 1 {
+            let lost: BTreeSet<PeerId> = lost;
+            self.early.extend(lost.into_iter().map(|peer| (address.clone(), peer)));
         }
     }
 
