@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{LazyLock, Mutex},
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -171,39 +171,42 @@ pub async fn listening<B: NetworkBehaviour>(swarms: &mut [Swarm<B>]) -> Vec<Mult
     swarms.iter().filter_map(first).collect()
 }
 
-/// Drives all swarms until `done`, which sees every event first; panics after [`LIMIT`].
+/// Drives all swarms until `done`, which sees every event first, and looks once more whenever nothing
+/// happens: what a node does last is not always told. Panics after [`LIMIT`].
 pub async fn drive<B: NetworkBehaviour>(
     swarms: &mut [Swarm<B>],
     what: &str,
     mut done: impl FnMut(&mut [Swarm<B>], Option<(usize, SwarmEvent<B::ToSwarm>)>) -> bool,
 ) {
-    let driven = async {
-        if done(swarms, None) {
-            return;
+    let mut start = 0;
+    let driven = poll_fn(|cx| {
+        if let Some((index, event)) = next(swarms, start, cx) {
+            start = index + 1;
+            cx.waker().wake_by_ref();
+            return if done(swarms, Some((index, event))) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            };
         }
-        loop {
-            let (index, event) = next(swarms).await;
-            if done(swarms, Some((index, event))) {
-                return;
-            }
-        }
-    };
+        if done(swarms, None) { Poll::Ready(()) } else { Poll::Pending }
+    });
     assert!(tokio::time::timeout(LIMIT, driven).await.is_ok(), "not in time: {what}");
 }
 
-async fn next<B: NetworkBehaviour>(swarms: &mut [Swarm<B>]) -> (usize, SwarmEvent<B::ToSwarm>) {
-    let mut start = 0;
-    poll_fn(|cx| {
-        for offset in 0..swarms.len() {
-            let index = (start + offset) % swarms.len();
-            if let Poll::Ready(Some(event)) = swarms[index].poll_next_unpin(cx) {
-                start = index + 1;
-                return Poll::Ready((index, event));
-            }
+/// The next event of any of the swarms, those first that come after the last one that had one.
+fn next<B: NetworkBehaviour>(
+    swarms: &mut [Swarm<B>],
+    start: usize,
+    cx: &mut Context<'_>,
+) -> Option<(usize, SwarmEvent<B::ToSwarm>)> {
+    (0..swarms.len()).find_map(|offset| {
+        let index = (start + offset) % swarms.len();
+        match swarms[index].poll_next_unpin(cx) {
+            Poll::Ready(event) => Some((index, event?)),
+            Poll::Pending => None,
         }
-        Poll::Pending
     })
-    .await
 }
 
 pub fn ids<B: NetworkBehaviour>(swarms: &[Swarm<B>]) -> Vec<PeerId> {
