@@ -24,7 +24,7 @@ const SIGN_OF_LIFE: StreamProtocol =
 /// Speaks no protocol. Keeps the connection alive while it was told to, tells whether the remote speaks
 /// the required protocol, and asks the remote for a sign of life when it is told to.
 ///
-/// To ask is to open a substream and to offer [`SIGN_OF_LIFE`]: whatever the remote makes of that, to
+/// To ask is to open a substream and to offer a protocol: whatever the remote makes of that, to
 /// refuse the protocol above all, takes a remote that is there. Of silence, nothing is told: whoever asks
 /// has a clock.
 ///
@@ -63,7 +63,7 @@ pub enum FromHandler {
     Replied,
 }
 
-/// The offer of [`SIGN_OF_LIFE`].
+/// The offer of the protocol by which a sign of life is asked for.
 ///
 /// It is made twice, for swarms that negotiate with `upgrade::Version::V1Lazy`: these take the last offer
 /// for accepted before the remote has said a word.
