@@ -104,8 +104,13 @@ async fn a_node_that_restarts_with_a_new_key_is_replaced_everywhere() {
     let ports = ports(4);
     let zone = zone(&ports);
     let mut swarms = nodes(&ports, &zone, &quick());
-    drive(&mut swarms, "all joined", |swarms, _| all_joined(swarms)).await;
     let old = *swarms[0].local_peer_id();
+    let knows_it =
+        |swarm: &Swarm<Behaviour<Zone>>| swarm.behaviour().addresses_of(&old).next().is_some();
+    drive(&mut swarms, "all joined", |swarms, _| {
+        all_joined(swarms) && swarms[1..].iter().all(knows_it)
+    })
+    .await;
     // The old one must be gone before its port is free.
     retire(swarms.remove(0));
     swarms.insert(0, node(ports[0], &zone, quick()));
