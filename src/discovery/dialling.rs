@@ -164,9 +164,7 @@ impl Dialling {
     /// Gives up the dials whose deadline has passed.
     pub(super) fn expire(&mut self, now: Instant, effects: &mut Effects) {
         while let Some((id, dial)) = self.dials.end_overdue(now) {
-            if dial.expect == Expect::Probe {
-                effects.push(Effect::Output(Output::Abort { id }));
-            }
+            abort_probe(id, &dial, effects);
             effects.push(Effect::GiveUp(dial));
         }
     }
@@ -429,9 +427,7 @@ impl Dialling {
     /// Ends a dial before its deadline.
     fn stop(&mut self, id: DialId, effects: &mut Effects) -> Option<Dial> {
         let dial = self.dials.stop(id)?;
-        if dial.expect == Expect::Probe {
-            effects.push(Effect::Output(Output::Abort { id }));
-        }
+        abort_probe(id, &dial, effects);
         Some(dial)
     }
 
@@ -453,6 +449,13 @@ impl Dialling {
     fn rest(&mut self, at: Option<Instant>) {
         self.askers.pop_front();
         self.wake = [self.wake, at].into_iter().flatten().min();
+    }
+}
+
+/// Has the swarm end a dial that has ended for us, if it is a probe.
+fn abort_probe(id: DialId, dial: &Dial, effects: &mut Effects) {
+    if dial.expect == Expect::Probe {
+        effects.push(Effect::Output(Output::Abort { id }));
     }
 }
 

@@ -190,7 +190,7 @@ impl Ledger {
         self.table.next_check()
     }
 
-    /// Whether a live connection shows that somebody lives at a candidate.
+    /// Whether any connection leads to a candidate's host.
     pub(super) fn is_anybody_at(&self, candidate: &Candidate) -> bool {
         self.connections.is_anybody_at(candidate)
     }

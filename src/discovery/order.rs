@@ -194,23 +194,24 @@ impl Order {
 
     /// The transports to the candidate's host that are tried after it.
     pub(super) fn fallbacks_of(&self, candidate: &Candidate) -> &[Candidate] {
-        let group = self.transports(candidate);
-        let place = group.iter().position(|c| c == candidate);
-        place.map_or(&[], |place| &group[place + 1..])
+        self.around(candidate).1
     }
 
     /// The transports to the candidate's host that are tried before it.
     pub(super) fn better_than(&self, candidate: &Candidate) -> &[Candidate] {
-        let group = self.transports(candidate);
-        let place = group.iter().position(|c| c == candidate);
-        place.map_or(&[], |place| &group[..place])
+        self.around(candidate).0
     }
 
     /// The same host's next better transport, to be tried before the candidate.
     pub(super) fn preferred_to(&self, candidate: &Candidate) -> Option<&Candidate> {
+        self.better_than(candidate).last()
+    }
+
+    /// The transports to the candidate's host before it, and those after it.
+    fn around(&self, candidate: &Candidate) -> (&[Candidate], &[Candidate]) {
         let group = self.transports(candidate);
-        let place = group.iter().position(|c| c == candidate)?;
-        group[..place].last()
+        let place = group.iter().position(|c| c == candidate);
+        place.map_or((&[], &[]), |place| (&group[..place], &group[place + 1..]))
     }
 }
 

@@ -30,6 +30,17 @@ fn moves(world: &mut World, peer: PeerId) {
     world.accept(peer, "/ip4/10.0.0.1/tcp/55555");
 }
 
+/// The only peer of a host has moved to another port of it, a while ago, and another one lives where it
+/// was; these two.
+fn moved() -> (World, PeerId, PeerId) {
+    let (mut world, peers) = host(&[1]);
+    moves(&mut world, peers[0]);
+    world.run(secs(100));
+    let new = PeerId::random();
+    world.hosts.insert(port(1), Host::Lives(new));
+    (world, peers[0], new)
+}
+
 fn replaced(world: &World, by: PeerId) -> usize {
     world.count(|e| matches!(e, Event::Replaced { new, gone: false, .. } if *new == by))
 }
@@ -55,29 +66,21 @@ fn a_port_that_another_peer_takes_over_is_replaced_though_the_old_one_is_connect
 /// Fails if nothing follows when a host turns out to be shared.
 #[test]
 fn a_port_is_looked_at_again_once_another_port_of_its_host_is_named() {
-    let (mut world, peers) = host(&[1]);
-    moves(&mut world, peers[0]);
-    world.run(secs(100));
-    let new = PeerId::random();
-    world.hosts.insert(port(1), Host::Lives(new));
+    let (mut world, old, new) = moved();
     world.run(secs(100));
     assert_eq!(replaced(&world, new), 0, "nobody has looked");
-    world.hosts.insert(port(3), Host::Lives(peers[0]));
+    world.hosts.insert(port(3), Host::Lives(old));
     world.source(&port(3).to_string());
     world.until(secs(10), "replaced", |w| replaced(w, new) == 1);
     assert_eq!(shared(&world), 0);
-    assert_eq!(world.core.peer_at(&port(3)).map(|entry| entry.peer), Some(peers[0]));
+    assert_eq!(world.core.peer_at(&port(3)).map(|entry| entry.peer), Some(old));
 }
 
 /// What answers at an address is contradicted by what was dialled there, and by nothing less. Fails if
 /// a connection from the host contradicts it.
 #[test]
 fn another_identity_that_is_met_where_nobody_was_dialled_replaces_at_once() {
-    let (mut world, peers) = host(&[1]);
-    moves(&mut world, peers[0]);
-    world.run(secs(100));
-    let new = PeerId::random();
-    world.hosts.insert(port(1), Host::Lives(new));
+    let (mut world, _, new) = moved();
     world.core.handle_observed(&port(1), new, world.now);
     world.until(secs(1), "replaced", |w| replaced(w, new) == 1);
     world.run(secs(1_800));

@@ -12,9 +12,9 @@ const STEP: Duration = Duration::from_secs(1);
 /// In what time it is one more at the latest: a machine may have slept for hours.
 const LONGEST_STEP: Duration = Duration::from_secs(10);
 
-/// Whoever wakes late lacks processor time, and more handshakes at once would make all of them slower, until
-/// they time out and are made again: so as many times fewer run at once as we are late, and one more
-/// whenever as long has passed without another late wake-up.
+/// A node that wakes late lacks processor time. More handshakes at once would make all of them slower,
+/// until they time out and are made again. So as many times fewer dials run at once as the node is late,
+/// and one more whenever as long has passed without another late wake-up.
 ///
 /// That is no remote's doing: however many addresses are silent or slow, we wake in time.
 #[derive(Debug)]

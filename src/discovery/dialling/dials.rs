@@ -10,8 +10,8 @@ use web_time::Instant;
 
 use super::budget::{PerQuota, Quota, Reach, Room, Slots, Tokens};
 use crate::{
-    candidate::Candidate,
-    discovery::dial::{Dial, DialId, Expect},
+    candidate::{Candidate, Family},
+    discovery::dial::{Dial, DialId, Expect, Purpose},
 };
 
 /// The dials under way, at most one for a candidate, and the room for further ones.
@@ -160,6 +160,13 @@ impl Dials {
     /// The dials under way, in the order in which they were started.
     pub(super) fn iter(&self) -> impl Iterator<Item = (DialId, &Dial)> {
         self.under_way.iter().map(|(id, under_way)| (*id, &under_way.dial))
+    }
+
+    /// Those that are to fill a place of a family.
+    pub(super) fn for_places(&self, family: Family) -> impl Iterator<Item = (DialId, &Dial)> {
+        let is_one =
+            move |dial: &Dial| dial.purpose == Purpose::Place && dial.candidate.family() == family;
+        self.iter().filter(move |(_, dial)| is_one(dial))
     }
 
     /// Ends the first dial whose deadline has passed. By then, those are over too that were abandoned.

@@ -136,32 +136,42 @@ impl<'a> Scene<'a> {
     ) -> Option<&'b Candidate> {
         let mut spoken_for: Vec<&PeerId> = Vec::new();
         let mut part = part;
-        'hosts: loop {
+        'parts: loop {
             for candidate in within(set, part) {
                 let pinned = candidate.pinned();
                 if pinned.is_some_and(|pinned| spoken_for.contains(&pinned)) {
                     continue;
                 }
-                let same = match self.obstacle(candidate) {
-                    None => return Some(candidate),
-                    Some(Obstacle::Pin) => {
-                        spoken_for.extend(pinned.filter(|_| spoken_for.len() < PINS));
-                        continue;
-                    }
-                    Some(Obstacle::Host) if candidate.ip().is_some() => {
-                        part.partition_point(|c| c.ip() <= candidate.ip())
-                    }
-                    Some(Obstacle::Ours) if self.is_ours_with_any_pin(candidate) => {
-                        let is_past =
-                            |c: &Candidate| c > candidate && !c.is_at_address_of(candidate);
-                        part.partition_point(|c| !is_past(c))
-                    }
-                    Some(_) => continue,
-                };
-                part = &part[same..];
-                continue 'hosts;
+                let Some(obstacle) = self.obstacle(candidate) else { return Some(candidate) };
+                if matches!(obstacle, Obstacle::Pin) {
+                    spoken_for.extend(pinned.filter(|_| spoken_for.len() < PINS));
+                }
+                if let Some(end) = self.end_of(&obstacle, candidate, part) {
+                    part = &part[end..];
+                    continue 'parts;
+                }
             }
             return None;
+        }
+    }
+
+    /// Where the candidates end that come next in a part and meet the same obstacle, if that is told by
+    /// the order: those of a full host, or those of our own address, whatever their pins.
+    fn end_of(
+        &self,
+        obstacle: &Obstacle,
+        candidate: &Candidate,
+        part: &[Candidate],
+    ) -> Option<usize> {
+        match obstacle {
+            Obstacle::Host if candidate.ip().is_some() => {
+                Some(part.partition_point(|c| c.ip() <= candidate.ip()))
+            }
+            Obstacle::Ours if self.is_ours_with_any_pin(candidate) => {
+                let is_past = |c: &Candidate| c > candidate && !c.is_at_address_of(candidate);
+                Some(part.partition_point(|c| !is_past(c)))
+            }
+            _ => None,
         }
     }
 
@@ -234,10 +244,7 @@ impl<'a> Scene<'a> {
     fn is_first(&self, candidate: &Candidate, purpose: Purpose) -> bool {
         let family = candidate.family();
         let (at_once, stagger) = (self.plan(family).at_once, self.view.config.stagger);
-        let places = || {
-            let dials = self.dials.iter().map(|(_, dial)| dial);
-            dials.filter(|d| d.purpose == Purpose::Place && d.candidate.family() == family)
-        };
+        let places = || self.dials.for_places(family).map(|(_, dial)| dial);
         self.view.config.identify == Identify::Auto
             && purpose == Purpose::Place
             && candidate.pinned().is_none()

@@ -168,9 +168,7 @@ impl Search {
     }
 
     fn probes<'a>(&self, scene: &Scene<'a>) -> impl Iterator<Item = (DialId, &'a Dial)> + use<'a> {
-        let family = self.family;
-        let dials = scene.dials.iter();
-        dials.filter(move |(_, d)| d.purpose == Purpose::Place && d.candidate.family() == family)
+        scene.dials.for_places(self.family)
     }
 
     /// The next candidate: the lowest one; but while a place is free, a random one every second time,

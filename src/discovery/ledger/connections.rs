@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, hash_map::Entry},
     net::IpAddr,
     time::Duration,
 };
@@ -86,13 +86,11 @@ impl Connections {
     pub(super) fn close(&mut self, peer: &PeerId, id: ConnectionId) -> Option<(Connection, bool)> {
         let of_peer = self.by_peer.get_mut(peer)?;
         let connection = of_peer.remove(&id)?;
-        let host = host_of(&connection.remote);
-        let others = self.hosts.get_mut(&host).map_or(0, |n| {
-            *n -= 1;
-            *n
-        });
-        if others == 0 {
-            self.hosts.remove(&host);
+        if let Entry::Occupied(mut there) = self.hosts.entry(host_of(&connection.remote)) {
+            *there.get_mut() -= 1;
+            if *there.get() == 0 {
+                there.remove();
+            }
         }
         let last = of_peer.is_empty();
         if last {

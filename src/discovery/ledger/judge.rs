@@ -124,9 +124,9 @@ impl<'a, 'b> Judge<'a, 'b> {
     ///
     /// The order of the guards matters. What is ours is nobody else's, whatever answered before. A
     /// pin is the zone's word, and no alternation excuses an impostor. Every other answer counts as
-    /// one of those that may alternate, also that of a peer that may not join; and while the address
-    /// is shared, or its entry's peer is connected that was dialled there, the answer proves nothing. Only then does
-    /// it matter whether the peer may enter.
+    /// one of those that may alternate, also that of a peer that may not join. While the address is
+    /// shared, the answer proves nothing; nor does it while the entry's peer is connected that was dialled
+    /// there. Only then does it matter whether the peer may enter.
     fn weigh(
         &mut self,
         candidate: &Candidate,

@@ -136,7 +136,7 @@ impl Told {
             self.turned_away.remove(address);
         }
         // What was told before may be heard later.
-        if peer == self::peer(0) {
+        if peer == crate::fuzzing::universe::peer(0) {
             self.ours.insert(address.clone());
         }
     }
