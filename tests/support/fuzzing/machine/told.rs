@@ -122,6 +122,11 @@ impl Told {
         // With another pin, it is another candidate.
         // A pin alone may be refused while a dial is under way that meets somebody else.
         let is_pinned = here.iter().any(|candidate| candidate.pinned() == Some(&peer));
+        if why == "refused" && core.candidates().any(|(c, _)| c.pinned() == Some(&peer)) {
+            // It is told once of all addresses that are pinned to the peer. What else is told of it at
+            // one of them later is news.
+            self.turned_away.retain(|_, (other, before, _)| *other != peer || *before == why);
+        }
         let was_ours = self.ours.contains(&address);
         let is_single = here.len() == 1 && old.is_none() && !is_pinned && !was_ours;
         let now = (peer, why, here);
@@ -162,15 +167,12 @@ impl Told {
 
     fn forget(&mut self, core: &Discovery, address: &Multiaddr) {
         let Some(at) = self.at.get_mut(address) else { return };
-        let is_there = |peer: &PeerId| core.addresses_of(peer).any(|a| a == address);
-        let (left, lost) = std::mem::take(at).into_iter().partition(is_there);
-        *at = left;
-        // With another pin, its entry may have ended since, which is told next.
+        // With another pin, an entry may have ended, or begun, since: that is told next.
         let here = core.candidates().filter(is_live).filter(|(c, _)| c.address() == address);
         if here.count() > 1 {
-            let lost: BTreeSet<PeerId> = lost;
-            self.early.extend(lost.into_iter().map(|peer| (address.clone(), peer)));
+            self.early.extend(at.iter().map(|peer| (address.clone(), *peer)));
         }
+        at.retain(|peer| core.addresses_of(peer).any(|a| a == address));
     }
 
     fn sampled(&mut self, source: &Source, sampled: bool) {
