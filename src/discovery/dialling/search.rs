@@ -21,8 +21,9 @@ use crate::{
 };
 
 /// How long a probe may keep a slot that another candidate could have that was never tried: as long as
-/// TCP takes to send a lost SYN again (RFC 6298: 1 s), and half a second for the handshake.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+/// TCP takes to send a lost SYN again (RFC 6298: 1 s), and a fifth of a second for the handshake. With
+/// the default limits, dials then start as fast as the limit per minute lets them.
+const PATIENCE: Duration = Duration::from_millis(1_200);
 /// How many candidates after a random one are looked at for one to try.
 const RANDOM_REACH: usize = 16;
 
@@ -109,7 +110,7 @@ impl Search {
     }
 
     /// With all slots taken and more candidates to try: the probe that has waited longest, if it has
-    /// waited for long enough, else when it will have. Silent candidates then cost a second and a half
+    /// waited for long enough, else when it will have. Silent candidates then cost little more than a second
     /// each, and not ten.
     pub(super) fn slowest(&self, scene: &Scene<'_>) -> Result<DialId, Option<Instant>> {
         // A dial to a pinned peer cannot be aborted: the swarm goes on with it.

@@ -17,7 +17,7 @@ mod bounds;
 
 const STAGGER: Duration = Duration::from_millis(250);
 /// How long a search waits for a silent one while others could be tried.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+const PATIENCE: Duration = Duration::from_millis(1_200);
 
 /// The dialling, and all that it reads. What it asks of the ledger is done.
 struct Room {
