@@ -292,7 +292,8 @@ pub enum Status {
     /// address where [another node holds our key](Event::SameKey).
     Isolated,
     /// A verified other is connected, and not [silent](crate::Config::with_reverify_interval); or was
-    /// verified, or connected, within two re-verification intervals.
+    /// verified, or connected, within two re-verification intervals. Where our swarm denied a dial to the
+    /// peer, its answer to a probe does not count, unless the peer counted until then.
     Joined,
 }
 

@@ -47,6 +47,9 @@ const UNSELECTED: u32 = 10;
 /// How many entries are verified at that pace. More of them share it: others' dials may add thousands.
 const PACED: usize = 256;
 
+/// For how many re-verification intervals a peer that was seen lets us count as joined.
+pub(super) const SEEN_FOR: u32 = 2;
+
 /// What the ledger needs to judge what happened.
 pub(super) struct Context<'a> {
     pub(super) config: &'a Config,
@@ -157,12 +160,17 @@ impl Ledger {
         self.table.standing().live()
     }
 
+    /// The entries that let nobody count as joined, and why. Looks at every entry.
+    pub(super) fn unmet_entries(&self) -> impl Iterator<Item = (&Candidate, &Failure)> {
+        self.table.iter().filter_map(|entry| Some((&entry.candidate, entry.unmet()?)))
+    }
+
     /// How many entries are of peers that are connected.
     pub(super) fn met(&self) -> usize {
         self.table.standing().met()
     }
 
-    /// When the peer of an entry was last seen that is not passed over.
+    /// When the peer of an entry was last seen that is not passed over, and lets us count as joined.
     pub(super) fn last_seen(&self) -> Option<Instant> {
         self.table.standing().last_seen()
     }
@@ -341,7 +349,8 @@ impl Ledger {
         }
         let told = !renewed && self.end(candidate, Ending::Replaced(peer), cx);
         let pause = self.plan_check(candidate, cx.selected, cx.interval, cx.rng);
-        self.table.enter(candidate, peer, how, cx.now, cx.now + pause);
+        let unmet = self.unmet(candidate, how, cx);
+        self.table.enter(candidate, peer, how, unmet, cx.now, cx.now + pause);
         self.follow_peer(&peer, cx.disqualified.contains(&peer, cx.now));
         self.histories.succeed(candidate);
         self.untried.remove(candidate);
@@ -354,6 +363,21 @@ impl Ledger {
         cx.effects.push(Effect::Regard(peer));
         if is_news && !told {
             cx.effects.tell(Event::Verified { peer, address, how });
+        }
+    }
+
+    /// Why the entry of a peer that answers now lets nobody count as joined, if it does not. A probe after a
+    /// dial that our swarm denied keeps an entry as it stood: one that counted goes on, no other begins to.
+    fn unmet(&self, candidate: &Candidate, how: Proved, cx: &Context<'_>) -> Option<Failure> {
+        let denied = |failed: &&Failed| matches!(failed.reason, Failure::Denied(_));
+        match (how, self.table.get(candidate)) {
+            (Proved::Probe, Some(entry)) => {
+                entry.unmet_by_probe(cx.interval * SEEN_FOR, cx.now).cloned()
+            }
+            (Proved::Probe, None) => {
+                self.failed(candidate).filter(denied).map(|failed| failed.reason.clone())
+            }
+            _ => None,
         }
     }
 

@@ -8,7 +8,7 @@ pub(super) use self::others::Named;
 use self::others::Others;
 use super::{
     effect::{Effect, Effects},
-    ledger::Ledger,
+    ledger::{Ledger, SEEN_FOR},
     order::Order,
     output::CandidateState,
     own::Own,
@@ -152,14 +152,15 @@ impl Readiness {
         let since = self.nobody_verified_since.filter(|_| self.status == Status::Isolated)?;
         let rejected = self.others.rejected();
         let others = order.len() - own.len() + rejected.len();
-        let all = ledger.failing().len() + rejected.len();
+        let all = ledger.failing().len() + ledger.unmet_entries().count() + rejected.len();
         let failed = all - own.iter().filter(|c| ledger.failing().contains(c)).count();
         let reasons = ledger.failing().iter().filter_map(|c| match state_of(c, own, ledger) {
             CandidateState::Unreachable(reason) => Some((c.clone(), reason)),
             _ => None,
         });
+        let unmet = ledger.unmet_entries().map(|(c, why)| (c.clone(), why.clone()));
         let rejected = rejected.map(|(c, why)| (c.clone(), Failure::Rejected(why.clone())));
-        let reasons: Vec<_> = reasons.chain(rejected).take(most).collect();
+        let reasons: Vec<_> = reasons.chain(unmet).chain(rejected).take(most).collect();
         Some(Isolation { since, reasons: reasons.into(), failed, others })
     }
 
@@ -219,7 +220,7 @@ impl Readiness {
 /// Until when it lets us count as joined that others were seen, with none of them connected: two
 /// re-verification intervals.
 fn seen_until(view: &View<'_>) -> Option<Instant> {
-    Some(view.ledger.last_seen()? + view.interval * 2).filter(|until| *until > view.now)
+    Some(view.ledger.last_seen()? + view.interval * SEEN_FOR).filter(|until| *until > view.now)
 }
 
 /// The longest pause before a candidate is tried again while nobody is verified: as many as there are

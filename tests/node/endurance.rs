@@ -6,7 +6,7 @@ use std::{net::IpAddr, time::Duration};
 use hickory_proto::rr::RecordType;
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use libp2p_dns_discovery::{
-    Config, Event, Filter, Identify, LookupError, Selection, Status,
+    Config, Event, Failure, Filter, Identify, LookupError, Selection, Status,
     discovery::{Closing, Direction, Expect},
     hickory_proto,
 };
@@ -164,6 +164,26 @@ fn a_node_that_may_open_no_more_connections_stays_joined() {
     // Who is gone is found out as ever.
     world.set(ip(1), Host::Refuses);
     world.until(secs(80), "withdrawn", |w| w.selected() == peers[1..]);
+}
+
+/// All connections that the application allows were taken before DNS named anybody. Fails if a probe that
+/// follows a denied dial counts like any other.
+#[test]
+fn a_node_that_could_never_open_a_connection_is_not_joined_by_probes() {
+    let (mut world, peers) = World::with_peers(lowest(3), 3);
+    for (n, peer) in (1..=3).zip(&peers) {
+        world.set(ip(n), Host::Unwanted(*peer));
+    }
+    world.until(secs(30), "isolated", |w| w.core.status() == Status::Isolated);
+    world.run(secs(3_600));
+    assert!(!world.statuses().contains(&Status::Joined), "{:?}", world.statuses());
+    assert_eq!(world.core.peers().count(), 3, "it is known who lives where");
+    let isolation = world.core.isolation().expect("isolated");
+    assert_eq!((isolation.failed, isolation.others), (3, 3));
+    assert!(isolation.reasons.iter().all(|(_, why)| matches!(why, Failure::Denied(_))));
+    // There is room for a connection.
+    world.set(ip(2), Host::Lives(peers[1]));
+    world.until(secs(80), "joined", |w| w.core.status() == Status::Joined);
 }
 
 #[test]

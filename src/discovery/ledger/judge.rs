@@ -341,7 +341,7 @@ impl<'a, 'b> Judge<'a, 'b> {
     fn deny(&mut self, candidate: &Candidate, expect: Expect, failure: Failure) {
         if self.ledger.table.get(candidate).is_some() {
             let is_next_a_probe = expect != Expect::Probe && may_probe(self.cx.config, candidate);
-            self.ledger.table.note_denied(candidate, is_next_a_probe);
+            self.ledger.table.note_denied(candidate, is_next_a_probe.then_some(failure));
             let pause = match is_next_a_probe {
                 true => jitter(self.cx.config.retry_base, self.cx.rng),
                 false => {

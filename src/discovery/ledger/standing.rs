@@ -52,7 +52,7 @@ pub(super) struct Standing {
     firsts: BTreeSet<Candidate>,
     /// Of these, those whose peer is not connected.
     idle: BTreeSet<Candidate>,
-    /// The same as the first, by the instant at which each was last seen.
+    /// Of the first, those that let us count as joined, by the instant at which each was last seen.
     seen: BTreeSet<(Instant, Candidate)>,
     /// The peers with an entry that are connected, not silent and not passed over.
     live: BTreeSet<PeerId>,
@@ -86,14 +86,15 @@ impl Standing {
         self.seen.last().map(|(at, _)| *at)
     }
 
-    /// Takes an entry in that stands among those of its peer.
-    pub(super) fn add(&mut self, candidate: &Candidate, seen: Instant, of_peer: &OfPeer) {
+    /// Takes an entry in that stands among those of its peer. Without an instant at which it was `seen`,
+    /// nobody counts as joined by it.
+    pub(super) fn add(&mut self, candidate: &Candidate, seen: Option<Instant>, of_peer: &OfPeer) {
         self.met += usize::from(of_peer.is_connected);
         if of_peer.is_passed_over {
             return;
         }
         self.eligible.insert(candidate.clone());
-        self.seen.insert((seen, candidate.clone()));
+        self.seen.extend(seen.map(|at| (at, candidate.clone())));
         if !of_peer.is_connected {
             self.idle.insert(candidate.clone());
         }
@@ -105,13 +106,18 @@ impl Standing {
     }
 
     /// Takes an entry out that stands among those of its peer.
-    pub(super) fn remove(&mut self, candidate: &Candidate, seen: Instant, of_peer: &OfPeer) {
+    pub(super) fn remove(
+        &mut self,
+        candidate: &Candidate,
+        seen: Option<Instant>,
+        of_peer: &OfPeer,
+    ) {
         self.met -= usize::from(of_peer.is_connected);
         if of_peer.is_passed_over {
             return;
         }
         self.eligible.remove(candidate);
-        self.seen.remove(&(seen, candidate.clone()));
+        seen.map(|at| self.seen.remove(&(at, candidate.clone())));
         self.idle.remove(candidate);
         if self.firsts.remove(candidate) {
             let next = of_peer.of(candidate.family()).range(candidate..).nth(1);
@@ -119,11 +125,13 @@ impl Standing {
         }
     }
 
-    /// Notes when an entry was seen.
-    pub(super) fn see(&mut self, candidate: &Candidate, before: Instant, now: Instant) {
-        if before != now && self.seen.remove(&(before, candidate.clone())) {
-            self.seen.insert((now, candidate.clone()));
+    /// Notes when an entry was seen, and when it was before, if it counted then.
+    pub(super) fn see(&mut self, candidate: &Candidate, before: Option<Instant>, now: Instant) {
+        if before == Some(now) || !self.eligible.contains(candidate) {
+            return;
         }
+        before.map(|at| self.seen.remove(&(at, candidate.clone())));
+        self.seen.insert((now, candidate.clone()));
     }
 
     /// Notes whether a peer with an entry is live.
@@ -146,7 +154,7 @@ mod tests {
         let mut standing = Standing::default();
         for n in numbers {
             of_peer.of_mut(Family::V4).insert(c(*n));
-            standing.add(&c(*n), epoch(), &of_peer);
+            standing.add(&c(*n), Some(epoch()), &of_peer);
         }
         (standing, of_peer)
     }
@@ -157,7 +165,7 @@ mod tests {
         assert_eq!(standing.firsts(), &[c(2)].into());
         assert_eq!(standing.eligible().len(), 3);
         let (seen, _) = standing.seen.iter().find(|(_, at)| *at == c(2)).cloned().expect("seen");
-        standing.remove(&c(2), seen, &of_peer);
+        standing.remove(&c(2), Some(seen), &of_peer);
         of_peer.of_mut(Family::V4).remove(&c(2));
         assert_eq!(standing.firsts(), &[c(5)].into());
     }
@@ -172,9 +180,9 @@ mod tests {
     fn the_latest_counts() {
         let now = epoch();
         let (mut standing, of_peer) = (Standing::default(), OfPeer::default());
-        standing.add(&c(1), now, &of_peer);
-        standing.add(&c(2), now + secs(2), &of_peer);
-        standing.see(&c(1), now, now + secs(3));
+        standing.add(&c(1), Some(now), &of_peer);
+        standing.add(&c(2), Some(now + secs(2)), &of_peer);
+        standing.see(&c(1), Some(now), now + secs(3));
         assert_eq!(standing.last_seen(), Some(now + secs(3)));
         standing.note_live(&peer(1), true);
         assert_eq!(standing.live(), &[peer(1)].into());

@@ -1,6 +1,9 @@
 //! The verified peer table: who proved to live where, how and when.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    time::Duration,
+};
 
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
@@ -9,7 +12,7 @@ use web_time::Instant;
 use super::standing::{OfPeer, Standing};
 use crate::{
     candidate::{Candidate, Family},
-    event::Proved,
+    event::{Failure, Proved},
 };
 
 /// An entry of the verified peer table: a peer that proved possession of its key at an address.
@@ -33,8 +36,10 @@ pub struct VerifiedPeer {
     last_connected: Option<Instant>,
     /// Failed verifications since; two withdraw the entry.
     failures: u32,
-    /// Whether our swarm denied the last dial to it, so that it is to be verified without a connection.
-    denied: bool,
+    /// Why our swarm denied the last dial to it, if it did: it is to be verified without a connection then.
+    denied: Option<Failure>,
+    /// Why it lets nobody count as joined: our swarm denies dials to it, and did so before it was verified.
+    unmet: Option<Failure>,
     /// When its peer was last asked for a reply on its connection, and how often in a row by then, with no
     /// reply so far.
     asked: Option<(Instant, u32)>,
@@ -55,7 +60,25 @@ impl VerifiedPeer {
 
     /// Whether our swarm denied the last dial to it.
     pub(in crate::discovery) fn is_denied(&self) -> bool {
-        self.denied
+        self.denied.is_some()
+    }
+
+    /// Why it lets nobody count as joined, if it does not: only probes were answered since our swarm denied a
+    /// dial.
+    pub(super) fn unmet(&self) -> Option<&Failure> {
+        self.unmet.as_ref()
+    }
+
+    /// When it last let us count as joined.
+    fn met_at(&self) -> Option<Instant> {
+        self.unmet.is_none().then(|| self.last_seen())
+    }
+
+    /// Why it would let nobody count as joined if it was verified by a probe now, and would have counted
+    /// until then for so long since it was last seen.
+    pub(super) fn unmet_by_probe(&self, lasts: Duration, now: Instant) -> Option<&Failure> {
+        let has_ended = |_: &&Failure| self.last_seen() + lasts <= now;
+        self.unmet.as_ref().or_else(|| self.denied.as_ref().filter(has_ended))
     }
 
     /// When its peer was last asked for a reply, and how often in a row by then, with no reply so far.
@@ -137,7 +160,7 @@ impl Table {
     ) {
         let Some(of_peer) = self.by_peer.get_mut(peer) else { return };
         if (of_peer.is_connected, of_peer.is_passed_over) != (is_connected, is_passed_over) {
-            let seen = |c: &Candidate| self.entries.get(c).map(VerifiedPeer::last_seen);
+            let seen = |c: &Candidate| self.entries.get(c).map(VerifiedPeer::met_at);
             let entries: Vec<_> = of_peer.iter().filter_map(|c| Some((c, seen(c)?))).collect();
             entries.iter().for_each(|(c, seen)| self.standing.remove(c, *seen, of_peer));
             let entries: Vec<_> = entries.into_iter().map(|(c, at)| (c.clone(), at)).collect();
@@ -155,12 +178,14 @@ impl Table {
 
     /// Enters a peer, or renews its entry. The next check is due at `check_at`.
     ///
-    /// A candidate holds one entry: one of another peer must have been removed before.
+    /// A candidate holds one entry: one of another peer must have been removed before. Where it is said why
+    /// the entry is `unmet`, nobody counts as joined by it.
     pub(super) fn enter(
         &mut self,
         candidate: &Candidate,
         peer: PeerId,
         how: Proved,
+        unmet: Option<Failure>,
         now: Instant,
         check_at: Instant,
     ) {
@@ -175,7 +200,7 @@ impl Table {
         self.checks.insert((check_at, candidate.clone()));
         let of_peer = self.by_peer.entry(peer).or_default();
         of_peer.of_mut(candidate.family()).insert(candidate.clone());
-        self.standing.add(candidate, now, of_peer);
+        self.standing.add(candidate, unmet.is_none().then_some(now), of_peer);
         self.last_verified[candidate.family().index()] = Some(now);
         let entry = VerifiedPeer {
             peer,
@@ -185,7 +210,8 @@ impl Table {
             last_verified: now,
             last_connected: None,
             failures: 0,
-            denied: false,
+            denied: None,
+            unmet,
             asked: None,
             check_at: Some(check_at),
         };
@@ -200,7 +226,7 @@ impl Table {
             self.checks.remove(&(at, candidate.clone()));
         }
         if let Some(of_peer) = self.by_peer.get_mut(&entry.peer) {
-            self.standing.remove(candidate, entry.last_seen(), of_peer);
+            self.standing.remove(candidate, entry.met_at(), of_peer);
             of_peer.of_mut(candidate.family()).remove(candidate);
             if of_peer.len() == 0 {
                 self.by_peer.remove(&entry.peer);
@@ -219,7 +245,7 @@ impl Table {
         }
         let of_peer = self.by_peer.entry(entry.peer).or_default();
         of_peer.of_mut(to.family()).insert(to.clone());
-        self.standing.add(to, entry.last_seen(), of_peer);
+        self.standing.add(to, entry.met_at(), of_peer);
         self.entries.insert(to.clone(), entry);
     }
 
@@ -234,7 +260,8 @@ impl Table {
     /// Notes that the peer is alive at the candidate.
     pub(super) fn touch(&mut self, candidate: &Candidate, now: Instant) {
         if let Some(entry) = self.entries.get_mut(candidate) {
-            let before = entry.last_seen();
+            let before = entry.met_at();
+            entry.unmet = None;
             entry.last_verified = now;
             entry.asked = None;
             entry.failures = 0;
@@ -260,14 +287,15 @@ impl Table {
     /// Notes that the peer was connected until now.
     pub(super) fn note_connected(&mut self, candidate: &Candidate, now: Instant) {
         if let Some(entry) = self.entries.get_mut(candidate) {
-            let before = entry.last_seen();
+            let before = entry.met_at();
+            entry.unmet = None;
             entry.last_connected = Some(now);
             self.standing.see(candidate, before, entry.last_seen());
         }
     }
 
-    /// Notes whether our swarm denied the last dial to the peer of an entry.
-    pub(super) fn note_denied(&mut self, candidate: &Candidate, denied: bool) {
+    /// Notes why our swarm denied the last dial to the peer of an entry, if it is to be probed next.
+    pub(super) fn note_denied(&mut self, candidate: &Candidate, denied: Option<Failure>) {
         if let Some(entry) = self.entries.get_mut(candidate) {
             entry.denied = denied;
         }
@@ -323,9 +351,9 @@ mod tests {
     #[test]
     fn the_version_tells_another_peer_and_no_renewal() {
         let (mut table, now, peer) = (Table::default(), epoch(), PeerId::random());
-        table.enter(&c(1), peer, Proved::Probe, now, now);
+        table.enter(&c(1), peer, Proved::Probe, None, now, now);
         let version = table.version();
-        table.enter(&c(1), peer, Proved::Dial, now + secs(1), now);
+        table.enter(&c(1), peer, Proved::Dial, None, now + secs(1), now);
         assert_eq!(table.version(), version);
         let entry = table.get(&c(1)).expect("an entry");
         assert_eq!((entry.first_verified, entry.last_verified), (now, now + secs(1)));
@@ -338,7 +366,7 @@ mod tests {
     fn checks_come_in_the_order_of_their_time_and_rest() {
         let (mut table, now) = (Table::default(), epoch());
         for n in 1..=3 {
-            table.enter(&c(n), PeerId::random(), Proved::Probe, now, now + secs(n.into()));
+            table.enter(&c(n), PeerId::random(), Proved::Probe, None, now, now + secs(n.into()));
         }
         table.check_at(&c(1), now + secs(9));
         table.rest(&c(2));
@@ -350,7 +378,7 @@ mod tests {
     #[test]
     fn an_entry_moves_to_the_pin_of_its_address_with_all_that_is_known() {
         let (mut table, now, peer) = (Table::default(), epoch(), PeerId::random());
-        table.enter(&c(1), peer, Proved::Probe, now, now + secs(1));
+        table.enter(&c(1), peer, Proved::Probe, None, now, now + secs(1));
         table.rename(&c(1), &pinned(1, peer));
         assert!(table.get(&c(1)).is_none());
         assert_eq!(table.candidates_of(&peer).collect::<Vec<_>>(), [&pinned(1, peer)]);
@@ -360,16 +388,16 @@ mod tests {
     #[test]
     fn a_peer_may_be_verified_at_one_address_by_two_candidates() {
         let (mut table, now, peer) = (Table::default(), epoch(), PeerId::random());
-        table.enter(&c(1), peer, Proved::Probe, now, now);
+        table.enter(&c(1), peer, Proved::Probe, None, now, now);
         assert!(!table.is_there_otherwise(&peer, &c(1)));
-        table.enter(&pinned(1, peer), peer, Proved::Probe, now, now);
+        table.enter(&pinned(1, peer), peer, Proved::Probe, None, now, now);
         assert!(table.is_there_otherwise(&peer, &c(1)));
     }
 
     #[test]
     fn two_failures_count_until_the_peer_is_seen() {
         let (mut table, now) = (Table::default(), epoch());
-        table.enter(&c(1), PeerId::random(), Proved::Probe, now, now);
+        table.enter(&c(1), PeerId::random(), Proved::Probe, None, now, now);
         assert_eq!((table.fail(&c(1)), table.fail(&c(1))), (1, 2));
         table.touch(&c(1), now + secs(5));
         assert_eq!(table.fail(&c(1)), 1);
