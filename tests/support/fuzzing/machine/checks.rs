@@ -13,7 +13,7 @@ use crate::fuzzing::{allowed, universe::peer};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// After how long a dial may have to give its slot to another.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+const PATIENCE: Duration = Duration::from_millis(1_200);
 /// How often in a second it may be called in vain, beside once for each candidate.
 const IDLE_WAKES: usize = 8;
 
