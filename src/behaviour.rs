@@ -18,6 +18,7 @@ use libp2p_swarm::{
     THandlerOutEvent, ToSwarm,
     behaviour::{ConnectionEstablished, ExternalAddrConfirmed, NewExternalAddrOfPeer},
 };
+use web_time::Instant;
 
 use self::{
     dials::Dials,
@@ -28,7 +29,7 @@ use self::{
 use crate::{
     candidate::Candidate,
     config::Config,
-    discovery::{CandidateState, Closing, Direction, Discovery, Output, VerifiedPeer},
+    discovery::{CandidateState, Closing, Direction, Discovery, Output, Stats, VerifiedPeer},
     event::{Event, Isolation, Status},
     handler::{FromHandler, Handler, ToHandler},
     resolver::Resolver,
@@ -216,6 +217,17 @@ impl<R: Resolver> Behaviour<R> {
     /// Whether the last answers name one of our own addresses; `None` before the first answer.
     pub fn is_listed(&self) -> Option<bool> {
         self.core.is_listed()
+    }
+
+    /// How much there is, and how often things happened since the start. Costs the same however much there
+    /// is.
+    pub fn stats(&self) -> Stats {
+        self.core.stats()
+    }
+
+    /// When a source was last answered with records; `None` before that, and for one that is not looked up.
+    pub fn answered_at(&self, source: &Source) -> Option<Instant> {
+        self.core.answered_at(source)
     }
 
     /// The resolver, to change it where it can be changed.

@@ -27,9 +27,10 @@ use self::{
     waiting::Waiting,
 };
 pub use self::{
-    dial::{DialId, Expect},
+    dial::{DialId, Expect, Purpose},
     ledger::VerifiedPeer,
     output::{CandidateState, Closing, DialFailure, Direction, LookupId, Output},
+    stats::{DialOutcome, LookupOutcome, Stats},
 };
 use crate::{
     candidate::Candidate,
@@ -53,6 +54,7 @@ mod output;
 mod own;
 mod plan;
 mod selection;
+mod stats;
 mod status;
 #[cfg(test)]
 mod testing;
@@ -128,7 +130,7 @@ impl Discovery {
             selecting: Selecting::new(config.selection),
             disqualified: Disqualified::default(),
             dialling: Dialling::new(&config.limits, now),
-            readiness: Readiness::new(),
+            readiness: Readiness::new(now),
             waiting: Waiting::default(),
             config,
         }
@@ -225,7 +227,7 @@ impl Discovery {
         self.waiting.note(self.concerns(&peer, &remote));
         self.presence(now, |presence| presence.connected(id, peer, &remote, dialled));
         match direction {
-            Direction::Dialled(dial) => match dial.and_then(|id| self.dialling.end(id)) {
+            Direction::Dialled(dial) => match dial.and_then(|id| self.dialling.connect(id)) {
                 Some(dial) => {
                     self.waiting.note(true);
                     self.judge(now, |judge| judge.judge(&dial, Outcome::Connected(peer)));
@@ -424,13 +426,30 @@ impl Discovery {
     }
 
     /// One step: what is due is done, in the order of the data flow.
+    /// How much there is, and how often things happened since the start. Costs the same however much there
+    /// is.
+    pub fn stats(&self) -> Stats {
+        let (order, ledger, selected) = (&self.order, &self.ledger, self.selecting.selected());
+        let sizes = [order.len(), ledger.peer_count(), selected.len()];
+        let counts = (self.names.counts(), self.dialling.counts(), self.waiting.counts());
+        Stats::new(sizes, counts, self.readiness.first_verified())
+    }
+
+    /// When a source was last answered with records; `None` before that, and for one that is not looked up.
+    pub fn answered_at(&self, source: &Source) -> Option<Instant> {
+        self.names.answered_at(source)
+    }
+
     fn step(&mut self, now: Instant) {
         self.ledger.follow_peers(self.disqualified.changed(now));
         self.ledger.ripen(now);
-        self.expire_dials(now);
+        // What is lost by dials that are overdue may be a reason to look up sooner.
+        self.effecting(now, |hub, effects| hub.dialling.expire(now, effects));
         self.look_up(now);
         self.reorder(now);
-        self.know_ourselves(now);
+        // Own addresses → who else answers with our identity.
+        self.effecting(now, |hub, effects| hub.own.poll(now, &mut hub.rng, effects));
+        self.own.follow(&self.order);
         self.dial(now);
         self.judge_readiness(now);
         let times = [
@@ -441,13 +460,6 @@ impl Discovery {
             self.readiness.next_timeout(),
         ];
         self.waiting.wake_at(times.into_iter().flatten().min());
-    }
-
-    /// Gives up the dials that are overdue: what is lost by that may be a reason to look up sooner.
-    fn expire_dials(&mut self, now: Instant) {
-        let mut effects = Effects::default();
-        self.dialling.expire(now, &mut effects);
-        self.carry_out(effects, now);
     }
 
     /// DNS answer → records → candidates.
@@ -474,11 +486,9 @@ impl Discovery {
         if self.ordered != self.ordered_from() {
             let rank = |list: &_, named| self.selecting.rank(list, named, &self.own, &self.config);
             let (sorted, lists) = self.names.allot(&self.config, &rank);
-            let version = self.order.version() + 1;
-            let order = Order::new(version, sorted, self.names.transports(), lists)
-                .with_left_out(self.names.left_out());
-            let (departed, added) = (self.order.without(&order), order.without(&self.order));
-            self.order = order;
+            let next = Order::new(self.order.version() + 1, sorted, self.names.transports(), lists);
+            let order = next.with_left_out(self.names.left_out());
+            let (departed, added) = self.order.become_next(order);
             departed.iter().for_each(|candidate| self.own.lose(candidate));
             self.own.follow(&self.order);
             self.dialling.depart(&departed, &mut effects);
@@ -486,14 +496,6 @@ impl Discovery {
         }
         self.names.announce_cut(self.order.len(), &self.config, &mut effects);
         self.ordered = self.ordered_from();
-        self.carry_out(effects, now);
-    }
-
-    /// Own addresses → who else answers with our identity.
-    fn know_ourselves(&mut self, now: Instant) {
-        let mut effects = Effects::default();
-        self.own.poll(now, &mut self.rng, &mut effects);
-        self.own.follow(&self.order);
         self.carry_out(effects, now);
     }
 
@@ -505,13 +507,10 @@ impl Discovery {
 
     /// Order → selection.
     fn select(&mut self, now: Instant) {
-        let mut effects = Effects::default();
-        let view = view!(self, now);
-        if self.selecting.update(&view, &mut self.rng, &mut effects) {
+        self.effecting(now, |hub, effects| {
             // Checks that are due now come before everything else of the next step.
-            self.waiting.note(true);
-        }
-        self.carry_out(effects, now);
+            hub.waiting.note(hub.selecting.update(&view!(hub, now), &mut hub.rng, effects));
+        });
     }
 
     /// Selection → dials.
@@ -534,7 +533,6 @@ impl Discovery {
 
     /// Verified peers → status.
     fn judge_readiness(&mut self, now: Instant) {
-        let mut effects = Effects::default();
         let said =
             Said { is_answered: self.names.is_answered(), is_settled: self.names.is_settled() };
         self.readiness.follow(self.names.heard(), &self.order, &self.own, || {
@@ -544,7 +542,15 @@ impl Discovery {
                 rejected: self.names.rejected_others(&is_ours),
             }
         });
-        self.readiness.update(&view!(self, now), said, &mut effects);
+        self.effecting(now, |hub, effects| {
+            hub.readiness.update(&view!(hub, now), said, effects);
+        });
+    }
+
+    /// Lets a room act, and carries out what it asks of others.
+    fn effecting(&mut self, now: Instant, act: impl FnOnce(&mut Self, &mut Effects)) {
+        let mut effects = Effects::default();
+        act(self, &mut effects);
         self.carry_out(effects, now);
     }
 
@@ -560,8 +566,8 @@ impl Discovery {
             Effect::Output(output) => self.waiting.push(output),
             Effect::LookSooner => {
                 self.names.look_sooner(&self.config);
-                self.waiting
-                    .note(self.names.next_timeout(&self.config).is_some_and(|at| at <= now));
+                let at = self.names.next_timeout(&self.config);
+                self.waiting.note(at.is_some_and(|at| at <= now));
             }
             Effect::Ours(candidate) => self.change_own(|own| own.find(candidate)),
             Effect::NotOurs(candidate) => self.change_own(|own| own.lose(&candidate)),
@@ -601,10 +607,9 @@ impl Discovery {
             }
             Effect::Hint(candidate) => self.hint(candidate, None, now),
             Effect::Meet(candidate) => {
-                let mut effects = Effects::default();
-                let situation = situation!(self, now);
-                self.dialling.meet(candidate, &situation, &mut effects);
-                self.carry_out(effects, now);
+                self.effecting(now, |hub, effects| {
+                    hub.dialling.meet(candidate, &situation!(hub, now), effects);
+                });
             }
             Effect::Route(family) => self.dialling.note_route(family),
             Effect::NoRoute(at) => self.dialling.note_no_route(&at, &view!(self, now)),

@@ -244,6 +244,56 @@ pub enum Event {
     Isolated(Isolation),
 }
 
+impl Event {
+    /// The names of all events.
+    pub const NAMES: [&'static str; 19] = [
+        "resolved",
+        "sampled",
+        "lookup_failed",
+        "rejected",
+        "more_rejected",
+        "bounded",
+        "verified",
+        "replaced",
+        "departed",
+        "unnamed",
+        "gone",
+        "unreachable",
+        "pin_mismatch",
+        "refused",
+        "stranger",
+        "same_key",
+        "shared_address",
+        "status",
+        "isolated",
+    ];
+
+    /// Its name in metrics: that of the variant, in snake case.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Resolved { .. } => "resolved",
+            Self::Sampled { .. } => "sampled",
+            Self::LookupFailed { .. } => "lookup_failed",
+            Self::Rejected { .. } => "rejected",
+            Self::MoreRejected { .. } => "more_rejected",
+            Self::Bounded { .. } => "bounded",
+            Self::Verified { .. } => "verified",
+            Self::Replaced { .. } => "replaced",
+            Self::Departed { .. } => "departed",
+            Self::Unnamed { .. } => "unnamed",
+            Self::Gone { .. } => "gone",
+            Self::Unreachable { .. } => "unreachable",
+            Self::PinMismatch { .. } => "pin_mismatch",
+            Self::Refused { .. } => "refused",
+            Self::Stranger { .. } => "stranger",
+            Self::SameKey { .. } => "same_key",
+            Self::SharedAddress { .. } => "shared_address",
+            Self::Status { .. } => "status",
+            Self::Isolated(_) => "isolated",
+        }
+    }
+}
+
 /// Since when a node is isolated, and why.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -298,6 +348,9 @@ pub enum Status {
 }
 
 impl Status {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Starting, Self::Alone, Self::Isolated, Self::Joined];
+
     /// Whether a readiness probe should pass: true for [`Alone`](Self::Alone), or the first node
     /// of a deployment would wait for ever for others that wait for it, and for
     /// [`Joined`](Self::Joined).

@@ -33,8 +33,9 @@ pub(super) fn may_probe(config: &Config, candidate: &Candidate) -> bool {
 }
 
 /// What a dial is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Purpose {
     /// To fill a place. Aborted when the places are filled by others.
     Place,
     /// To verify an entry of the table again, or to connect to it.
@@ -43,6 +44,21 @@ pub(super) enum Purpose {
     Repair,
     /// To find out whether a connected peer lives where it seems to.
     Hint,
+}
+
+impl Purpose {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Place, Self::Check, Self::Repair, Self::Hint];
+
+    /// Its name in metrics, in snake case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Place => "place",
+            Self::Check => "check",
+            Self::Repair => "repair",
+            Self::Hint => "hint",
+        }
+    }
 }
 
 /// A dial under way.

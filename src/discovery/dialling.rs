@@ -24,6 +24,7 @@ use super::{
     effect::{Effect, Effects},
     output::{DialFailure, Output},
     plan::{Plans, Selected},
+    stats::{DialCounts, DialOutcome},
     view::View,
 };
 use crate::{
@@ -72,6 +73,8 @@ pub(super) struct Dialling {
     latest: HashMap<Asker, DialId>,
     /// When the askers are to be asked again, as far as the last pass has told.
     wake: Option<Instant>,
+    /// How often dials ended.
+    counts: DialCounts,
 }
 
 /// Who asks for dials.
@@ -135,6 +138,7 @@ impl Dialling {
             reach: Reach::Own,
             latest: HashMap::new(),
             wake: None,
+            counts: DialCounts::default(),
         }
     }
 
@@ -164,6 +168,7 @@ impl Dialling {
     /// Gives up the dials whose deadline has passed.
     pub(super) fn expire(&mut self, now: Instant, effects: &mut Effects) {
         while let Some((id, dial)) = self.dials.end_overdue(now) {
+            self.count(&dial, DialOutcome::TimedOut);
             abort_probe(id, &dial, effects);
             effects.push(Effect::GiveUp(dial));
         }
@@ -190,10 +195,7 @@ impl Dialling {
                 self.introduce(candidate, peer, purpose, &situation.view);
             }
             Ask::Other(effect) => effects.push(effect),
-            Ask::Abort(id) => {
-                self.dials.end(id);
-                effects.push(Effect::Output(Output::Abort { id }));
-            }
+            Ask::Abort(id) => drop(self.stop(id, DialOutcome::Aborted, effects)),
             Ask::Nothing(at) => self.rest(at),
         }
         true
@@ -211,9 +213,16 @@ impl Dialling {
         [self.wake, self.dials.next_deadline()].into_iter().flatten().min()
     }
 
-    /// Ends a dial that was answered; `None` if it is not waited for.
-    pub(super) fn end(&mut self, id: DialId) -> Option<Dial> {
-        self.dials.end(id)
+    /// Ends a dial that ended in a connection; `None` if it is not waited for.
+    pub(super) fn connect(&mut self, id: DialId) -> Option<Dial> {
+        let dial = self.dials.end(id)?;
+        self.count(&dial, DialOutcome::Connected);
+        Some(dial)
+    }
+
+    /// How often dials ended.
+    pub(super) fn counts(&self) -> DialCounts {
+        self.counts
     }
 
     /// Ends a dial that failed; `None` if it is not waited for. Where a behaviour of the swarm denied a
@@ -227,6 +236,7 @@ impl Dialling {
         now: Instant,
     ) -> Option<Dial> {
         let dial = self.dials.end(id)?;
+        self.count(&dial, DialOutcome::of(failure));
         match (failure, dial.expect) {
             (DialFailure::Denied(_), Expect::Probe) => self.denied = Some(now + config.max_refresh),
             (DialFailure::Denied(_), Expect::Anyone) => self.denied = None,
@@ -317,7 +327,7 @@ impl Dialling {
         for candidate in departed {
             self.hints.forget(candidate);
             if let Some(id) = self.dials.of(candidate).map(|(id, _)| id) {
-                self.stop(id, effects);
+                self.stop(id, DialOutcome::Aborted, effects);
             }
         }
     }
@@ -417,7 +427,7 @@ impl Dialling {
         match slowest {
             Err(at) => self.rest(at),
             Ok(id) if rng.usize(..SPARED) == 0 && self.dials.spare(id) => {}
-            Ok(id) => match self.stop(id, effects) {
+            Ok(id) => match self.stop(id, DialOutcome::TimedOut, effects) {
                 Some(dial) => effects.push(Effect::GiveUp(dial)),
                 None => self.rest(None),
             },
@@ -425,10 +435,18 @@ impl Dialling {
     }
 
     /// Ends a dial before its deadline.
-    fn stop(&mut self, id: DialId, effects: &mut Effects) -> Option<Dial> {
+    fn stop(&mut self, id: DialId, outcome: DialOutcome, effects: &mut Effects) -> Option<Dial> {
         let dial = self.dials.stop(id)?;
+        self.count(&dial, outcome);
         abort_probe(id, &dial, effects);
         Some(dial)
+    }
+
+    /// Counts a dial that has ended. One that met a peer was counted when it did so.
+    fn count(&mut self, dial: &Dial, outcome: DialOutcome) {
+        if dial.waits_for.is_none() {
+            self.counts.note(dial.purpose, outcome);
+        }
     }
 
     /// Whose turn it is.

@@ -170,6 +170,11 @@ impl Ledger {
         self.table.standing().met()
     }
 
+    /// How many different peers have an entry.
+    pub(super) fn peer_count(&self) -> usize {
+        self.table.peer_count()
+    }
+
     /// When the peer of an entry was last seen that is not passed over, and lets us count as joined.
     pub(super) fn last_seen(&self) -> Option<Instant> {
         self.table.standing().last_seen()

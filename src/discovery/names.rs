@@ -19,6 +19,7 @@ use self::{
 use super::{
     effect::{Effect, Effects},
     output::{LookupId, Output},
+    stats::{LookupCounts, LookupOutcome},
 };
 use crate::{
     candidate::{Candidate, Family, Transports},
@@ -53,6 +54,8 @@ pub(super) struct Names {
     sources: BTreeMap<u64, SourceState>,
     next_source: u64,
     lookups: Lookups,
+    /// How often look-ups ended.
+    counts: LookupCounts,
     version: u64,
     /// How often a source came or went, or a refresh ended.
     heard: u64,
@@ -164,6 +167,16 @@ impl Names {
         move |source| all_static || !source.source().is_static()
     }
 
+    /// How often look-ups ended.
+    pub(super) fn counts(&self) -> LookupCounts {
+        self.counts
+    }
+
+    /// When a source was last answered with records.
+    pub(super) fn answered_at(&self, source: &Source) -> Option<Instant> {
+        self.find(source)?.resolved
+    }
+
     /// Whether any source was ever answered.
     pub(super) fn is_answered(&self) -> bool {
         self.sources.values().any(|source| source.announced().is_some())
@@ -194,6 +207,7 @@ impl Names {
         result: Result<Answer, LookupError>,
     ) -> bool {
         let Some(Waiting { source, query }) = self.lookups.end(id) else { return false };
+        self.counts.note(LookupOutcome::of(&result));
         let Some(source) = self.sources.get_mut(&source) else { return false };
         source.handle_result(&query, result);
         true
@@ -302,6 +316,7 @@ impl Names {
         let Some(source) = self.sources.get_mut(&id) else { return };
         for id in source.expire(context.config, context.now) {
             self.lookups.end(id);
+            self.counts.note(LookupOutcome::TimedOut);
             context.effects.push(Effect::Output(Output::CancelLookup { id }));
         }
     }

@@ -60,8 +60,14 @@ impl Order {
         self.version
     }
 
+    /// Becomes another order. Returns the candidates that are gone, and those that are new.
+    pub(super) fn become_next(&mut self, next: Self) -> (Vec<Candidate>, Vec<Candidate>) {
+        let before = std::mem::replace(self, next);
+        (before.without(self), self.without(&before))
+    }
+
     /// The candidates that another order does not have.
-    pub(super) fn without(&self, other: &Self) -> Vec<Candidate> {
+    fn without(&self, other: &Self) -> Vec<Candidate> {
         let mut others = other.iter().peekable();
         let is_left = |candidate: &&Candidate| {
             while others.next_if(|other| other < candidate).is_some() {}

@@ -41,6 +41,9 @@ pub(super) struct Said {
 /// The status, as last told.
 #[derive(Debug)]
 pub(super) struct Readiness {
+    started: Instant,
+    /// How long after the start a peer was verified for the first time.
+    first_verified: Option<Duration>,
     status: Status,
     /// Whether DNS lists us.
     listed: Option<bool>,
@@ -55,8 +58,10 @@ pub(super) struct Readiness {
 }
 
 impl Readiness {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
+            started: now,
+            first_verified: None,
             status: Status::Starting,
             listed: None,
             others: Others::default(),
@@ -69,6 +74,11 @@ impl Readiness {
 
     pub(super) fn status(&self) -> Status {
         self.status
+    }
+
+    /// How long after the start a peer was verified for the first time.
+    pub(super) fn first_verified(&self) -> Option<Duration> {
+        self.first_verified
     }
 
     /// Whether the last answers name one of our own addresses; `None` before the first answer.
@@ -106,6 +116,9 @@ impl Readiness {
         let is_live = !view.ledger.live().is_empty();
         let seen_until = if is_live { None } else { seen_until(view) };
         self.wake = seen_until;
+        if self.first_verified.is_none() && view.ledger.len() > 0 {
+            self.first_verified = Some(view.now.saturating_duration_since(self.started));
+        }
         let joined = is_live || seen_until.is_some();
         let others = self.others.len() > 0;
         self.note_others(others, view.now);

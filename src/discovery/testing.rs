@@ -83,8 +83,7 @@ impl World {
         let sorted = sort(&lists.concat());
         let lists = lists.iter().map(|list| sort(list)).collect();
         let order = Order::new(self.order.version() + 1, sorted, groups, lists);
-        let old = std::mem::replace(&mut self.order, order);
-        let (departed, added) = (old.without(&self.order), self.order.without(&old));
+        let (departed, added) = self.order.become_next(order);
         self.own.follow(&self.order);
         self.judge(|judge| judge.follow_order(&added, &departed));
     }

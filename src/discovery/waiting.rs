@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
-use super::output::Output;
+use super::{output::Output, stats::EventCounts};
 
 /// What waits.
 #[derive(Debug)]
@@ -17,13 +17,15 @@ pub(super) struct Waiting {
     wake: Option<Instant>,
     /// The connected peers of which the shell is to see whether they are worth keeping.
     regarded: HashSet<PeerId>,
+    /// How often events were told.
+    events: EventCounts,
 }
 
 impl Default for Waiting {
     /// The first step.
     fn default() -> Self {
         let (outputs, regarded) = (VecDeque::new(), HashSet::new());
-        Self { outputs, step: true, wake: None, regarded }
+        Self { outputs, step: true, wake: None, regarded, events: EventCounts::default() }
     }
 }
 
@@ -40,7 +42,15 @@ impl Waiting {
     }
 
     pub(super) fn push(&mut self, output: Output) {
+        if let Output::Event(event) = &output {
+            self.events.note(event);
+        }
         self.outputs.push_back(output);
+    }
+
+    /// How often events were told.
+    pub(super) fn counts(&self) -> EventCounts {
+        self.events
     }
 
     /// The next output. If there is none, and a step is to be made all the same, that is due at once.

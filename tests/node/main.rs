@@ -23,6 +23,7 @@ mod pins;
 mod questions;
 mod quiet;
 mod sampled;
+mod stats;
 mod status;
 mod transports;
 mod walk;

@@ -124,7 +124,7 @@ impl Room {
     /// All dials that are under way fail.
     fn fail_all(&mut self) {
         let dials: Vec<_> = self.dialling.dials.iter().map(|(id, _)| id).collect();
-        for dial in dials.into_iter().filter_map(|id| self.dialling.end(id)) {
+        for dial in dials.into_iter().filter_map(|id| self.dialling.connect(id)) {
             self.world.fail(&dial.candidate);
         }
     }
@@ -224,7 +224,7 @@ fn what_finds_no_room_waits_for_the_end_of_a_dial() {
     assert_eq!(room.purposes(), [Purpose::Check, Purpose::Hint]);
     assert!(dialled(&room.pass()).is_empty());
     let first = room.dialling.dials.iter().next().expect("a dial").0;
-    assert!(room.dialling.end(first).is_some());
+    assert!(room.dialling.connect(first).is_some());
     assert_eq!(dialled(&room.pass()).len(), 1);
     assert_eq!(room.purposes().last(), Some(&Purpose::Repair), "it has waited longest");
 }
@@ -235,8 +235,8 @@ fn a_dial_is_ended_once_and_is_under_way_until_then() {
     room.pass();
     let id = room.dialling.dials.iter().next().expect("a dial").0;
     assert!(room.dialling.is_dialled(&c(0)));
-    assert!(room.dialling.end(id).is_some_and(|dial| dial.candidate == c(0)));
-    assert!(room.dialling.end(id).is_none() && !room.dialling.is_dialled(&c(0)));
+    assert!(room.dialling.connect(id).is_some_and(|dial| dial.candidate == c(0)));
+    assert!(room.dialling.connect(id).is_none() && !room.dialling.is_dialled(&c(0)));
 }
 
 #[test]

@@ -110,6 +110,11 @@ impl Table {
         self.entries.len()
     }
 
+    /// How many different peers have an entry.
+    pub(super) fn peer_count(&self) -> usize {
+        self.by_peer.len()
+    }
+
     pub(super) fn get(&self, candidate: &Candidate) -> Option<&VerifiedPeer> {
         self.entries.get(candidate)
     }

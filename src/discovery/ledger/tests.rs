@@ -68,8 +68,7 @@ impl World {
         let mut sorted = candidates.to_vec();
         sorted.sort();
         let order = Order::new(self.order.version() + 1, sorted.into(), [].into_iter(), Vec::new());
-        let (added, departed) = (order.without(&self.order), self.order.without(&order));
-        self.order = order;
+        let (departed, added) = self.order.become_next(order);
         self.own.follow(&self.order);
         self.judge(|judge| judge.follow_order(&added, &departed));
     }

@@ -42,6 +42,8 @@ pub(super) struct SourceState {
     refresh: Option<UnderWay>,
     /// When the first reply of the last refresh came.
     answered: Option<Instant>,
+    /// When the last refresh ended that gave records.
+    pub(super) resolved: Option<Instant>,
     questions: Questions,
     inquiries: Inquiries,
     /// When the first of the questions is due again.
@@ -87,6 +89,7 @@ impl SourceState {
             announced_complete: false,
             refresh: None,
             answered: None,
+            resolved: None,
             questions: Questions::default(),
             inquiries: Inquiries::default(),
             due: None,
@@ -244,6 +247,7 @@ impl SourceState {
         let outcome = under_way.plan.finish(&config.pool);
         self.due = self.plan_questions(config, outcome.as_ref().ok(), rng, now);
         if let Ok(resolution) = &outcome {
+            self.resolved = Some(now);
             self.follow(&resolution.threads, now);
         }
         Some(outcome)

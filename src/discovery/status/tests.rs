@@ -21,7 +21,7 @@ impl Room {
         if n > 0 {
             world.listen(&c(0));
         }
-        Self { readiness: Readiness::new(), world }
+        Self { readiness: Readiness::new(world.now), world }
     }
 
     fn update(&mut self, said: Said) -> Vec<Effect> {

@@ -1,0 +1,104 @@
+//! What is counted: each look-up and each dial once, by how it ended.
+
+use hickory_proto::rr::RecordType;
+use libp2p_dns_discovery::{
+    LookupError,
+    discovery::{DialOutcome, LookupOutcome, Purpose},
+    hickory_proto,
+};
+
+use crate::support::{Host, World, ip, lowest, secs};
+
+/// How many dials ended in each way, whatever they were for.
+fn dials(world: &World) -> Vec<(DialOutcome, u64)> {
+    let stats = world.core.stats();
+    let of = |outcome| Purpose::ALL.map(|purpose| stats.dials(purpose, outcome)).iter().sum();
+    let all = DialOutcome::ALL.map(|outcome| (outcome, of(outcome)));
+    all.into_iter().filter(|(_, n)| *n > 0).collect()
+}
+
+/// Fails if a way in which a dial ends is not counted, or counted twice.
+#[test]
+fn each_dial_is_counted_once() {
+    let (mut world, peers) = World::with_peers(lowest(3), 9);
+    for (n, host) in [(2, Host::Refuses), (3, Host::Silent), (4, Host::NoRoute)] {
+        world.set(ip(n), host);
+    }
+    world.set(ip(5), Host::Unwanted(peers[4]));
+    world.run(secs(7_200));
+    // What began in the last seconds may be under way.
+    world.name(&[]);
+    world.run(secs(60));
+    let all: u64 = dials(&world).iter().map(|(_, n)| n).sum();
+    assert_eq!(all, world.dials.len() as u64, "{:?}", dials(&world));
+    let outcomes: Vec<_> = dials(&world).into_iter().map(|(outcome, _)| outcome).collect();
+    for outcome in [
+        DialOutcome::Connected,
+        DialOutcome::Identified,
+        DialOutcome::TimedOut,
+        DialOutcome::Closed,
+        DialOutcome::NoRoute,
+        DialOutcome::Denied,
+    ] {
+        assert!(outcomes.contains(&outcome), "{outcome:?} among {outcomes:?}");
+    }
+}
+
+#[test]
+fn a_dial_that_no_longer_matters_counts_as_aborted() {
+    let (mut world, _) = World::with_peers(lowest(1), 1);
+    world.set(ip(1), Host::Silent);
+    world.run(secs(1));
+    assert_eq!(dials(&world), []);
+    let source = world.core.sources().next().expect("a source").clone();
+    world.core.remove_source(&source);
+    world.run(secs(1));
+    assert_eq!(dials(&world), [(DialOutcome::Aborted, 1)]);
+    world.run(secs(60));
+    assert_eq!(dials(&world), [(DialOutcome::Aborted, 1)], "and not once more at its deadline");
+}
+
+#[test]
+fn each_look_up_is_counted_by_how_it_ended() {
+    let (mut world, _) = World::with_peers(lowest(1), 2);
+    let key = ("peers.example.".to_owned(), RecordType::A);
+    let lookups = |world: &World, outcome| world.core.stats().lookups(outcome);
+    world.run(secs(1));
+    assert_eq!(lookups(&world, LookupOutcome::Answer), 1);
+    for (error, outcome) in [
+        (LookupError::Refused, LookupOutcome::Refused),
+        (LookupError::ServerFailed("SERVFAIL".into()), LookupOutcome::ServerFailed),
+        (LookupError::TimedOut, LookupOutcome::TimedOut),
+        (LookupError::nx_domain(None), LookupOutcome::Nothing),
+        (LookupError::Bogus("a signature".into()), LookupOutcome::Bogus),
+    ] {
+        world.zone.insert(key.clone(), Err(error));
+        world.core.refresh(world.now);
+        world.run(secs(1));
+        assert!(lookups(&world, outcome) > 0, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_server_that_never_replies_is_counted_as_timed_out_at_the_deadline() {
+    let (mut world, _) = World::with_peers(lowest(1), 2);
+    world.run(secs(1));
+    world.deaf = true;
+    world.core.refresh(world.now);
+    world.run(secs(25));
+    assert!(world.core.stats().lookups(LookupOutcome::TimedOut) > 0);
+}
+
+#[test]
+fn the_age_of_an_answer_counts_from_the_last_that_had_records() {
+    let (mut world, _) = World::with_peers(lowest(1), 2);
+    let source = "/dns4/peers.example./tcp/4001".parse().expect("a source");
+    assert_eq!(world.core.answered_at(&source), None);
+    world.run(secs(1));
+    let answered = world.core.answered_at(&source).expect("an answer");
+    assert!(answered <= world.now && world.core.stats().first_verified().is_some());
+    world.zone.insert(("peers.example.".into(), RecordType::A), Err(LookupError::TimedOut));
+    world.core.refresh(world.now);
+    world.run(secs(3_600));
+    assert_eq!(world.core.answered_at(&source), Some(answered), "failures keep the last good one");
+}
