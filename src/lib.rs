@@ -46,6 +46,9 @@ mod handler;
 #[cfg_attr(docsrs, doc(cfg(feature = "kad")))]
 pub mod kad;
 mod limits;
+#[cfg(feature = "metrics")]
+#[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+pub mod metrics;
 mod own_addresses;
 mod pace;
 mod pool;

@@ -1,0 +1,70 @@
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+
+use super::*;
+use crate::{Config, resolver::zone::Zone};
+
+fn text_of(metrics: &Snapshot, now: Instant) -> String {
+    #[derive(Debug)]
+    struct At(Snapshot, Instant);
+    impl Collector for At {
+        fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+            self.0.families(self.1).iter().try_for_each(|family| family.encode(&mut encoder))
+        }
+    }
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(At(metrics.clone(), now)));
+    let mut text = String::new();
+    encode(&mut text, &registry).expect("a text");
+    text
+}
+
+#[test]
+fn what_is_not_known_yet_is_absent_and_what_is_counted_is_there_from_the_start() {
+    let text = text_of(&Snapshot::default(), now());
+    let samples: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let counters =
+        LookupOutcome::ALL.len() + Purpose::ALL.len() * DialOutcome::ALL.len() + Event::NAMES.len();
+    assert_eq!(samples.len(), counters + 3, "and three sizes\n{text}");
+    assert!(samples.iter().all(|line| line.ends_with(" 0") || line.ends_with(" 0.0")), "{text}");
+}
+
+#[test]
+fn each_number_has_its_line() {
+    let start = now();
+    let source: Source = "/dns4/peers.example./tcp/4001".parse().expect("a source");
+    let snapshot = Snapshot {
+        stats: Stats::default(),
+        listed: Some(true),
+        status: Some(Status::Joined),
+        answered: vec![(source.clone(), Some(start)), (source, None)],
+    };
+    let text = text_of(&snapshot, start + Duration::from_secs(42));
+    for line in [
+        "listed 1.0",
+        r#"status{status="joined"} 1.0"#,
+        r#"status{status="isolated"} 0.0"#,
+        r#"answer_age_seconds{source="/dns4/peers.example./tcp/4001"} 42.0"#,
+        r#"dials_total{purpose="hint",outcome="no_route"} 0"#,
+        r#"lookups_total{outcome="server_failure"} 0"#,
+        r#"events_total{event="same_key"} 0"#,
+    ] {
+        assert!(text.lines().any(|other| other == line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn a_source_that_is_removed_is_told_no_more() {
+    let local = libp2p_identity::PeerId::random();
+    let source: Source = "/dns4/peers.example./tcp/4001".parse().expect("a source");
+    let mut discovery =
+        Behaviour::with_sources(Zone::default(), Config::new(), local, [source.clone()]);
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    metrics.record(&discovery);
+    assert_eq!(metrics.lock().answered, [(source.clone(), None)]);
+    assert!(discovery.remove_source(&source));
+    metrics.record(&discovery);
+    assert_eq!(metrics.lock().answered, []);
+}
