@@ -123,7 +123,11 @@ impl Picture {
     pub(crate) fn outlook(&self) -> String {
         let (components, least) = (self.components, self.kad_peers_min);
         let wanted = self.kad_peers_wanted();
-        format!("components: {components}, smallest routing table: {least} of {wanted}")
+        let text = format!("components: {components}, smallest routing table: {least} of {wanted}");
+        match self.stale {
+            0 => text,
+            stale => format!("{text}, old ids believed in: {stale}"),
+        }
     }
 }
 

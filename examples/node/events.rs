@@ -243,6 +243,7 @@ impl Line for Stamped {
             Event::Unreachable { address, reason } => format!("{address} is out: {reason}"),
             Event::Status { status } => format!("status: {status}"),
             Event::Isolated(isolated) => isolated.text(),
+            Event::Kad { peers: 1 } => "1 peer in the routing table".to_owned(),
             Event::Kad { peers } => format!("{peers} peers in the routing table"),
             Event::Provided { key } => format!("told the network that this node provides {key}"),
             Event::Found { key, providers } => {

@@ -1,12 +1,13 @@
 //! The node's key, and the file that it is kept in.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Read, Write},
     path::Path,
 };
 
 use libp2p::identity::Keypair;
+use tempfile::NamedTempFile;
 
 use crate::{
     NAME,
@@ -22,6 +23,9 @@ pub(crate) fn key(file: Option<&Path>) -> Result<Keypair, Stop> {
         return Ok(Keypair::generate_ed25519());
     };
     match File::open(path) {
+        Ok(file) if file.metadata().is_ok_and(|data| data.is_file() && data.len() == 0) => {
+            create(path)
+        }
         Ok(file) => read(file, path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => create(path),
         Err(error) => Err(unusable(path, &format!("cannot be read ({error})"))),
@@ -43,30 +47,41 @@ fn read(file: File, path: &Path) -> Result<Keypair, Stop> {
     Ok(key)
 }
 
-/// Makes a key and keeps it. An existing file is never written over.
+/// Makes a key and keeps it. The file gets its name when its content is on the disk, so that nobody ever
+/// finds a part of a key there. A file that is there already is never written over, unless it is empty, as a
+/// crash leaves it where a file is made before it is written.
 fn create(path: &Path) -> Result<Keypair, Stop> {
-    let refuse = |error: &io::Error| unusable(path, &format!("cannot be made ({error})"));
     let key = Keypair::generate_ed25519();
     let bytes = key
         .to_protobuf_encoding()
         .map_err(|error| Stop::failed("the new key cannot be encoded", &error))?;
-    let mut file = options().open(path).map_err(|error| refuse(&error))?;
-    let written = file.write_all(&bytes).and_then(|()| file.sync_all());
-    if let Err(error) = written {
-        // Half a key would be refused at every start from now on.
-        let _ = std::fs::remove_file(path);
-        return Err(refuse(&error));
+    match keep(path, &bytes) {
+        Ok(()) => Ok(key),
+        // Another node has made one meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match File::open(path) {
+            Ok(file) => read(file, path),
+            Err(error) => Err(unusable(path, &format!("cannot be read ({error})"))),
+        },
+        Err(error) => Err(unusable(path, &format!("cannot be made ({error})"))),
     }
-    Ok(key)
 }
 
-/// The mode is given at creation: set afterwards, others could have opened the file before.
-fn options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    // Nobody else may read it, from the start.
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    let is_empty = path.metadata().is_ok_and(|data| data.is_file() && data.len() == 0);
+    match is_empty {
+        true => file.persist(path),
+        false => file.persist_noclobber(path),
+    }?;
+    // The name, too.
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
+    File::open(folder)?.sync_all()?;
+    Ok(())
 }
 
 fn unusable(path: &Path, what: &str) -> Stop {

@@ -33,6 +33,20 @@ fn a_node_keeps_its_key() {
     assert_eq!(kept, b"no key", "a file that is no key is somebody's");
 }
 
+/// A crash leaves such a file where a key is written after its file was made.
+#[test]
+fn an_empty_key_file_gets_a_key() {
+    let dns = Dns::start();
+    let dir = tempfile::tempdir().expect("a directory can be made");
+    let path = dir.path().join("key");
+    std::fs::write(&path, "").expect("it can be written");
+    let key = path.to_str().expect("the path is UTF-8");
+    let first = Node::start(&dns, &["--key", key]).peer;
+    assert_eq!(Node::start(&dns, &["--key", key]).peer, first, "it is kept");
+    let files = dir.path().read_dir().expect("it can be listed");
+    assert_eq!(files.count(), 1, "nothing else is left there");
+}
+
 #[test]
 fn a_node_ends_cleanly_when_told_to() {
     let dns = Dns::start();
