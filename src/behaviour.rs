@@ -294,8 +294,10 @@ impl<R: Resolver> Behaviour<R> {
     /// Turns an output into what the swarm can do; `None` if it was for the shell alone.
     fn act(&mut self, output: Output) -> Option<ToSwarm<Event, ToHandler>> {
         match output {
-            Output::Lookup { id, query } => {
-                self.lookups.start(id, self.resolver.lookup(query));
+            Output::Lookup { id, query, source } => {
+                let span = lookups::span(&source, &query);
+                let lookup = span.in_scope(|| self.resolver.lookup(query));
+                self.lookups.start(id, lookup, span);
                 None
             }
             Output::CancelLookup { id } => {

@@ -494,7 +494,7 @@ impl Discovery {
             self.dialling.depart(&departed, &mut effects);
             self.judge(now, |judge| judge.follow_order(&added, &departed));
         }
-        self.names.announce_cut(self.order.len(), &self.config, &mut effects);
+        self.names.announce_cut(self.order.len(), &mut effects);
         self.ordered = self.ordered_from();
         self.carry_out(effects, now);
     }

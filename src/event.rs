@@ -14,6 +14,8 @@ use crate::{
     source::Source,
 };
 
+mod log;
+
 /// Something that the discovery learned, or that changed.
 ///
 /// A steady state is silent: nothing is told twice while it stays as it is.
@@ -67,6 +69,8 @@ pub enum Event {
         failures: u32,
         /// When it will be tried again.
         retry_in: Duration,
+        /// How many candidates are kept that it named before.
+        kept: usize,
     },
     /// DNS named an address that the filter does not let through. Told once per address.
     #[non_exhaustive]

@@ -11,12 +11,20 @@ use futures::{
     stream::FuturesUnordered,
 };
 
+use tracing::{Instrument, Span, debug_span};
+
 use crate::{
     discovery::LookupId,
-    resolver::{Answer, LookupError, LookupFuture},
+    resolver::{Answer, LookupError, LookupFuture, Query},
+    source::Source,
 };
 
 type LookupResult = (LookupId, Result<Answer, LookupError>);
+
+/// What the lines belong to that a resolver writes in the course of a look-up.
+pub(super) fn span(source: &Source, query: &Query) -> Span {
+    debug_span!("lookup", %source, name = %query.name, kind = %query.record_type)
+}
 
 /// The look-ups under way, each with what aborts it.
 #[derive(Default)]
@@ -27,10 +35,10 @@ pub(super) struct Lookups {
 }
 
 impl Lookups {
-    pub(super) fn start(&mut self, id: LookupId, lookup: LookupFuture) {
+    pub(super) fn start(&mut self, id: LookupId, lookup: LookupFuture, span: Span) {
         let (handle, registration) = AbortHandle::new_pair();
         self.aborts.insert(id, handle);
-        let lookup = Abortable::new(lookup, registration);
+        let lookup = Abortable::new(lookup.instrument(span), registration);
         self.running.push(lookup.map(move |r| r.ok().map(|result| (id, result))).boxed());
     }
 

@@ -293,17 +293,12 @@ impl Names {
 
     /// Announces that candidates are left out, when that begins, and when it ends. `held` is how many
     /// are not.
-    pub(super) fn announce_cut(&mut self, held: usize, config: &Config, effects: &mut Effects) {
+    pub(super) fn announce_cut(&mut self, held: usize, effects: &mut Effects) {
         let cut = self.left_out().iter().sum::<usize>();
         if (cut > 0) == self.announced_cut {
             return;
         }
         self.announced_cut = cut > 0;
-        let most = config.limits.candidates.get();
-        match cut {
-            0 => tracing::info!(held, most, "all candidates are held again"),
-            _ => tracing::warn!(held, cut, most, "more candidates than are held"),
-        }
         effects.tell(Event::Bounded { held, cut });
     }
 
@@ -328,7 +323,8 @@ impl Names {
         while let Some((step, query)) = source.poll_query(*now) {
             let id = self.lookups.start(Waiting { source: id, query: query.clone() });
             source.sent(query.clone(), step, id, *now);
-            effects.push(Effect::Output(Output::Lookup { id, query }));
+            let source = source.source().clone();
+            effects.push(Effect::Output(Output::Lookup { id, query, source }));
         }
     }
 
@@ -344,7 +340,6 @@ impl Names {
         if let Some(candidates) = source.announce_part() {
             self.version += 1;
             let source = source.source().clone();
-            tracing::debug!(%source, candidates = candidates.len(), "resolved in part");
             context.effects.tell(Event::Resolved {
                 source,
                 candidates,
@@ -400,13 +395,8 @@ fn take_failure(source: &mut SourceState, error: LookupError, context: &mut Cont
     };
     source.plan_next(context.now + retry_in, true);
     if worth_telling && !believed {
-        let source = source.source().clone();
-        if first_of_all {
-            tracing::debug!(%source, %error, failures, "there is nothing yet");
-        } else {
-            tracing::warn!(%source, %error, failures, "look-up failed; what is known is kept");
-        }
-        context.effects.tell(Event::LookupFailed { source, error, failures, retry_in });
+        let (source, kept) = (source.source().clone(), source.members().len());
+        context.effects.tell(Event::LookupFailed { source, error, failures, retry_in, kept });
     }
 }
 
@@ -431,7 +421,6 @@ fn take_answer(
     source.members_mut().bound(config.limits.candidates.get(), rank);
     if turned {
         let (source, sampled) = (source.source().clone(), source.members().is_sampled());
-        tracing::info!(%source, sampled, "answers are samples, or no longer");
         context.effects.tell(Event::Sampled { source, sampled });
     }
     let announced = source.announce(complete, recovered);
@@ -448,7 +437,6 @@ fn take_answer(
     }
     if let Some(candidates) = announced {
         let source = source.source().clone();
-        tracing::debug!(%source, candidates = candidates.len(), complete, "resolved");
         context.effects.tell(Event::Resolved {
             source,
             candidates,

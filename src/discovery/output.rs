@@ -11,6 +11,7 @@ use crate::{
     event::{Event, Failure},
     filter::Rejection,
     resolver::Query,
+    source::Source,
 };
 
 /// Names one look-up that the core asked for. Never used twice.
@@ -29,6 +30,8 @@ pub enum Output {
         id: LookupId,
         /// What to ask.
         query: Query,
+        /// The source for which it is asked.
+        source: Source,
     },
     /// Stop a look-up. Its result will be ignored.
     #[non_exhaustive]

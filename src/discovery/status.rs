@@ -144,7 +144,6 @@ impl Readiness {
         if (status, listed) == (self.status, self.listed) {
             return;
         }
-        tracing::debug!(%status, ?listed, "status");
         let changed = status != self.status;
         (self.status, self.listed) = (status, listed);
         effects.tell(Event::Status { status, listed });
@@ -181,13 +180,6 @@ impl Readiness {
     fn tell_isolation(&self, view: &View<'_>, effects: &mut Effects) {
         let View { order, own, ledger, .. } = *view;
         let Some(isolation) = self.isolation(order, own, ledger, REASONS) else { return };
-        let (failed, others) = (isolation.failed, isolation.others);
-        match isolation.reasons.first() {
-            Some((candidate, reason)) => {
-                tracing::warn!(failed, others, first = %candidate, %reason, "isolated");
-            }
-            None => tracing::warn!(failed, others, "isolated"),
-        }
         effects.tell(Event::Isolated(isolation));
     }
 

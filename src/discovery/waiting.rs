@@ -44,6 +44,7 @@ impl Waiting {
     pub(super) fn push(&mut self, output: Output) {
         if let Output::Event(event) = &output {
             self.events.note(event);
+            event.log();
         }
         self.outputs.push_back(output);
     }

@@ -15,6 +15,7 @@ mod fairness;
 mod fingers;
 mod hints;
 mod liveness;
+mod logs;
 mod neighbours;
 mod own;
 mod pace;

@@ -1,17 +1,15 @@
 //! What a readiness probe and an operator are told: ready or not, and why nobody can be reached.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-};
-
 use hickory_proto::rr::RecordType;
 use libp2p_dns_discovery::{
     Candidate, Config, Event, Failure, Identify, Isolation, LookupError, Rejection, Status,
     discovery::Expect, hickory_proto,
 };
 
-use crate::support::{Host, World, address_record, at, ip, lowest, nth, secs};
+use crate::{
+    logs::warnings,
+    support::{Host, World, address_record, at, ip, lowest, nth, secs},
+};
 
 fn is(status: Status) -> impl Fn(&World) -> bool {
     move |world| world.core.status() == status
@@ -24,33 +22,6 @@ fn told(world: &World) -> Vec<Isolation> {
         _ => None,
     };
     world.events.iter().filter_map(|(_, event)| isolation(event)).collect()
-}
-
-/// What was logged at the level of a warning, or above, while `run` ran.
-fn warnings(run: impl FnOnce()) -> String {
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-    impl Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().expect("not poisoned").write(bytes)
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::WARN)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    // With one subscriber alone, an event that another thread is the first to meet meanwhile is turned
-    // off for all threads.
-    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
-    tracing::subscriber::with_default(subscriber, run);
-    let bytes = log.0.lock().expect("not poisoned").clone();
-    String::from_utf8(bytes).expect("UTF-8")
 }
 
 /// Fails without the call of `tell_isolation` in `Readiness::update`, and without the condition

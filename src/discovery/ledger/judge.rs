@@ -391,9 +391,6 @@ impl<'a, 'b> Judge<'a, 'b> {
         };
         let mut at_address = self.cx.order.at_address(candidate).iter().take(PINS);
         let news = !is_told(candidate) && !at_address.any(is_told);
-        if news && failure == Failure::SameKey {
-            tracing::warn!(address = %candidate, "another node holds our key");
-        }
         self.ledger.histories.of(candidate).announced().turned_away(&failure);
         self.ledger.punish(candidate, failure.clone(), self.cx);
         if !self.ledger.end(candidate, Ending::Failed(failure.clone()), self.cx) && news {

@@ -23,7 +23,6 @@ pub(super) fn sift(
     }
     if more > 0 {
         let source = source.source().clone();
-        tracing::warn!(%source, more, "the filter rejects more addresses than are told");
         context.effects.tell(Event::MoreRejected { source, more });
     }
     passed

@@ -182,13 +182,13 @@ fn what_is_past_the_bound_is_told_when_it_begins_and_when_it_ends() {
     let (held, _) = world.names.allot(&world.config, &by_order);
     assert_eq!(held.len(), 2);
     for _ in 0..2 {
-        world.names.announce_cut(held.len(), &world.config, &mut effects);
+        world.names.announce_cut(held.len(), &mut effects);
     }
     let told = std::iter::from_fn(|| effects.pop()).count();
     assert_eq!((told, world.names.is_cut()), (1, true));
     world.names.remove(&DNS.parse().expect("a source"));
     world.names.allot(&world.config, &by_order);
-    world.names.announce_cut(1, &world.config, &mut effects);
+    world.names.announce_cut(1, &mut effects);
     assert!(!world.names.is_cut());
 }
 

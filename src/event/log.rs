@@ -1,0 +1,82 @@
+//! What an event leaves in the log: one line.
+
+use tracing::{debug, info, warn};
+
+use super::{Event, Failure, Isolation, Status};
+use crate::resolver::LookupError;
+
+impl Event {
+    /// Writes the line of this event. A change that an operator may have to act on is a warning; any other
+    /// change is told at `info`; what concerns an address at which nobody was verified, at `debug`, since
+    /// there may be thousands of these.
+    pub(crate) fn log(&self) {
+        match self {
+            Self::Resolved { source, candidates, complete, missing, dropped_total, .. } => {
+                let candidates = candidates.len();
+                info!(%source, candidates, complete, ?missing, dropped = dropped_total, "resolved");
+            }
+            Self::Sampled { source, sampled, .. } => info!(%source, sampled, "answers are samples"),
+            // So it is where a first node comes before its own entry.
+            Self::LookupFailed {
+                source, error: LookupError::Nothing(nothing), kept: 0, ..
+            } => {
+                info!(%source, %nothing, "DNS says that there is nothing");
+            }
+            Self::LookupFailed { source, error, failures, retry_in, kept } => {
+                warn!(%source, %error, failures, ?retry_in, kept, "look-up failed");
+            }
+            Self::MoreRejected { source, more } => {
+                warn!(%source, more, "the filter rejects more addresses than are told");
+            }
+            Self::Bounded { held, cut: 0 } => info!(held, "all candidates are held again"),
+            Self::Bounded { held, cut } => warn!(held, cut, "more candidates than are held"),
+            Self::Unnamed { addresses } => debug!(addresses = addresses.len(), "named no more"),
+            Self::Status { status, listed } => status.log(*listed),
+            Self::Isolated(isolation) => isolation.log(),
+            _ => self.log_of_peer(),
+        }
+    }
+
+    /// The same for what concerns one address, or one peer.
+    fn log_of_peer(&self) {
+        match self {
+            Self::Verified { peer, address, how } => info!(%peer, %address, ?how, "verified"),
+            Self::Replaced { address, old, new, gone } => {
+                info!(%address, %old, peer = %new, gone, "replaced");
+            }
+            Self::Departed { peer, address, gone } => info!(%peer, %address, gone, "departed"),
+            Self::Gone { peer } => info!(%peer, "gone"),
+            Self::Unreachable { address, peer: Some(peer), gone, reason } => {
+                info!(%peer, %address, gone, %reason, "unreachable");
+            }
+            Self::Unreachable { address, reason, .. } => debug!(%address, %reason, "unreachable"),
+            Self::Rejected { address, rejection } => debug!(%address, %rejection, "rejected"),
+            Self::PinMismatch { address, pinned, obtained } => {
+                warn!(%address, %pinned, peer = %obtained, "another peer than the pinned one answers");
+            }
+            Self::Refused { address, peer, .. } => info!(%peer, %address, "may not join"),
+            Self::Stranger { address, peer, .. } => {
+                info!(%peer, %address, "does not speak the required protocol");
+            }
+            Self::SameKey { address } => warn!(%address, "another node holds our key"),
+            Self::SharedAddress { address, .. } => warn!(%address, "identities alternate there"),
+            _ => {}
+        }
+    }
+}
+
+impl Status {
+    fn log(self, listed: Option<bool>) {
+        info!(status = %self, listed, "status");
+    }
+}
+
+impl Isolation {
+    fn log(&self) {
+        let (failed, others) = (self.failed, self.others);
+        let first = self.reasons.first();
+        let address = first.map(|(candidate, _)| tracing::field::display(candidate));
+        let reason = first.map(|(_, reason): &(_, Failure)| tracing::field::display(reason));
+        warn!(failed, others, address, reason, "isolated: nobody can be met");
+    }
+}
