@@ -4,11 +4,13 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use libp2p::{
     Multiaddr, PeerId, Swarm, SwarmBuilder, connection_limits, noise,
-    swarm::{NetworkBehaviour, SwarmEvent, dial_opts::DialOpts},
+    swarm::{DialError, NetworkBehaviour, SwarmEvent, dial_opts::DialOpts},
     tcp, yamux,
 };
 use libp2p_dns_discovery::{
-    Behaviour, Config, Event, Failure, Identify, Selection, Status, resolver::zone::Zone,
+    Behaviour, Config, Event, Failure, Identify, Selection, Status,
+    discovery::{DialOutcome, Purpose},
+    resolver::zone::Zone,
 };
 
 use crate::support::{
@@ -161,6 +163,35 @@ async fn an_alias_of_ourselves_takes_no_place() {
     drive(&mut swarms, "all joined", |swarms, _| all_joined(swarms)).await;
     let local = *swarms[0].local_peer_id();
     assert!(swarms[0].behaviour().peers().all(|entry| entry.peer != local));
+}
+
+/// What OPERATIONS.md says of the errors that a program counts.
+#[tokio::test]
+async fn probes_can_be_told_from_the_failures_that_a_swarm_reports() {
+    let ports = ports(4);
+    let zone = zone(&ports);
+    let mut swarms = nodes(&ports, &zone, &quick().with_identify(Identify::Probe));
+    let (mut mistaken, mut incoming) = (0, 0);
+    drive(&mut swarms, "all joined, and errors at the others", |swarms, event| {
+        match event {
+            Some((_, SwarmEvent::OutgoingConnectionError { error, .. })) => {
+                mistaken += u64::from(matches!(error, DialError::WrongPeerId { .. }));
+            }
+            Some((_, SwarmEvent::IncomingConnectionError { .. })) => incoming += 1,
+            _ => {}
+        }
+        all_joined(swarms) && incoming > 0
+    })
+    .await;
+    let identified = |swarm: &Swarm<Behaviour<Zone>>| {
+        let stats = swarm.behaviour().stats();
+        Purpose::ALL
+            .map(|purpose| stats.dials(purpose, DialOutcome::Identified))
+            .iter()
+            .sum::<u64>()
+    };
+    assert!(mistaken > 0);
+    assert_eq!(swarms.iter().map(identified).sum::<u64>(), mistaken);
 }
 
 #[derive(NetworkBehaviour)]
