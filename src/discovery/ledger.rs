@@ -1,8 +1,9 @@
 //! Who lives where: what handshakes and connections prove, and the one way by which an entry ends.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     net::IpAddr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -160,9 +161,10 @@ impl Ledger {
         self.table.standing().live()
     }
 
-    /// The entries that let nobody count as joined, and why. Looks at every entry.
-    pub(super) fn unmet_entries(&self) -> impl Iterator<Item = (&Candidate, &Failure)> {
-        self.table.iter().filter_map(|entry| Some((&entry.candidate, entry.unmet()?)))
+    /// The entries that let nobody count as joined, and why: our swarm denies connections to their peers, and
+    /// there never was one.
+    pub(super) fn unmet(&self) -> &BTreeMap<Candidate, Arc<str>> {
+        self.table.unmet()
     }
 
     /// How many entries are of peers that are connected.
@@ -354,8 +356,12 @@ impl Ledger {
         }
         let told = !renewed && self.end(candidate, Ending::Replaced(peer), cx);
         let pause = self.plan_check(candidate, cx.selected, cx.interval, cx.rng);
-        let unmet = self.unmet(candidate, how, cx);
-        self.table.enter(candidate, peer, how, unmet, cx.now, cx.now + pause);
+        let is_met = self.connections.is_connected(&peer);
+        if is_met {
+            self.histories.of(candidate).note_denied(None);
+        }
+        let denied = self.histories.of(candidate).denied().cloned();
+        self.table.enter(candidate, peer, how, is_met, denied, cx.now, cx.now + pause);
         self.follow_peer(&peer, cx.disqualified.contains(&peer, cx.now));
         self.histories.succeed(candidate);
         self.untried.remove(candidate);
@@ -368,21 +374,6 @@ impl Ledger {
         cx.effects.push(Effect::Regard(peer));
         if is_news && !told {
             cx.effects.tell(Event::Verified { peer, address, how });
-        }
-    }
-
-    /// Why the entry of a peer that answers now lets nobody count as joined, if it does not. A probe after a
-    /// dial that our swarm denied keeps an entry as it stood: one that counted goes on, no other begins to.
-    fn unmet(&self, candidate: &Candidate, how: Proved, cx: &Context<'_>) -> Option<Failure> {
-        let denied = |failed: &&Failed| matches!(failed.reason, Failure::Denied(_));
-        match (how, self.table.get(candidate)) {
-            (Proved::Probe, Some(entry)) => {
-                entry.unmet_by_probe(cx.interval * SEEN_FOR, cx.now).cloned()
-            }
-            (Proved::Probe, None) => {
-                self.failed(candidate).filter(denied).map(|failed| failed.reason.clone())
-            }
-            _ => None,
         }
     }
 

@@ -164,15 +164,16 @@ impl Readiness {
         let since = self.nobody_verified_since.filter(|_| self.status == Status::Isolated)?;
         let rejected = self.others.rejected();
         let others = order.len() - own.len() + rejected.len();
-        let all = ledger.failing().len() + ledger.unmet_entries().count() + rejected.len();
+        let all = ledger.failing().len() + ledger.unmet().len() + rejected.len();
         let failed = all - own.iter().filter(|c| ledger.failing().contains(c)).count();
         let reasons = ledger.failing().iter().filter_map(|c| match state_of(c, own, ledger) {
             CandidateState::Unreachable(reason) => Some((c.clone(), reason)),
             _ => None,
         });
-        let unmet = ledger.unmet_entries().map(|(c, why)| (c.clone(), why.clone()));
+        // What can be mended here comes first.
+        let unmet = ledger.unmet().iter().map(|(c, why)| (c.clone(), Failure::Denied(why.clone())));
         let rejected = rejected.map(|(c, why)| (c.clone(), Failure::Rejected(why.clone())));
-        let reasons: Vec<_> = reasons.chain(unmet).chain(rejected).take(most).collect();
+        let reasons: Vec<_> = unmet.chain(reasons).chain(rejected).take(most).collect();
         Some(Isolation { since, reasons: reasons.into(), failed, others })
     }
 

@@ -166,24 +166,50 @@ fn a_node_that_may_open_no_more_connections_stays_joined() {
     world.until(secs(80), "withdrawn", |w| w.selected() == peers[1..]);
 }
 
-/// All connections that the application allows were taken before DNS named anybody. Fails if a probe that
-/// follows a denied dial counts like any other.
-#[test]
-fn a_node_that_could_never_open_a_connection_is_not_joined_by_probes() {
-    let (mut world, peers) = World::with_peers(lowest(3), 3);
+/// A world in which the application allows no connection to anybody from the start.
+fn without_connections(config: Config) -> (World, Vec<PeerId>) {
+    let (mut world, peers) = World::with_peers(config, 3);
     for (n, peer) in (1..=3).zip(&peers) {
         world.set(ip(n), Host::Unwanted(*peer));
     }
+    (world, peers)
+}
+
+/// Fails if a probe that follows a denied dial counts like any other, whichever dial came first.
+#[test]
+fn a_node_that_could_never_open_a_connection_is_not_joined_by_probes() {
+    for identify in [Identify::Auto, Identify::Probe] {
+        let (mut world, peers) = without_connections(lowest(3).with_identify(identify));
+        world.until(secs(30), "isolated", |w| w.core.status() == Status::Isolated);
+        let before = world.statuses().len();
+        world.run(secs(3_600));
+        assert_eq!(world.statuses().len(), before, "{identify:?}: {:?}", world.statuses());
+        assert_eq!(world.core.peers().count(), 3, "it is known who lives where");
+        let isolation = world.core.isolation().expect("isolated");
+        assert_eq!((isolation.failed, isolation.others), (3, 3));
+        assert!(isolation.reasons.iter().all(|(_, why)| matches!(why, Failure::Denied(_))));
+        // There is room for a connection.
+        world.set(ip(2), Host::Lives(peers[1]));
+        world.until(secs(80), "joined", |w| w.core.status() == Status::Joined);
+    }
+}
+
+/// Fails if only the last failure at an address is remembered, or the entry of another peer.
+#[test]
+fn other_peers_and_other_failures_there_make_it_no_more_joined() {
+    let (mut world, _) = without_connections(lowest(3));
     world.until(secs(30), "isolated", |w| w.core.status() == Status::Isolated);
+    let before = world.statuses().len();
+    for host in [Host::Refuses, Host::Silent, Host::Unwanted(PeerId::random())] {
+        world.set(ip(1), host);
+        world.run(secs(600));
+    }
+    let next = PeerId::random();
+    world.set(ip(2), Host::Unwanted(next));
+    world.core.handle_observed(&at(ip(2)), next, world.now);
     world.run(secs(3_600));
-    assert!(!world.statuses().contains(&Status::Joined), "{:?}", world.statuses());
-    assert_eq!(world.core.peers().count(), 3, "it is known who lives where");
-    let isolation = world.core.isolation().expect("isolated");
-    assert_eq!((isolation.failed, isolation.others), (3, 3));
-    assert!(isolation.reasons.iter().all(|(_, why)| matches!(why, Failure::Denied(_))));
-    // There is room for a connection.
-    world.set(ip(2), Host::Lives(peers[1]));
-    world.until(secs(80), "joined", |w| w.core.status() == Status::Joined);
+    assert!(world.core.peers().any(|entry| entry.peer == next));
+    assert_eq!(world.statuses().len(), before, "{:?}", world.statuses());
 }
 
 #[test]

@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(of(&connections, &table), Membership::Member);
         connections.close(&peer, id);
         assert_eq!(of(&connections, &table), Membership::Unknown);
-        table.enter(&candidate(), peer, Proved::Probe, None, now, now);
+        table.enter(&candidate(), peer, Proved::Probe, true, None, now, now);
         assert_eq!(of(&connections, &table), Membership::Member);
     }
 }

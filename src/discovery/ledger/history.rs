@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    sync::Arc,
     time::Duration,
 };
 
@@ -19,6 +20,8 @@ pub(super) struct History {
     contradicted: Option<Instant>,
     hinted: Option<Instant>,
     rtt: Option<Duration>,
+    /// Why our swarm denied the last connection to it, unless there was one since.
+    denied: Option<Arc<str>>,
     answers: Answers,
     announced: Announced,
 }
@@ -64,6 +67,16 @@ impl History {
 
     pub(super) fn set_rtt(&mut self, rtt: Duration) {
         self.rtt = Some(rtt);
+    }
+
+    /// Why our swarm denied the last connection to it, unless there was one since.
+    pub(super) fn denied(&self) -> Option<&Arc<str>> {
+        self.denied.as_ref()
+    }
+
+    /// Notes that our swarm denied a connection, or that there is one.
+    pub(super) fn note_denied(&mut self, denied: Option<Arc<str>>) {
+        self.denied = denied;
     }
 
     /// Whether a hint is heeded: one in `pause`.

@@ -1,6 +1,6 @@
 //! What handshakes prove: who lives at a candidate, and what becomes of its entry.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use libp2p_identity::PeerId;
 
@@ -82,7 +82,7 @@ impl<'a, 'b> Judge<'a, 'b> {
             Outcome::Failed(DialFailure::OwnAddress) => self.find_itself(candidate),
             Outcome::Failed(DialFailure::Busy) => self.postpone(candidate),
             Outcome::Failed(DialFailure::Denied(cause)) => {
-                self.deny(candidate, dial.expect, Failure::Denied(cause));
+                self.deny(candidate, dial.expect, cause);
             }
             Outcome::Failed(DialFailure::Failed(failure)) => self.miss(candidate, failure),
         }
@@ -338,10 +338,14 @@ impl<'a, 'b> Judge<'a, 'b> {
 
     /// A behaviour of ours is in the way. That says nothing about the address; but it may only be a
     /// connection that is not wanted, and not a probe.
-    fn deny(&mut self, candidate: &Candidate, expect: Expect, failure: Failure) {
+    fn deny(&mut self, candidate: &Candidate, expect: Expect, why: Arc<str>) {
+        let connection = (expect != Expect::Probe).then(|| why.clone());
+        if connection.is_some() {
+            self.ledger.histories.of(candidate).note_denied(connection.clone());
+        }
         if self.ledger.table.get(candidate).is_some() {
-            let is_next_a_probe = expect != Expect::Probe && may_probe(self.cx.config, candidate);
-            self.ledger.table.note_denied(candidate, is_next_a_probe.then_some(failure));
+            let is_next_a_probe = connection.is_some() && may_probe(self.cx.config, candidate);
+            self.ledger.table.note_denied(candidate, connection, is_next_a_probe);
             let pause = match is_next_a_probe {
                 true => jitter(self.cx.config.retry_base, self.cx.rng),
                 false => {
@@ -351,6 +355,7 @@ impl<'a, 'b> Judge<'a, 'b> {
             };
             return self.ledger.table.check_at(candidate, self.cx.now + pause);
         }
+        let failure = Failure::Denied(why);
         let news = self.ledger.histories.of(candidate).announced().unreachable();
         self.ledger.punish(candidate, failure.clone(), self.cx);
         if news {

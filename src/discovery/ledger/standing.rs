@@ -134,6 +134,11 @@ impl Standing {
         self.seen.insert((now, candidate.clone()));
     }
 
+    /// Notes that an entry lets nobody count as joined any more.
+    pub(super) fn see_no_more(&mut self, candidate: &Candidate, before: Instant) {
+        self.seen.remove(&(before, candidate.clone()));
+    }
+
     /// Notes whether a peer with an entry is live.
     pub(super) fn note_live(&mut self, peer: &PeerId, is_live: bool) {
         if is_live {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    time::Duration,
+    sync::Arc,
 };
 
 use libp2p_core::Multiaddr;
@@ -12,7 +12,7 @@ use web_time::Instant;
 use super::standing::{OfPeer, Standing};
 use crate::{
     candidate::{Candidate, Family},
-    event::{Failure, Proved},
+    event::Proved,
 };
 
 /// An entry of the verified peer table: a peer that proved possession of its key at an address.
@@ -36,10 +36,10 @@ pub struct VerifiedPeer {
     last_connected: Option<Instant>,
     /// Failed verifications since; two withdraw the entry.
     failures: u32,
-    /// Why our swarm denied the last dial to it, if it did: it is to be verified without a connection then.
-    denied: Option<Failure>,
-    /// Why it lets nobody count as joined: our swarm denies dials to it, and did so before it was verified.
-    unmet: Option<Failure>,
+    /// Whether our swarm denied the last dial to it, so that it is to be verified without a connection.
+    denied: bool,
+    /// Whether its peer was ever connected.
+    met: bool,
     /// When its peer was last asked for a reply on its connection, and how often in a row by then, with no
     /// reply so far.
     asked: Option<(Instant, u32)>,
@@ -60,25 +60,7 @@ impl VerifiedPeer {
 
     /// Whether our swarm denied the last dial to it.
     pub(in crate::discovery) fn is_denied(&self) -> bool {
-        self.denied.is_some()
-    }
-
-    /// Why it lets nobody count as joined, if it does not: only probes were answered since our swarm denied a
-    /// dial.
-    pub(super) fn unmet(&self) -> Option<&Failure> {
-        self.unmet.as_ref()
-    }
-
-    /// When it last let us count as joined.
-    fn met_at(&self) -> Option<Instant> {
-        self.unmet.is_none().then(|| self.last_seen())
-    }
-
-    /// Why it would let nobody count as joined if it was verified by a probe now, and would have counted
-    /// until then for so long since it was last seen.
-    pub(super) fn unmet_by_probe(&self, lasts: Duration, now: Instant) -> Option<&Failure> {
-        let has_ended = |_: &&Failure| self.last_seen() + lasts <= now;
-        self.unmet.as_ref().or_else(|| self.denied.as_ref().filter(has_ended))
+        self.denied
     }
 
     /// When its peer was last asked for a reply, and how often in a row by then, with no reply so far.
@@ -95,6 +77,9 @@ pub(super) struct Table {
     by_peer: HashMap<PeerId, OfPeer>,
     standing: Standing,
     checks: BTreeSet<(Instant, Candidate)>,
+    /// The entries that let nobody count as joined, and why: our swarm denies connections to their peers, and
+    /// there never was one.
+    unmet: BTreeMap<Candidate, Arc<str>>,
     /// When anybody in each family was last verified.
     last_verified: [Option<Instant>; Family::ALL.len()],
     version: u64,
@@ -145,6 +130,11 @@ impl Table {
         there.filter(move |(c, _)| c.is_same_place(&other)).map(|(_, entry)| entry)
     }
 
+    /// The entries that let nobody count as joined, and why.
+    pub(super) fn unmet(&self) -> &BTreeMap<Candidate, Arc<str>> {
+        &self.unmet
+    }
+
     /// How the entries stand.
     pub(super) fn standing(&self) -> &Standing {
         &self.standing
@@ -165,7 +155,7 @@ impl Table {
     ) {
         let Some(of_peer) = self.by_peer.get_mut(peer) else { return };
         if (of_peer.is_connected, of_peer.is_passed_over) != (is_connected, is_passed_over) {
-            let seen = |c: &Candidate| self.entries.get(c).map(VerifiedPeer::met_at);
+            let seen = |c: &Candidate| self.entries.get(c).map(|entry| met_at(entry, &self.unmet));
             let entries: Vec<_> = of_peer.iter().filter_map(|c| Some((c, seen(c)?))).collect();
             entries.iter().for_each(|(c, seen)| self.standing.remove(c, *seen, of_peer));
             let entries: Vec<_> = entries.into_iter().map(|(c, at)| (c.clone(), at)).collect();
@@ -183,14 +173,15 @@ impl Table {
 
     /// Enters a peer, or renews its entry. The next check is due at `check_at`.
     ///
-    /// A candidate holds one entry: one of another peer must have been removed before. Where it is said why
-    /// the entry is `unmet`, nobody counts as joined by it.
+    /// A candidate holds one entry: one of another peer must have been removed before. A peer that `is_met` is
+    /// connected; where it never was, and our swarm `denied` that, nobody counts as joined by it.
     pub(super) fn enter(
         &mut self,
         candidate: &Candidate,
         peer: PeerId,
         how: Proved,
-        unmet: Option<Failure>,
+        is_met: bool,
+        denied: Option<Arc<str>>,
         now: Instant,
         check_at: Instant,
     ) {
@@ -201,11 +192,15 @@ impl Table {
         } else {
             self.version = version + 1;
         }
+        let met = is_met || old.as_ref().is_some_and(|old| old.met);
         let first_verified = old.map_or(now, |e| e.first_verified);
+        let denied = denied.filter(|_| !met);
+        let seen = denied.is_none().then_some(now);
+        self.unmet.extend(denied.map(|why| (candidate.clone(), why)));
         self.checks.insert((check_at, candidate.clone()));
         let of_peer = self.by_peer.entry(peer).or_default();
         of_peer.of_mut(candidate.family()).insert(candidate.clone());
-        self.standing.add(candidate, unmet.is_none().then_some(now), of_peer);
+        self.standing.add(candidate, seen, of_peer);
         self.last_verified[candidate.family().index()] = Some(now);
         let entry = VerifiedPeer {
             peer,
@@ -215,8 +210,8 @@ impl Table {
             last_verified: now,
             last_connected: None,
             failures: 0,
-            denied: None,
-            unmet,
+            denied: false,
+            met,
             asked: None,
             check_at: Some(check_at),
         };
@@ -226,12 +221,14 @@ impl Table {
     /// Removes the entry of a candidate.
     pub(super) fn remove(&mut self, candidate: &Candidate) -> Option<VerifiedPeer> {
         let entry = self.entries.remove(candidate)?;
+        let seen = met_at(&entry, &self.unmet);
+        self.unmet.remove(candidate);
         self.version += 1;
         if let Some(at) = entry.check_at {
             self.checks.remove(&(at, candidate.clone()));
         }
         if let Some(of_peer) = self.by_peer.get_mut(&entry.peer) {
-            self.standing.remove(candidate, entry.met_at(), of_peer);
+            self.standing.remove(candidate, seen, of_peer);
             of_peer.of_mut(candidate.family()).remove(candidate);
             if of_peer.len() == 0 {
                 self.by_peer.remove(&entry.peer);
@@ -243,6 +240,7 @@ impl Table {
 
     /// Moves an entry to another candidate for the same address, which has none.
     pub(super) fn rename(&mut self, from: &Candidate, to: &Candidate) {
+        let unmet = self.unmet.get(from).cloned();
         let Some(mut entry) = self.remove(from) else { return };
         entry.candidate = to.clone();
         if let Some(at) = entry.check_at {
@@ -250,7 +248,8 @@ impl Table {
         }
         let of_peer = self.by_peer.entry(entry.peer).or_default();
         of_peer.of_mut(to.family()).insert(to.clone());
-        self.standing.add(to, entry.met_at(), of_peer);
+        self.standing.add(to, unmet.is_none().then(|| entry.last_seen()), of_peer);
+        self.unmet.extend(unmet.map(|why| (to.clone(), why)));
         self.entries.insert(to.clone(), entry);
     }
 
@@ -262,17 +261,26 @@ impl Table {
         })
     }
 
-    /// Notes that the peer is alive at the candidate.
+    /// Notes that the peer is alive at the candidate, by a connection.
     pub(super) fn touch(&mut self, candidate: &Candidate, now: Instant) {
-        if let Some(entry) = self.entries.get_mut(candidate) {
-            let before = entry.met_at();
-            entry.unmet = None;
+        self.see(candidate, |entry| {
             entry.last_verified = now;
             entry.asked = None;
             entry.failures = 0;
+        });
+        if self.entries.contains_key(candidate) {
             self.last_verified[candidate.family().index()] = Some(now);
-            self.standing.see(candidate, before, entry.last_seen());
         }
+    }
+
+    /// Notes that a connection showed the peer of an entry.
+    fn see(&mut self, candidate: &Candidate, note: impl FnOnce(&mut VerifiedPeer)) {
+        let Some(entry) = self.entries.get_mut(candidate) else { return };
+        let before = met_at(entry, &self.unmet);
+        self.unmet.remove(candidate);
+        entry.met = true;
+        note(entry);
+        self.standing.see(candidate, before, entry.last_seen());
     }
 
     /// Notes that the peer was asked for a reply, for the nth time in a row; or that this is over.
@@ -291,18 +299,23 @@ impl Table {
 
     /// Notes that the peer was connected until now.
     pub(super) fn note_connected(&mut self, candidate: &Candidate, now: Instant) {
-        if let Some(entry) = self.entries.get_mut(candidate) {
-            let before = entry.met_at();
-            entry.unmet = None;
-            entry.last_connected = Some(now);
-            self.standing.see(candidate, before, entry.last_seen());
-        }
+        self.see(candidate, |entry| entry.last_connected = Some(now));
     }
 
-    /// Notes why our swarm denied the last dial to the peer of an entry, if it is to be probed next.
-    pub(super) fn note_denied(&mut self, candidate: &Candidate, denied: Option<Failure>) {
-        if let Some(entry) = self.entries.get_mut(candidate) {
-            entry.denied = denied;
+    /// Notes that our swarm denied the last dial to an entry, and why, if that was to be a connection; and
+    /// whether the entry is to be probed next.
+    pub(super) fn note_denied(
+        &mut self,
+        candidate: &Candidate,
+        connection: Option<Arc<str>>,
+        is_next_a_probe: bool,
+    ) {
+        let Some(entry) = self.entries.get_mut(candidate) else { return };
+        entry.denied = is_next_a_probe;
+        if let Some(why) = connection.filter(|_| !entry.met)
+            && self.unmet.insert(candidate.clone(), why).is_none()
+        {
+            self.standing.see_no_more(candidate, entry.last_seen());
         }
     }
 
@@ -339,6 +352,11 @@ impl Table {
     }
 }
 
+/// When an entry last let us count as joined, if it does.
+fn met_at(entry: &VerifiedPeer, unmet: &BTreeMap<Candidate, Arc<str>>) -> Option<Instant> {
+    (!unmet.contains_key(&entry.candidate)).then(|| entry.last_seen())
+}
+
 #[cfg(test)]
 mod tests {
 
@@ -356,9 +374,9 @@ mod tests {
     #[test]
     fn the_version_tells_another_peer_and_no_renewal() {
         let (mut table, now, peer) = (Table::default(), epoch(), PeerId::random());
-        table.enter(&c(1), peer, Proved::Probe, None, now, now);
+        table.enter(&c(1), peer, Proved::Probe, true, None, now, now);
         let version = table.version();
-        table.enter(&c(1), peer, Proved::Dial, None, now + secs(1), now);
+        table.enter(&c(1), peer, Proved::Dial, true, None, now + secs(1), now);
         assert_eq!(table.version(), version);
         let entry = table.get(&c(1)).expect("an entry");
         assert_eq!((entry.first_verified, entry.last_verified), (now, now + secs(1)));
@@ -371,7 +389,15 @@ mod tests {
     fn checks_come_in_the_order_of_their_time_and_rest() {
         let (mut table, now) = (Table::default(), epoch());
         for n in 1..=3 {
-            table.enter(&c(n), PeerId::random(), Proved::Probe, None, now, now + secs(n.into()));
+            table.enter(
+                &c(n),
+                PeerId::random(),
+                Proved::Probe,
+                true,
+                None,
+                now,
+                now + secs(n.into()),
+            );
         }
         table.check_at(&c(1), now + secs(9));
         table.rest(&c(2));
@@ -383,7 +409,7 @@ mod tests {
     #[test]
     fn an_entry_moves_to_the_pin_of_its_address_with_all_that_is_known() {
         let (mut table, now, peer) = (Table::default(), epoch(), PeerId::random());
-        table.enter(&c(1), peer, Proved::Probe, None, now, now + secs(1));
+        table.enter(&c(1), peer, Proved::Probe, true, None, now, now + secs(1));
         table.rename(&c(1), &pinned(1, peer));
         assert!(table.get(&c(1)).is_none());
         assert_eq!(table.candidates_of(&peer).collect::<Vec<_>>(), [&pinned(1, peer)]);
@@ -393,16 +419,16 @@ mod tests {
     #[test]
     fn a_peer_may_be_verified_at_one_address_by_two_candidates() {
         let (mut table, now, peer) = (Table::default(), epoch(), PeerId::random());
-        table.enter(&c(1), peer, Proved::Probe, None, now, now);
+        table.enter(&c(1), peer, Proved::Probe, true, None, now, now);
         assert!(!table.is_there_otherwise(&peer, &c(1)));
-        table.enter(&pinned(1, peer), peer, Proved::Probe, None, now, now);
+        table.enter(&pinned(1, peer), peer, Proved::Probe, true, None, now, now);
         assert!(table.is_there_otherwise(&peer, &c(1)));
     }
 
     #[test]
     fn two_failures_count_until_the_peer_is_seen() {
         let (mut table, now) = (Table::default(), epoch());
-        table.enter(&c(1), PeerId::random(), Proved::Probe, None, now, now);
+        table.enter(&c(1), PeerId::random(), Proved::Probe, true, None, now, now);
         assert_eq!((table.fail(&c(1)), table.fail(&c(1))), (1, 2));
         table.touch(&c(1), now + secs(5));
         assert_eq!(table.fail(&c(1)), 1);
