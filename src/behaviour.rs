@@ -18,6 +18,8 @@ use libp2p_swarm::{
     THandlerOutEvent, ToSwarm,
     behaviour::{ConnectionEstablished, ExternalAddrConfirmed, NewExternalAddrOfPeer},
 };
+#[cfg(feature = "metrics")]
+use prometheus_client::registry::Registry;
 use web_time::Instant;
 
 use self::{
@@ -26,6 +28,8 @@ use self::{
     kept_alive::KeptAlive,
     lookups::Lookups,
 };
+#[cfg(feature = "metrics")]
+use crate::metrics::Metrics;
 use crate::{
     candidate::Candidate,
     config::Config,
@@ -60,6 +64,8 @@ pub struct Behaviour<R> {
     timer: Timer,
     kept_alive: KeptAlive,
     waker: Option<Waker>,
+    #[cfg(feature = "metrics")]
+    metrics: Option<Metrics>,
 }
 
 impl<R> fmt::Debug for Behaviour<R> {
@@ -83,6 +89,8 @@ impl<R: Resolver> Behaviour<R> {
             kept_alive: KeptAlive::new(config.keep_alive),
             core: Discovery::new(config, local_peer_id, seed, now()),
             waker: None,
+            #[cfg(feature = "metrics")]
+            metrics: None,
         }
     }
 
@@ -228,6 +236,16 @@ impl<R: Resolver> Behaviour<R> {
     /// When a source was last answered with records; `None` before that, and for one that is not looked up.
     pub fn answered_at(&self, source: &Source) -> Option<Instant> {
         self.core.answered_at(source)
+    }
+
+    /// Has a registry tell the numbers of this discovery, of the table in [`metrics`](crate::metrics), as they
+    /// are after each poll of the swarm. Give the registry a prefix, as in the example there.
+    #[cfg(feature = "metrics")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
+    pub fn register_metrics(&mut self, registry: &mut Registry) {
+        let metrics = Metrics::register(registry);
+        metrics.record(&self.core);
+        self.metrics = Some(metrics);
     }
 
     /// The resolver, to change it where it can be changed.
@@ -428,6 +446,10 @@ impl<R: Resolver> NetworkBehaviour for Behaviour<R> {
             let is_news = self.kept_alive.update(&mut self.core);
             if is_news || self.poll_lookups(cx) || self.poll_timer(cx) {
                 continue;
+            }
+            #[cfg(feature = "metrics")]
+            if let Some(metrics) = &self.metrics {
+                metrics.record(&self.core);
             }
             self.waker = Some(cx.waker().clone());
             return Poll::Pending;

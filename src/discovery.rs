@@ -22,6 +22,7 @@ use self::{
     order::Order,
     own::Own,
     selection::Selecting,
+    stats::Sizes,
     status::{Named, Readiness, Said},
     view::{View, all, view},
     waiting::Waiting,
@@ -147,8 +148,7 @@ impl Discovery {
     /// no such source.
     pub fn remove_source(&mut self, source: &Source) -> bool {
         let Some(cancelled) = self.names.remove(source) else { return false };
-        let cancelled = cancelled.into_iter().map(|id| Output::CancelLookup { id });
-        cancelled.for_each(|output| self.waiting.push(output));
+        cancelled.into_iter().for_each(|id| self.waiting.push(Output::CancelLookup { id }));
         self.waiting.note(true);
         true
     }
@@ -195,7 +195,7 @@ impl Discovery {
 
     /// Takes the failure of a dial.
     pub fn handle_dial_failure(&mut self, id: DialId, failure: DialFailure, now: Instant) {
-        if let Some(dial) = self.dialling.fail(id, &failure, &self.config, now) {
+        if let Some(dial) = self.dialling.fail(id, &failure, self.own.local(), &self.config, now) {
             self.waiting.note(true);
             self.judge(now, |judge| judge.judge(&dial, Outcome::Failed(failure.bounded())));
         }
@@ -425,14 +425,14 @@ impl Discovery {
         self.readiness.is_listed()
     }
 
-    /// One step: what is due is done, in the order of the data flow.
     /// How much there is, and how often things happened since the start. Costs the same however much there
     /// is.
     pub fn stats(&self) -> Stats {
-        let (order, ledger, selected) = (&self.order, &self.ledger, self.selecting.selected());
-        let sizes = [order.len(), ledger.peer_count(), selected.len()];
-        let counts = (self.names.counts(), self.dialling.counts(), self.waiting.counts());
-        Stats::new(sizes, counts, self.readiness.first_verified())
+        let (candidates, peers) = (self.order.len(), self.ledger.peer_count());
+        let sizes = Sizes { candidates, peers, selected: self.selecting.selected().len() };
+        let (lookups, dials) = (self.names.counts(), self.dialling.counts());
+        let (events, first_verified) = (self.waiting.counts(), self.readiness.first_verified());
+        Stats { sizes, first_verified, lookups, dials, events }
     }
 
     /// When a source was last answered with records; `None` before that, and for one that is not looked up.
@@ -440,6 +440,7 @@ impl Discovery {
         self.names.answered_at(source)
     }
 
+    /// One step: what is due is done, in the order of the data flow.
     fn step(&mut self, now: Instant) {
         self.ledger.follow_peers(self.disqualified.changed(now));
         self.ledger.ripen(now);
@@ -680,9 +681,7 @@ impl Discovery {
         hinted: impl FnOnce(&mut Hearsay<'_, '_>) -> Vec<Candidate>,
     ) {
         let hinted = self.with_ledger(now, |ledger, cx| hinted(&mut Hearsay::new(ledger, cx)));
-        for candidate in hinted {
-            self.hint(candidate, Some(peer), now);
-        }
+        hinted.into_iter().for_each(|candidate| self.hint(candidate, Some(peer), now));
     }
 
     fn hint(&mut self, candidate: Candidate, peer: Option<PeerId>, now: Instant) {

@@ -250,7 +250,7 @@ pub enum Event {
 
 impl Event {
     /// The names of all events.
-    pub const NAMES: [&'static str; 19] = [
+    pub const NAMES: &'static [&'static str] = &[
         "resolved",
         "sampled",
         "lookup_failed",
@@ -274,26 +274,31 @@ impl Event {
 
     /// Its name in metrics: that of the variant, in snake case.
     pub fn name(&self) -> &'static str {
+        Self::NAMES[self.index()]
+    }
+
+    /// Where its name stands among all.
+    pub(crate) fn index(&self) -> usize {
         match self {
-            Self::Resolved { .. } => "resolved",
-            Self::Sampled { .. } => "sampled",
-            Self::LookupFailed { .. } => "lookup_failed",
-            Self::Rejected { .. } => "rejected",
-            Self::MoreRejected { .. } => "more_rejected",
-            Self::Bounded { .. } => "bounded",
-            Self::Verified { .. } => "verified",
-            Self::Replaced { .. } => "replaced",
-            Self::Departed { .. } => "departed",
-            Self::Unnamed { .. } => "unnamed",
-            Self::Gone { .. } => "gone",
-            Self::Unreachable { .. } => "unreachable",
-            Self::PinMismatch { .. } => "pin_mismatch",
-            Self::Refused { .. } => "refused",
-            Self::Stranger { .. } => "stranger",
-            Self::SameKey { .. } => "same_key",
-            Self::SharedAddress { .. } => "shared_address",
-            Self::Status { .. } => "status",
-            Self::Isolated(_) => "isolated",
+            Self::Resolved { .. } => 0,
+            Self::Sampled { .. } => 1,
+            Self::LookupFailed { .. } => 2,
+            Self::Rejected { .. } => 3,
+            Self::MoreRejected { .. } => 4,
+            Self::Bounded { .. } => 5,
+            Self::Verified { .. } => 6,
+            Self::Replaced { .. } => 7,
+            Self::Departed { .. } => 8,
+            Self::Unnamed { .. } => 9,
+            Self::Gone { .. } => 10,
+            Self::Unreachable { .. } => 11,
+            Self::PinMismatch { .. } => 12,
+            Self::Refused { .. } => 13,
+            Self::Stranger { .. } => 14,
+            Self::SameKey { .. } => 15,
+            Self::SharedAddress { .. } => 16,
+            Self::Status { .. } => 17,
+            Self::Isolated(_) => 18,
         }
     }
 }
@@ -353,7 +358,7 @@ pub enum Status {
 
 impl Status {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Starting, Self::Alone, Self::Isolated, Self::Joined];
+    pub const ALL: &'static [Self] = &[Self::Starting, Self::Alone, Self::Isolated, Self::Joined];
 
     /// Whether a readiness probe should pass: true for [`Alone`](Self::Alone), or the first node
     /// of a deployment would wait for ever for others that wait for it, and for

@@ -16,17 +16,16 @@
 //! A probe ends in the outcome `identified`: it is no failure, although the swarm reports
 //! `OutgoingConnectionError` with `WrongPeerId` for it, and `libp2p-metrics` counts it as an error.
 //!
+//! Where a process has several discoveries, each needs a registry with a prefix, or a label, of its own.
+//!
 //! ```
-//! use libp2p_dns_discovery::{Behaviour, Config, metrics::Metrics, resolver::zone::Zone};
+//! use libp2p_dns_discovery::{Behaviour, Config, resolver::zone::Zone};
 //! use prometheus_client::{encoding::text::encode, registry::Registry};
 //!
 //! # let peer_id = libp2p_identity::PeerId::random();
-//! let discovery = Behaviour::new(Zone::default(), Config::new(), peer_id);
+//! let mut discovery = Behaviour::new(Zone::default(), Config::new(), peer_id);
 //! let mut registry = Registry::default();
-//! let metrics = Metrics::register(registry.sub_registry_with_prefix("libp2p_dns_discovery"));
-//!
-//! // In the event loop, after each event of the swarm: it copies some numbers.
-//! metrics.record(&discovery);
+//! discovery.register_metrics(registry.sub_registry_with_prefix("libp2p_dns_discovery"));
 //!
 //! // Wherever Prometheus asks, in another task too.
 //! let mut text = String::new();
@@ -49,10 +48,8 @@ use prometheus_client::{
 use web_time::Instant;
 
 use crate::{
-    behaviour::Behaviour,
-    discovery::{DialOutcome, LookupOutcome, Purpose, Stats},
+    discovery::{DialOutcome, Discovery, LookupOutcome, Purpose, Stats},
     event::{Event, Status},
-    resolver::Resolver,
     shell::now,
     source::Source,
 };
@@ -62,17 +59,17 @@ use crate::{
 pub struct Metrics(Arc<Mutex<Snapshot>>);
 
 impl Metrics {
-    /// Has a registry tell the numbers of a discovery. Give the registry a prefix, as in the example of this
-    /// module.
+    /// Has a registry tell what is [recorded](Self::record). A [`Behaviour`](crate::Behaviour) does both by
+    /// [`register_metrics`](crate::Behaviour::register_metrics); this is for shells of one's own.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self(Arc::default());
         registry.register_collector(Box::new(metrics.clone()));
         metrics
     }
 
-    /// Notes the numbers as they are now. To be called after each event of the swarm, since a registry tells
-    /// what was noted last.
-    pub fn record<R: Resolver>(&self, discovery: &Behaviour<R>) {
+    /// Notes the numbers as they are now. To be called whenever the outputs of the discovery are drained, since
+    /// a registry tells what was noted last. It copies some numbers.
+    pub fn record(&self, discovery: &Discovery) {
         self.lock().record(discovery);
     }
 
@@ -101,7 +98,7 @@ struct Snapshot {
 }
 
 impl Snapshot {
-    fn record<R: Resolver>(&mut self, discovery: &Behaviour<R>) {
+    fn record(&mut self, discovery: &Discovery) {
         self.stats = discovery.stats();
         self.listed = discovery.is_listed();
         self.status = Some(discovery.status());
@@ -118,22 +115,23 @@ impl Snapshot {
     fn families(&self, now: Instant) -> [Family; 10] {
         let stats = &self.stats;
         let lookups = LookupOutcome::ALL
-            .map(|outcome| (labels([("outcome", outcome.name())]), stats.lookups(outcome) as f64));
+            .iter()
+            .map(|outcome| (labels([("outcome", outcome.name())]), stats.lookups(*outcome) as f64));
         let ages = self.answered.iter().filter_map(|(source, at)| {
             let age = now.saturating_duration_since((*at)?);
             Some((labels([("source", &source.to_string())]), age.as_secs_f64()))
         });
-        let dials = Purpose::ALL.into_iter().flat_map(|purpose| {
-            DialOutcome::ALL.map(|outcome| {
+        let dials = Purpose::ALL.iter().flat_map(|purpose| {
+            DialOutcome::ALL.iter().map(|outcome| {
                 let labels = labels([("purpose", purpose.name()), ("outcome", outcome.name())]);
-                (labels, stats.dials(purpose, outcome) as f64)
+                (labels, stats.dials(*purpose, *outcome) as f64)
             })
         });
         let events =
-            Event::NAMES.map(|name| (labels([("event", name)]), stats.events(name) as f64));
+            Event::NAMES.iter().map(|name| (labels([("event", name)]), stats.events(name) as f64));
         let status = self.status.into_iter().flat_map(|status| {
-            Status::ALL.map(|one| {
-                (labels([("status", &one.to_string())]), f64::from(u8::from(one == status)))
+            Status::ALL.iter().map(move |one| {
+                (labels([("status", &one.to_string())]), f64::from(u8::from(*one == status)))
             })
         });
         let listed = self.listed.map(|listed| f64::from(u8::from(listed)));

@@ -11,7 +11,7 @@ use futures::{
     stream::FuturesUnordered,
 };
 
-use tracing::{Instrument, Span, debug_span};
+use tracing::{Instrument, Span, warn_span};
 
 use crate::{
     discovery::LookupId,
@@ -21,9 +21,9 @@ use crate::{
 
 type LookupResult = (LookupId, Result<Answer, LookupError>);
 
-/// What the lines belong to that a resolver writes in the course of a look-up.
+/// What the lines belong to that a resolver writes in the course of a look-up, warnings too.
 pub(super) fn span(source: &Source, query: &Query) -> Span {
-    debug_span!("lookup", %source, name = %query.name, kind = %query.record_type)
+    warn_span!("lookup", %source, name = %query.name, kind = %query.record_type)
 }
 
 /// The look-ups under way, each with what aborts it.

@@ -48,7 +48,7 @@ pub enum Purpose {
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Place, Self::Check, Self::Repair, Self::Hint];
+    pub const ALL: &'static [Self] = &[Self::Place, Self::Check, Self::Repair, Self::Hint];
 
     /// Its name in metrics, in snake case.
     pub fn name(self) -> &'static str {

@@ -232,11 +232,12 @@ impl Dialling {
         &mut self,
         id: DialId,
         failure: &DialFailure,
+        local: &PeerId,
         config: &Config,
         now: Instant,
     ) -> Option<Dial> {
         let dial = self.dials.end(id)?;
-        self.count(&dial, DialOutcome::of(failure));
+        self.count(&dial, DialOutcome::of(failure, dial.expect, local));
         match (failure, dial.expect) {
             (DialFailure::Denied(_), Expect::Probe) => self.denied = Some(now + config.max_refresh),
             (DialFailure::Denied(_), Expect::Anyone) => self.denied = None,

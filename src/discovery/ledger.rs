@@ -16,7 +16,11 @@ pub(super) use self::{
     admission::admits,
     history::{Due, Failed},
 };
-use self::{connections::Connections, history::Histories, table::Table};
+use self::{
+    connections::Connections,
+    history::Histories,
+    table::{Meeting, Table},
+};
 use super::{
     disqualified::Disqualified,
     effect::{Effect, Effects},
@@ -356,12 +360,8 @@ impl Ledger {
         }
         let told = !renewed && self.end(candidate, Ending::Replaced(peer), cx);
         let pause = self.plan_check(candidate, cx.selected, cx.interval, cx.rng);
-        let is_met = self.connections.is_connected(&peer);
-        if is_met {
-            self.histories.of(candidate).note_denied(None);
-        }
-        let denied = self.histories.of(candidate).denied().cloned();
-        self.table.enter(candidate, peer, how, is_met, denied, cx.now, cx.now + pause);
+        let meeting = self.meeting(candidate, &peer);
+        self.table.enter(candidate, peer, how, meeting, cx.now, cx.now + pause);
         self.follow_peer(&peer, cx.disqualified.contains(&peer, cx.now));
         self.histories.succeed(candidate);
         self.untried.remove(candidate);
@@ -375,6 +375,16 @@ impl Ledger {
         if is_news && !told {
             cx.effects.tell(Event::Verified { peer, address, how });
         }
+    }
+
+    /// Whether our swarm lets a peer be connected that answers at a candidate. It does, once it is.
+    fn meeting(&mut self, candidate: &Candidate, peer: &PeerId) -> Meeting {
+        let history = self.histories.of(candidate);
+        if self.connections.is_connected(peer) {
+            history.note_denied(None);
+            return Meeting::Connected;
+        }
+        history.denied().cloned().map_or(Meeting::Open, Meeting::Denied)
     }
 
     /// Ends the entry of a candidate, if there is one: the only way by which one is removed. Tells it,

@@ -412,6 +412,7 @@ fn take_answer(
         return false;
     }
     source.note_provisional(resolution.provisional);
+    source.resolved = (!source.source().is_static()).then_some(context.now);
     let Resolution { candidates, threads, complete, ttl, records, .. } = resolution;
     let passed = sift(source, candidates, context);
     let recovered = source.note_answer();

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use super::{dial::Purpose, output::DialFailure};
+use libp2p_identity::PeerId;
+
+use super::{
+    dial::{Expect, Purpose},
+    output::DialFailure,
+};
 use crate::{
     event::{Event, Failure},
     resolver::{Answer, LookupError},
@@ -14,37 +19,27 @@ use crate::{
 /// only. The feature `metrics` gives them to Prometheus.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Candidates, peers, and places that are taken.
-    sizes: [usize; 3],
-    first_verified: Option<Duration>,
-    lookups: LookupCounts,
-    dials: DialCounts,
-    events: EventCounts,
+    pub(super) sizes: Sizes,
+    pub(super) first_verified: Option<Duration>,
+    pub(super) lookups: LookupCounts,
+    pub(super) dials: DialCounts,
+    pub(super) events: EventCounts,
 }
 
 impl Stats {
-    /// `sizes` are those of the order, of the peers that are verified, and of the selection.
-    pub(super) fn new(
-        sizes: [usize; 3],
-        (lookups, dials, events): (LookupCounts, DialCounts, EventCounts),
-        first_verified: Option<Duration>,
-    ) -> Self {
-        Self { sizes, first_verified, lookups, dials, events }
-    }
-
     /// How many candidates there are, our own addresses among them.
     pub fn candidates(&self) -> usize {
-        self.sizes[0]
+        self.sizes.candidates
     }
 
     /// How many different peers are in the verified peer table.
     pub fn peers(&self) -> usize {
-        self.sizes[1]
+        self.sizes.peers
     }
 
     /// How many places are taken.
     pub fn selected(&self) -> usize {
-        self.sizes[2]
+        self.sizes.selected
     }
 
     /// How long after the start a peer was verified for the first time; `None` until then.
@@ -52,20 +47,31 @@ impl Stats {
         self.first_verified
     }
 
-    /// Look-ups that ended so: one question to the resolver each.
+    /// Look-ups that ended so: one question to the resolver each. Those of a source that was removed
+    /// meanwhile are not among them.
     pub fn lookups(&self, outcome: LookupOutcome) -> u64 {
         self.lookups.0[outcome as usize]
     }
 
-    /// Dials of the discovery for a purpose that ended so. Those under way are not among them.
+    /// Dials of the discovery for a purpose that ended so. Those under way are not among them. A dial that was
+    /// given up and could not be aborted counts as timed out, or aborted, whatever comes of it.
     pub fn dials(&self, purpose: Purpose, outcome: DialOutcome) -> u64 {
         self.dials.0[purpose as usize][outcome as usize]
     }
 
     /// Events with one of the [names](Event::NAMES); 0 for any other text.
     pub fn events(&self, name: &str) -> u64 {
-        place(name).map_or(0, |place| self.events.0[place])
+        let place = Event::NAMES.iter().position(|other| *other == name);
+        place.map_or(0, |place| self.events.0[place])
     }
+}
+
+/// How much there is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub(super) candidates: usize,
+    pub(super) peers: usize,
+    pub(super) selected: usize,
 }
 
 /// How a look-up ended.
@@ -90,7 +96,7 @@ pub enum LookupOutcome {
 
 impl LookupOutcome {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: &'static [Self] = &[
         Self::Answer,
         Self::Nothing,
         Self::Refused,
@@ -132,8 +138,12 @@ impl LookupOutcome {
 pub enum DialOutcome {
     /// In a connection.
     Connected,
-    /// The handshake proved an identity, and no connection came of it: what a probe is for.
+    /// A probe learned an identity: what it is for.
     Identified,
+    /// Another identity answered than the one that was expected.
+    Mismatched,
+    /// Our own identity answered.
+    Itself,
     /// Nobody answered in time, or before the slot was needed for another address.
     TimedOut,
     /// The host refused the connection.
@@ -152,9 +162,11 @@ pub enum DialOutcome {
 
 impl DialOutcome {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: &'static [Self] = &[
         Self::Connected,
         Self::Identified,
+        Self::Mismatched,
+        Self::Itself,
         Self::TimedOut,
         Self::Closed,
         Self::NoRoute,
@@ -169,6 +181,8 @@ impl DialOutcome {
         match self {
             Self::Connected => "connected",
             Self::Identified => "identified",
+            Self::Mismatched => "mismatched",
+            Self::Itself => "itself",
             Self::TimedOut => "timed_out",
             Self::Closed => "closed",
             Self::NoRoute => "no_route",
@@ -179,9 +193,12 @@ impl DialOutcome {
         }
     }
 
-    pub(super) fn of(failure: &DialFailure) -> Self {
+    pub(super) fn of(failure: &DialFailure, expect: Expect, local: &PeerId) -> Self {
         match failure {
-            DialFailure::Identity(_) | DialFailure::Itself => Self::Identified,
+            DialFailure::Itself => Self::Itself,
+            DialFailure::Identity(peer) if peer == local => Self::Itself,
+            DialFailure::Identity(_) if expect == Expect::Probe => Self::Identified,
+            DialFailure::Identity(_) => Self::Mismatched,
             DialFailure::Busy => Self::Busy,
             DialFailure::Denied(_) => Self::Denied,
             DialFailure::Failed(Failure::TimedOut) => Self::TimedOut,
@@ -219,14 +236,8 @@ pub(super) struct EventCounts([u64; Event::NAMES.len()]);
 
 impl EventCounts {
     pub(super) fn note(&mut self, event: &Event) {
-        if let Some(place) = place(event.name()) {
-            self.0[place] += 1;
-        }
+        self.0[event.index()] += 1;
     }
-}
-
-fn place(name: &str) -> Option<usize> {
-    Event::NAMES.iter().position(|other| *other == name)
 }
 
 #[cfg(test)]
@@ -236,20 +247,20 @@ mod tests {
 
     #[test]
     fn each_is_counted_by_itself() {
-        let mut counts = Stats::default();
-        for (n, outcome) in LookupOutcome::ALL.into_iter().enumerate() {
-            (0..n).for_each(|_| counts.lookups.note(outcome));
+        let mut stats = Stats::default();
+        for (n, outcome) in LookupOutcome::ALL.iter().enumerate() {
+            (0..n).for_each(|_| stats.lookups.note(*outcome));
         }
-        for (n, outcome) in DialOutcome::ALL.into_iter().enumerate() {
-            (0..n).for_each(|_| counts.dials.note(Purpose::Hint, outcome));
+        for (n, outcome) in DialOutcome::ALL.iter().enumerate() {
+            (0..n).for_each(|_| stats.dials.note(Purpose::Hint, *outcome));
         }
-        counts.events.note(&Event::Status { status: Status::Alone, listed: None });
-        let lookups = LookupOutcome::ALL.map(|outcome| counts.lookups(outcome));
-        assert_eq!(lookups, [0, 1, 2, 3, 4, 5, 6]);
-        let dials = DialOutcome::ALL.map(|outcome| counts.dials(Purpose::Hint, outcome));
-        assert_eq!(dials, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(counts.dials(Purpose::Place, DialOutcome::Other), 0);
-        assert_eq!((counts.events("status"), counts.events("gone")), (1, 0));
-        assert_eq!(counts.events("no event"), 0);
+        stats.events.note(&Event::Status { status: Status::Alone, listed: None });
+        let lookups = LookupOutcome::ALL.iter().map(|outcome| stats.lookups(*outcome));
+        assert!(lookups.eq(0..LookupOutcome::ALL.len() as u64));
+        let dials = DialOutcome::ALL.iter().map(|outcome| stats.dials(Purpose::Hint, *outcome));
+        assert!(dials.eq(0..DialOutcome::ALL.len() as u64));
+        assert_eq!(stats.dials(Purpose::Place, DialOutcome::Other), 0);
+        assert_eq!((stats.events("status"), stats.events("gone")), (1, 0));
+        assert_eq!(stats.events("no event"), 0);
     }
 }

@@ -13,9 +13,11 @@ impl Event {
         match self {
             Self::Resolved { source, candidates, complete, missing, dropped_total, .. } => {
                 let candidates = candidates.len();
-                info!(%source, candidates, complete, ?missing, dropped = dropped_total, "resolved");
+                let missing = missing.as_ref().map(tracing::field::display);
+                info!(%source, candidates, complete, missing, dropped = dropped_total, "resolved");
             }
-            Self::Sampled { source, sampled, .. } => info!(%source, sampled, "answers are samples"),
+            Self::Sampled { source, sampled: true } => info!(%source, "answers are samples"),
+            Self::Sampled { source, .. } => info!(%source, "answers name all again"),
             // So it is where a first node comes before its own entry.
             Self::LookupFailed {
                 source, error: LookupError::Nothing(nothing), kept: 0, ..
@@ -54,9 +56,16 @@ impl Event {
             Self::PinMismatch { address, pinned, obtained } => {
                 warn!(%address, %pinned, peer = %obtained, "another peer than the pinned one answers");
             }
-            Self::Refused { address, peer, .. } => info!(%peer, %address, "may not join"),
+            // Of others there may be thousands: a zone may pin as many.
+            Self::Refused { address, peer, old: Some(old), gone } => {
+                info!(%peer, %address, %old, gone, "may not join");
+            }
+            Self::Stranger { address, peer, old: Some(old), gone } => {
+                info!(%peer, %address, %old, gone, "does not speak the required protocol");
+            }
+            Self::Refused { address, peer, .. } => debug!(%peer, %address, "may not join"),
             Self::Stranger { address, peer, .. } => {
-                info!(%peer, %address, "does not speak the required protocol");
+                debug!(%peer, %address, "does not speak the required protocol");
             }
             Self::SameKey { address } => warn!(%address, "another node holds our key"),
             Self::SharedAddress { address, .. } => warn!(%address, "identities alternate there"),

@@ -3,7 +3,7 @@ use std::time::Duration;
 use prometheus_client::encoding::text::encode;
 
 use super::*;
-use crate::{Config, resolver::zone::Zone};
+use crate::Config;
 
 fn text_of(metrics: &Snapshot, now: Instant) -> String {
     #[derive(Debug)]
@@ -58,10 +58,10 @@ fn each_number_has_its_line() {
 fn a_source_that_is_removed_is_told_no_more() {
     let local = libp2p_identity::PeerId::random();
     let source: Source = "/dns4/peers.example./tcp/4001".parse().expect("a source");
-    let mut discovery =
-        Behaviour::with_sources(Zone::default(), Config::new(), local, [source.clone()]);
-    let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry);
+    let start = now();
+    let mut discovery = Discovery::new(Config::new(), local, 7, start);
+    assert!(discovery.add_source(source.clone(), start));
+    let metrics = Metrics::register(&mut Registry::default());
     metrics.record(&discovery);
     assert_eq!(metrics.lock().answered, [(source.clone(), None)]);
     assert!(discovery.remove_source(&source));

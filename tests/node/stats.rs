@@ -12,9 +12,9 @@ use crate::support::{Host, World, ip, lowest, secs};
 /// How many dials ended in each way, whatever they were for.
 fn dials(world: &World) -> Vec<(DialOutcome, u64)> {
     let stats = world.core.stats();
-    let of = |outcome| Purpose::ALL.map(|purpose| stats.dials(purpose, outcome)).iter().sum();
-    let all = DialOutcome::ALL.map(|outcome| (outcome, of(outcome)));
-    all.into_iter().filter(|(_, n)| *n > 0).collect()
+    let of = |outcome| Purpose::ALL.iter().map(|purpose| stats.dials(*purpose, outcome)).sum();
+    let all = DialOutcome::ALL.iter().map(|outcome| (*outcome, of(*outcome)));
+    all.filter(|(_, n)| *n > 0).collect()
 }
 
 /// Fails if a way in which a dial ends is not counted, or counted twice.
@@ -79,6 +79,17 @@ fn each_look_up_is_counted_by_how_it_ended() {
     }
 }
 
+/// Fails if a static source counts as answered: its age would grow for ever.
+#[test]
+fn a_source_that_is_not_looked_up_has_no_age() {
+    let mut world = World::new(lowest(1));
+    world.source("/ip4/10.0.0.1/tcp/4001");
+    world.run(secs(60));
+    assert_eq!(world.core.stats().candidates(), 1);
+    let source = "/ip4/10.0.0.1/tcp/4001".parse().expect("a source");
+    assert_eq!(world.core.answered_at(&source), None);
+}
+
 #[test]
 fn a_server_that_never_replies_is_counted_as_timed_out_at_the_deadline() {
     let (mut world, _) = World::with_peers(lowest(1), 2);
@@ -91,14 +102,25 @@ fn a_server_that_never_replies_is_counted_as_timed_out_at_the_deadline() {
 
 #[test]
 fn the_age_of_an_answer_counts_from_the_last_that_had_records() {
-    let (mut world, _) = World::with_peers(lowest(1), 2);
+    let (mut world, _) = World::with_peers(lowest(2), 5);
     let source = "/dns4/peers.example./tcp/4001".parse().expect("a source");
     assert_eq!(world.core.answered_at(&source), None);
     world.run(secs(1));
     let answered = world.core.answered_at(&source).expect("an answer");
-    assert!(answered <= world.now && world.core.stats().first_verified().is_some());
+    let sizes = |world: &World| {
+        let stats = world.core.stats();
+        (stats.candidates(), stats.peers(), stats.selected())
+    };
+    assert_eq!(sizes(&world), (5, 2, 2));
+    let stats = world.core.stats();
+    assert!(stats.first_verified().is_some_and(|after| after < secs(1)));
+    // The island repair meets the others.
+    world.run(secs(3_600));
+    assert_eq!(sizes(&world), (5, 5, 2));
+    let last = world.core.answered_at(&source).expect("an answer");
+    assert!(last > answered + secs(60), "each answer counts");
     world.zone.insert(("peers.example.".into(), RecordType::A), Err(LookupError::TimedOut));
     world.core.refresh(world.now);
     world.run(secs(3_600));
-    assert_eq!(world.core.answered_at(&source), Some(answered), "failures keep the last good one");
+    assert_eq!(world.core.answered_at(&source), Some(last), "failures keep the last good one");
 }

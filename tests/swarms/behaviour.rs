@@ -185,10 +185,8 @@ async fn probes_can_be_told_from_the_failures_that_a_swarm_reports() {
     .await;
     let identified = |swarm: &Swarm<Behaviour<Zone>>| {
         let stats = swarm.behaviour().stats();
-        Purpose::ALL
-            .map(|purpose| stats.dials(purpose, DialOutcome::Identified))
-            .iter()
-            .sum::<u64>()
+        let probes = Purpose::ALL.iter().map(|of| stats.dials(*of, DialOutcome::Identified));
+        probes.sum::<u64>()
     };
     assert!(mistaken > 0);
     assert_eq!(swarms.iter().map(identified).sum::<u64>(), mistaken);

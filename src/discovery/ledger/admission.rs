@@ -49,7 +49,10 @@ pub(super) fn membership(
 mod tests {
     use libp2p_swarm::{ConnectionId, StreamProtocol};
 
-    use super::{super::connections::Connection, *};
+    use super::{
+        super::{connections::Connection, table::Meeting},
+        *,
+    };
     use crate::discovery::testing::epoch;
     use crate::event::Proved;
 
@@ -87,7 +90,7 @@ mod tests {
         assert_eq!(of(&connections, &table), Membership::Member);
         connections.close(&peer, id);
         assert_eq!(of(&connections, &table), Membership::Unknown);
-        table.enter(&candidate(), peer, Proved::Probe, true, None, now, now);
+        table.enter(&candidate(), peer, Proved::Probe, Meeting::Open, now, now);
         assert_eq!(of(&connections, &table), Membership::Member);
     }
 }

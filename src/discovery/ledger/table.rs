@@ -69,6 +69,17 @@ impl VerifiedPeer {
     }
 }
 
+/// Whether our swarm lets a peer be connected.
+#[derive(Debug)]
+pub(super) enum Meeting {
+    /// It is connected.
+    Connected,
+    /// It is not, as far as is known for no reason of ours.
+    Open,
+    /// Our swarm denied the last connection.
+    Denied(Arc<str>),
+}
+
 /// The table. Every change of it goes through here, so that its indices agree.
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -173,15 +184,14 @@ impl Table {
 
     /// Enters a peer, or renews its entry. The next check is due at `check_at`.
     ///
-    /// A candidate holds one entry: one of another peer must have been removed before. A peer that `is_met` is
-    /// connected; where it never was, and our swarm `denied` that, nobody counts as joined by it.
+    /// A candidate holds one entry: one of another peer must have been removed before. Where our
+    /// swarm denies connections to the peer, and there never was one, nobody counts as joined by it.
     pub(super) fn enter(
         &mut self,
         candidate: &Candidate,
         peer: PeerId,
         how: Proved,
-        is_met: bool,
-        denied: Option<Arc<str>>,
+        meeting: Meeting,
         now: Instant,
         check_at: Instant,
     ) {
@@ -192,9 +202,13 @@ impl Table {
         } else {
             self.version = version + 1;
         }
-        let met = is_met || old.as_ref().is_some_and(|old| old.met);
+        let was_met = old.as_ref().is_some_and(|old| old.met);
+        let met = was_met || matches!(meeting, Meeting::Connected);
         let first_verified = old.map_or(now, |e| e.first_verified);
-        let denied = denied.filter(|_| !met);
+        let denied = match meeting {
+            Meeting::Denied(why) if !met => Some(why),
+            _ => None,
+        };
         let seen = denied.is_none().then_some(now);
         self.unmet.extend(denied.map(|why| (candidate.clone(), why)));
         self.checks.insert((check_at, candidate.clone()));
@@ -374,9 +388,9 @@ mod tests {
     #[test]
     fn the_version_tells_another_peer_and_no_renewal() {
         let (mut table, now, peer) = (Table::default(), epoch(), PeerId::random());
-        table.enter(&c(1), peer, Proved::Probe, true, None, now, now);
+        table.enter(&c(1), peer, Proved::Probe, Meeting::Connected, now, now);
         let version = table.version();
-        table.enter(&c(1), peer, Proved::Dial, true, None, now + secs(1), now);
+        table.enter(&c(1), peer, Proved::Dial, Meeting::Connected, now + secs(1), now);
         assert_eq!(table.version(), version);
         let entry = table.get(&c(1)).expect("an entry");
         assert_eq!((entry.first_verified, entry.last_verified), (now, now + secs(1)));
@@ -393,8 +407,7 @@ mod tests {
                 &c(n),
                 PeerId::random(),
                 Proved::Probe,
-                true,
-                None,
+                Meeting::Connected,
                 now,
                 now + secs(n.into()),
             );
@@ -409,7 +422,7 @@ mod tests {
     #[test]
     fn an_entry_moves_to_the_pin_of_its_address_with_all_that_is_known() {
         let (mut table, now, peer) = (Table::default(), epoch(), PeerId::random());
-        table.enter(&c(1), peer, Proved::Probe, true, None, now, now + secs(1));
+        table.enter(&c(1), peer, Proved::Probe, Meeting::Connected, now, now + secs(1));
         table.rename(&c(1), &pinned(1, peer));
         assert!(table.get(&c(1)).is_none());
         assert_eq!(table.candidates_of(&peer).collect::<Vec<_>>(), [&pinned(1, peer)]);
@@ -419,16 +432,16 @@ mod tests {
     #[test]
     fn a_peer_may_be_verified_at_one_address_by_two_candidates() {
         let (mut table, now, peer) = (Table::default(), epoch(), PeerId::random());
-        table.enter(&c(1), peer, Proved::Probe, true, None, now, now);
+        table.enter(&c(1), peer, Proved::Probe, Meeting::Connected, now, now);
         assert!(!table.is_there_otherwise(&peer, &c(1)));
-        table.enter(&pinned(1, peer), peer, Proved::Probe, true, None, now, now);
+        table.enter(&pinned(1, peer), peer, Proved::Probe, Meeting::Connected, now, now);
         assert!(table.is_there_otherwise(&peer, &c(1)));
     }
 
     #[test]
     fn two_failures_count_until_the_peer_is_seen() {
         let (mut table, now) = (Table::default(), epoch());
-        table.enter(&c(1), PeerId::random(), Proved::Probe, true, None, now, now);
+        table.enter(&c(1), PeerId::random(), Proved::Probe, Meeting::Connected, now, now);
         assert_eq!((table.fail(&c(1)), table.fail(&c(1))), (1, 2));
         table.touch(&c(1), now + secs(5));
         assert_eq!(table.fail(&c(1)), 1);

@@ -42,7 +42,7 @@ pub(super) struct SourceState {
     refresh: Option<UnderWay>,
     /// When the first reply of the last refresh came.
     answered: Option<Instant>,
-    /// When the last refresh ended that gave records.
+    /// When the last answer was used that had records; `None` for a static source.
     pub(super) resolved: Option<Instant>,
     questions: Questions,
     inquiries: Inquiries,
@@ -247,7 +247,6 @@ impl SourceState {
         let outcome = under_way.plan.finish(&config.pool);
         self.due = self.plan_questions(config, outcome.as_ref().ok(), rng, now);
         if let Ok(resolution) = &outcome {
-            self.resolved = Some(now);
             self.follow(&resolution.threads, now);
         }
         Some(outcome)
