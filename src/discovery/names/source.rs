@@ -71,8 +71,8 @@ pub(super) struct SourceState {
     nothing: Belief,
     looks_at_nothing: Looks,
     start_up: StartUp,
-    /// The kind of the last failure.
-    failure: Option<Discriminant<LookupError>>,
+    /// The kinds of these.
+    kinds: Vec<Discriminant<LookupError>>,
     /// How much later than its earliest instant the next refresh comes, between 0 and 1. One for the
     /// planned and for a hastened refresh: of two, the earlier would count, and most nodes would be
     /// early.
@@ -105,7 +105,7 @@ impl SourceState {
             nothing: Belief::default(),
             looks_at_nothing: Looks::default(),
             start_up: StartUp::default(),
-            failure: None,
+            kinds: Vec::new(),
             jitter: 0.0,
         }
     }
@@ -426,7 +426,7 @@ impl SourceState {
         // Back-off goes before haste.
         self.haste = None;
         let nothing = mem::discriminant(&LookupError::no_data(None));
-        if self.failure == Some(nothing) && !matches!(error, LookupError::Nothing(_)) {
+        if self.kinds == [nothing] && !matches!(error, LookupError::Nothing(_)) {
             // A name that is not there yet did not fail.
             self.failures = 0;
         }
@@ -439,8 +439,9 @@ impl SourceState {
             _ => self.forget_nothings(),
         }
         let kind = mem::discriminant(error);
-        let other = self.failure.replace(kind) != Some(kind);
-        other || self.failures.is_power_of_two()
+        let is_known = self.kinds.contains(&kind);
+        self.kinds.extend((!is_known).then_some(kind));
+        !is_known || self.failures.is_power_of_two()
     }
 
     fn forget_nothings(&mut self) {
@@ -450,7 +451,7 @@ impl SourceState {
     /// Notes an answer; says whether it ends a row of failures.
     pub(super) fn note_answer(&mut self) -> bool {
         self.forget_nothings();
-        self.failure = None;
+        self.kinds.clear();
         mem::take(&mut self.failures) > 0
     }
 
@@ -557,13 +558,18 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_worth_telling_when_their_kind_changes_or_their_number_doubles() {
+    fn failures_are_worth_telling_when_their_kind_is_new_or_their_number_doubles() {
         let now = epoch();
         let mut source = source(DNS, now);
         let mut fails = |error| source.note_failure(&error, secs(10), now);
         let told: Vec<_> = (1..=9).filter(|_| fails(LookupError::Refused)).collect();
         assert_eq!(told, [1, 2, 4, 8]);
         assert!(fails(LookupError::TimedOut));
+        // Two servers that fail in different ways take turns.
+        let told: Vec<_> = (11..=40)
+            .filter(|n| fails([LookupError::Refused, LookupError::TimedOut][n % 2].clone()))
+            .collect();
+        assert_eq!(told, [16, 32]);
     }
 
     #[test]
