@@ -7,7 +7,6 @@ use std::{
 };
 
 use libp2p::identity::Keypair;
-use tempfile::NamedTempFile;
 
 use crate::{
     NAME,
@@ -23,11 +22,10 @@ pub(crate) fn key(file: Option<&Path>) -> Result<Keypair, Stop> {
         return Ok(Keypair::generate_ed25519());
     };
     match File::open(path) {
-        Ok(file) if file.metadata().is_ok_and(|data| data.is_file() && data.len() == 0) => {
-            create(path)
-        }
         Ok(file) => read(file, path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            made(path, |bytes| make(path, bytes))
+        }
         Err(error) => Err(unusable(path, &format!("cannot be read ({error})"))),
     }
 }
@@ -36,6 +34,9 @@ fn read(file: File, path: &Path) -> Result<Keypair, Stop> {
     let mut bytes = Vec::new();
     let read = (&file).take(LARGEST).read_to_end(&mut bytes);
     read.map_err(|error| unusable(path, &format!("cannot be read ({error})")))?;
+    if bytes.is_empty() {
+        return made(path, |bytes| fill(path, bytes));
+    }
     let key = Keypair::from_protobuf_encoding(&bytes).map_err(|_| {
         unusable(
             path,
@@ -47,41 +48,45 @@ fn read(file: File, path: &Path) -> Result<Keypair, Stop> {
     Ok(key)
 }
 
-/// Makes a key and keeps it. The file gets its name when its content is on the disk, so that nobody ever
-/// finds a part of a key there. A file that is there already is never written over, unless it is empty, as a
-/// crash leaves it where a file is made before it is written.
-fn create(path: &Path) -> Result<Keypair, Stop> {
-    let key = Keypair::generate_ed25519();
-    let bytes = key
+/// Makes a key, and keeps it. Returns the one that is kept: another node may have made one meanwhile.
+fn made(path: &Path, keep: impl FnOnce(&[u8]) -> io::Result<()>) -> Result<Keypair, Stop> {
+    let bytes = Keypair::generate_ed25519()
         .to_protobuf_encoding()
         .map_err(|error| Stop::failed("the new key cannot be encoded", &error))?;
-    match keep(path, &bytes) {
-        Ok(()) => Ok(key),
-        // Another node has made one meanwhile.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match File::open(path) {
+    match keep(&bytes) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            Err(unusable(path, &format!("cannot be made ({error})")))
+        }
+        _ => match File::open(path) {
             Ok(file) => read(file, path),
             Err(error) => Err(unusable(path, &format!("cannot be read ({error})"))),
         },
-        Err(error) => Err(unusable(path, &format!("cannot be made ({error})"))),
     }
 }
 
-fn keep(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Makes the file. It gets its name when its content is on the disk, so that nobody ever finds a part of a key
+/// there; one that is there already is never written over.
+fn make(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
+    folder.read_dir()?;
     // Nobody else may read it, from the start.
-    let mut file = NamedTempFile::new_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(".key-").tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    let is_empty = path.metadata().is_ok_and(|data| data.is_file() && data.len() == 0);
-    match is_empty {
-        true => file.persist(path),
-        false => file.persist_noclobber(path),
-    }?;
-    // The name, too.
+    file.persist_noclobber(path)?;
+    // The name is to be on the disk, too; not all file systems can be asked for that.
     #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
+}
+
+/// Fills an empty file, as a crash leaves it where a file is made before it is written. It stays the same file:
+/// it may be mounted by itself, or lie behind a link.
+fn fill(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::options().write(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 fn unusable(path: &Path, what: &str) -> Stop {

@@ -29,22 +29,29 @@ fn a_node_keeps_its_key() {
     let refused = run("node", &["--source", SOURCE, "--key", key]);
     assert_eq!(refused.code, Some(2), "{refused:?}");
     refused.assert_one_sentence(key);
+    let nowhere = dir.path().join("no folder/key");
+    let nowhere = nowhere.to_str().expect("the path is UTF-8");
+    run("node", &["--source", SOURCE, "--key", nowhere]).assert_one_sentence("No such file");
     let kept = std::fs::read(&path).expect("it can be read");
     assert_eq!(kept, b"no key", "a file that is no key is somebody's");
 }
 
-/// A crash leaves such a file where a key is written after its file was made.
+/// A crash leaves such a file where a key is written after its file was made. It may lie behind a link.
+#[cfg(unix)]
 #[test]
 fn an_empty_key_file_gets_a_key() {
     let dns = Dns::start();
     let dir = tempfile::tempdir().expect("a directory can be made");
     let path = dir.path().join("key");
     std::fs::write(&path, "").expect("it can be written");
-    let key = path.to_str().expect("the path is UTF-8");
-    let first = Node::start(&dns, &["--key", key]).peer;
-    assert_eq!(Node::start(&dns, &["--key", key]).peer, first, "it is kept");
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).expect("it can be linked");
+    let link = link.to_str().expect("the path is UTF-8");
+    let first = Node::start(&dns, &["--key", link]).peer;
+    assert_eq!(Node::start(&dns, &["--key", link]).peer, first, "it is kept");
+    assert!(path.metadata().expect("it is there").len() > 0, "where it was");
     let files = dir.path().read_dir().expect("it can be listed");
-    assert_eq!(files.count(), 1, "nothing else is left there");
+    assert_eq!(files.count(), 2, "nothing else is left there");
 }
 
 #[test]
