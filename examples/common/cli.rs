@@ -73,6 +73,14 @@ pub(crate) fn seconds(s: &str) -> Result<Duration, String> {
     }
 }
 
+/// A duration that may be zero, in seconds.
+pub(crate) fn pause(s: &str) -> Result<Duration, String> {
+    match s.parse::<f64>() {
+        Ok(seconds) if (0.0..LONGEST).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err("write a number of seconds, such as `0` or `7.5`".to_owned()),
+    }
+}
+
 /// An address to listen on.
 pub(crate) fn listen_address(s: &str) -> Result<Multiaddr, String> {
     s.parse().map_err(|error| {

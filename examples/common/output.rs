@@ -45,9 +45,9 @@ fn write_line(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Tells people something beside the output.
+/// Tells people something beside the output. Where nobody reads stderr, nobody is told.
 pub(crate) fn note(name: &str, text: &str) {
-    eprintln!("{name}: {text}");
+    let _ = writeln!(io::stderr(), "{name}: {text}");
 }
 
 /// A progress bar on stderr, or nothing where stderr is not a terminal. It goes away when dropped.

@@ -1,9 +1,11 @@
 //! How a program starts, and how it ends: exit codes, and one sentence on stderr for what was wrong.
 
-use std::{error::Error, io, process::ExitCode};
+use std::{error::Error, fmt, io, process::ExitCode};
 
 use clap::{Parser, error::ErrorKind};
 use tracing_subscriber::EnvFilter;
+
+use super::output::note;
 
 /// Ends with this code if something went wrong that is not the caller's fault.
 const FAILED: u8 = 1;
@@ -39,6 +41,15 @@ impl Stop {
     }
 }
 
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Usage(sentence) | Self::Failed(sentence) => f.write_str(sentence),
+            Self::Closed => f.write_str("nobody reads stdout any more"),
+        }
+    }
+}
+
 /// Reads the command line, runs the program in a Tokio runtime and turns its end into an exit code.
 pub(crate) fn run<A: Parser>(
     name: &str,
@@ -66,14 +77,18 @@ fn end(name: &str, outcome: Result<u8, Stop>) -> ExitCode {
         Err(Stop::Failed(sentence)) => (FAILED, sentence),
         Err(Stop::Closed) => return ExitCode::from(CLOSED),
     };
-    eprintln!("{name}: {sentence}");
+    note(name, &sentence);
     ExitCode::from(code)
 }
 
 /// Logs go to stderr, as `RUST_LOG` says; without it, errors only.
 fn log_to_stderr() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        // It would tell them on stderr, and panic where that is what is broken.
+        .log_internal_errors(false);
     // Only fails if there is a subscriber already, and then it logs.
     let _ = subscriber.try_init();
 }

@@ -1,6 +1,6 @@
 //! What the discovery tells, in words.
 
-use libp2p_dns_discovery::{Event, LookupError, Rejection, Source};
+use libp2p_dns_discovery::{Event, Failure, LookupError, Rejection, Source};
 
 use super::run::causes;
 
@@ -11,6 +11,14 @@ pub(crate) fn rejected(rejection: &Rejection) -> String {
             "a loopback address was named by DNS; allow it with `--allow-loopback`".to_owned()
         }
         _ => rejection.to_string(),
+    }
+}
+
+/// Why an address could not be verified.
+pub(crate) fn failed(failure: &Failure) -> String {
+    match failure {
+        Failure::Rejected(rejection) => rejected(rejection),
+        _ => failure.to_string(),
     }
 }
 

@@ -1,19 +1,24 @@
 //! What the node tells.
 
+use std::{net::SocketAddr, time::Duration};
+
 use libp2p::{Multiaddr, Swarm, swarm::SwarmEvent};
 use libp2p_dns_discovery::{Event as Discovered, Failure, Isolation, Status, publish};
 use serde::Serialize;
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 use crate::{
     NAME,
     behaviour::{Node, NodeEvent},
+    clock::Clock,
     common::{
         member::MemberEvent,
         output::{Line, Output, note},
-        run::{Stop, causes},
+        run::causes,
         words,
     },
+    recent::Recent,
+    troubles::Troubles,
 };
 
 /// Something that happened. Peer ids and addresses are in full.
@@ -36,6 +41,10 @@ pub(crate) enum Event {
     Removed { addresses: Vec<String> },
     PublishFailed { reason: String, failures: u32, retry_in: f64 },
     Withdrawn,
+    /// Where the pages are.
+    Http { address: SocketAddr },
+    /// It was asked to end, and serves those who do not know yet for so many seconds.
+    Leaving { drain: f64 },
 }
 
 /// Since when, in seconds since the start, and why nobody can be reached.
@@ -64,24 +73,81 @@ struct Stamped {
     ms: u64,
 }
 
+/// What a readiness probe is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) status: Status,
+    /// Since when that is so.
+    pub(crate) since: Instant,
+    /// The node was asked to end.
+    pub(crate) leaving: bool,
+}
+
+impl Standing {
+    pub(crate) fn is_ready(self) -> bool {
+        self.status.is_ready() && !self.leaving
+    }
+}
+
 /// Tells what happens.
 pub(crate) struct Events {
     output: Output,
-    started: Instant,
+    clock: Clock,
     /// The number of peers in the routing table, as last told.
     kad_peers: usize,
-    /// The status, as last told.
-    status: Option<Status>,
+    /// How things stand, once that was told.
+    standing: watch::Sender<Option<Standing>>,
+    recent: Recent,
+    troubles: Troubles,
+    /// What it prints could not be written.
+    unread: bool,
 }
 
 impl Events {
     pub(crate) fn new(output: Output) -> Self {
-        Self { output, started: Instant::now(), kad_peers: 0, status: None }
+        Self {
+            output,
+            clock: Clock::start(),
+            kad_peers: 0,
+            standing: watch::Sender::new(None),
+            recent: Recent::default(),
+            troubles: Troubles::default(),
+            unread: false,
+        }
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// How things stand; `None` before the start.
+    pub(crate) fn standing(&self) -> watch::Receiver<Option<Standing>> {
+        self.standing.subscribe()
+    }
+
+    /// What was told lately.
+    pub(crate) fn recent(&self) -> &Recent {
+        &self.recent
+    }
+
+    /// Which sources could not be looked up, and why.
+    pub(crate) fn troubles(&self) -> &Troubles {
+        &self.troubles
     }
 
     /// Tells how things are before anything has happened.
-    pub(crate) fn start(&mut self, swarm: &Swarm<Node>) -> Result<(), Stop> {
-        self.tell_status(swarm.behaviour().member.discovery.status())
+    pub(crate) fn start(&mut self, swarm: &Swarm<Node>) {
+        self.tell_status(swarm.behaviour().member.discovery.status());
+    }
+
+    /// Tells that the node leaves. A probe hears of it first.
+    pub(crate) fn leave(&mut self, drain: Duration) {
+        self.standing.send_modify(|standing| {
+            if let Some(standing) = standing {
+                standing.leaving = true;
+            }
+        });
+        self.print(Event::Leaving { drain: drain.as_secs_f64() });
     }
 
     /// Tells of what is of interest, and whether the routing table has grown or shrunk.
@@ -89,28 +155,28 @@ impl Events {
         &mut self,
         swarm: &mut Swarm<Node>,
         event: &SwarmEvent<NodeEvent>,
-    ) -> Result<(), Stop> {
+    ) {
         match event {
             SwarmEvent::NewListenAddr { address, .. } => self.print(Event::Listening {
                 peer: swarm.local_peer_id().to_string(),
                 address: address.to_string(),
-            })?,
+            }),
             SwarmEvent::Behaviour(NodeEvent::Member(MemberEvent::Discovery(event))) => {
-                self.tell_discovered(event)?;
+                self.tell_discovered(event);
             }
             SwarmEvent::Behaviour(NodeEvent::Publisher(event)) => {
-                translate_published(event).map_or(Ok(()), |event| self.print(event))?;
+                translate_published(event).into_iter().for_each(|event| self.print(event));
             }
             _ => {}
         }
         let peers = swarm.behaviour_mut().member.routing_table().len();
         if std::mem::replace(&mut self.kad_peers, peers) != peers {
-            self.print(Event::Kad { peers })?;
+            self.print(Event::Kad { peers });
         }
-        Ok(())
     }
 
-    fn tell_discovered(&mut self, event: &Discovered) -> Result<(), Stop> {
+    fn tell_discovered(&mut self, event: &Discovered) {
+        self.troubles.follow(event);
         if let Discovered::Status { status, .. } = event {
             return self.tell_status(*status);
         }
@@ -118,43 +184,55 @@ impl Events {
             return self.tell_isolation(isolation);
         }
         if let Discovered::LookupFailed { source, error, failures: 1, .. } = event {
-            note(NAME, &words::unresolved(source, error));
+            self.note(&words::unresolved(source, error));
         }
         for lack in words::lacking(event) {
-            note(NAME, &lack);
+            self.note(&lack);
         }
-        translate(event).map_or(Ok(()), |event| self.print(event))
+        translate(event).into_iter().for_each(|event| self.print(event));
     }
 
     /// The discovery also tells when DNS begins or ceases to list this node, which is not told here.
-    fn tell_status(&mut self, status: Status) -> Result<(), Stop> {
-        if self.status.replace(status) == Some(status) {
-            return Ok(());
+    fn tell_status(&mut self, status: Status) {
+        let before = *self.standing.borrow();
+        if before.is_some_and(|before| before.status == status) {
+            return;
         }
+        let leaving = before.is_some_and(|before| before.leaving);
+        // A probe that comes after the line has to be told the same.
+        self.standing.send_replace(Some(Standing { status, since: Instant::now(), leaving }));
         let status = status.to_string();
-        self.print(Event::Status { status })
+        self.print(Event::Status { status });
     }
 
-    fn tell_isolation(&self, isolation: &Isolation) -> Result<(), Stop> {
-        let since = isolation.since.saturating_duration_since(self.started.into_std());
-        let reasons = isolation.reasons.iter().map(|(candidate, reason)| Reason {
+    fn tell_isolation(&mut self, isolation: &Isolation) {
+        let since = self.clock.ms(isolation.since.into()) as f64 / 1000.0;
+        let reasons = isolation.reasons.iter().map(|(candidate, failure)| Reason {
             address: candidate.to_string(),
-            reason: match reason {
-                Failure::Rejected(rejection) => words::rejected(rejection),
-                _ => reason.to_string(),
-            },
+            reason: words::failed(failure),
         });
         self.print(Event::Isolated(Isolated {
-            since: since.as_secs_f64(),
+            since,
             failed: isolation.failed,
             others: isolation.others,
             reasons: reasons.collect(),
-        }))
+        }));
     }
 
-    pub(crate) fn print(&self, event: Event) -> Result<(), Stop> {
-        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.output.print(&Stamped { event, ms })
+    /// Tells people something beside the events.
+    fn note(&mut self, text: &str) {
+        note(NAME, text);
+        self.recent.add(self.clock.ms(Instant::now()), text);
+    }
+
+    /// Prints an event. A node is there for the others: it goes on where nobody reads what it prints.
+    pub(crate) fn print(&mut self, event: Event) {
+        let ms = self.clock.ms(Instant::now());
+        self.recent.add(ms, &event.brief());
+        let printed = self.output.print(&Stamped { event, ms });
+        if let Err(stop) = printed && !std::mem::replace(&mut self.unread, true) {
+            self.note(&format!("{stop}; the node goes on"));
+        }
     }
 }
 
@@ -223,47 +301,65 @@ fn translate_published(event: &publish::Event) -> Option<Event> {
 
 impl Line for Stamped {
     fn text(&self) -> Option<String> {
-        let what = match &self.event {
-            Event::Listening { peer, address } => format!("listening on {address}/p2p/{peer}"),
-            Event::Resolved { source, candidates } if candidates.is_empty() => {
+        let seconds = self.ms as f64 / 1000.0;
+        Some(format!("{seconds:9.3} s  {}", self.event.text()))
+    }
+}
+
+impl Event {
+    /// What happened, in words, without lists that can be long.
+    fn brief(&self) -> String {
+        match self {
+            Self::Resolved { source, candidates } if !candidates.is_empty() => {
+                format!("{source} names {} candidates", candidates.len())
+            }
+            _ => self.text(),
+        }
+    }
+
+    /// What happened, in words.
+    fn text(&self) -> String {
+        match self {
+            Self::Listening { peer, address } => format!("listening on {address}/p2p/{peer}"),
+            Self::Resolved { source, candidates } if candidates.is_empty() => {
                 format!("{source} names nobody")
             }
-            Event::Resolved { source, candidates } => {
+            Self::Resolved { source, candidates } => {
                 format!("{source} names {}", candidates.join(", "))
             }
-            Event::Sampled { source, sampled: true } => {
+            Self::Sampled { source, sampled: true } => {
                 format!("{source} names a few at random, and not all")
             }
-            Event::Sampled { source, sampled: false } => format!("{source} names all again"),
-            Event::Verified { peer, address } => format!("{peer} lives at {address}"),
-            Event::Replaced { address, old, new } => {
+            Self::Sampled { source, sampled: false } => format!("{source} names all again"),
+            Self::Verified { peer, address } => format!("{peer} lives at {address}"),
+            Self::Replaced { address, old, new } => {
                 format!("{new} now lives at {address}, in place of {old}")
             }
-            Event::Departed { peer, address } => format!("{peer} has left {address}"),
-            Event::Unreachable { address, reason } => format!("{address} is out: {reason}"),
-            Event::Status { status } => format!("status: {status}"),
-            Event::Isolated(isolated) => isolated.text(),
-            Event::Kad { peers: 1 } => "1 peer in the routing table".to_owned(),
-            Event::Kad { peers } => format!("{peers} peers in the routing table"),
-            Event::Provided { key } => format!("told the network that this node provides {key}"),
-            Event::Found { key, providers } => {
+            Self::Departed { peer, address } => format!("{peer} has left {address}"),
+            Self::Unreachable { address, reason } => format!("{address} is out: {reason}"),
+            Self::Status { status } => format!("status: {status}"),
+            Self::Isolated(isolated) => isolated.text(),
+            Self::Kad { peers: 1 } => "1 peer in the routing table".to_owned(),
+            Self::Kad { peers } => format!("{peers} peers in the routing table"),
+            Self::Provided { key } => format!("told the network that this node provides {key}"),
+            Self::Found { key, providers } => {
                 format!("{key} is provided by {}", providers.join(", "))
             }
-            Event::Published { addresses, left_out } => {
+            Self::Published { addresses, left_out } => {
                 let left_out = match &left_out[..] {
                     [] => String::new(),
                     left_out => format!("; left out: {}", left_out.join(", ")),
                 };
                 format!("published {}{left_out}", addresses.join(", "))
             }
-            Event::Removed { addresses } => format!("removed {}", addresses.join(", ")),
-            Event::PublishFailed { reason, retry_in, .. } => {
+            Self::Removed { addresses } => format!("removed {}", addresses.join(", ")),
+            Self::PublishFailed { reason, retry_in, .. } => {
                 format!("not published, next try in {retry_in:.1} s: {reason}")
             }
-            Event::Withdrawn => "withdrawn".to_owned(),
-        };
-        let seconds = self.ms as f64 / 1000.0;
-        Some(format!("{seconds:9.3} s  {what}"))
+            Self::Withdrawn => "withdrawn".to_owned(),
+            Self::Http { address } => format!("pages at http://{address}/"),
+            Self::Leaving { drain } => format!("leaving in {drain} s"),
+        }
     }
 }
 

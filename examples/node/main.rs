@@ -7,12 +7,11 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
-use futures::StreamExt;
-use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm, swarm::SwarmEvent};
+use libp2p::{Multiaddr, PeerId, StreamProtocol, Swarm};
 use libp2p_dns_discovery::{Config, Selection, Source};
 
 use crate::{
-    behaviour::{Node, NodeEvent, silent_connection},
+    behaviour::Node,
     common::{
         cli::{self, IdentifyBy, NameServer},
         member::Member,
@@ -21,21 +20,29 @@ use crate::{
         transport,
     },
     events::Events,
+    http::Http,
     listeners::Listeners,
     publishing::Publishing,
     records::{Keys, Records},
+    running::Running,
+    signals::Signals,
 };
 
 mod behaviour;
+mod clock;
 #[path = "../common/mod.rs"]
 mod common;
 mod events;
+mod http;
 mod key;
 mod listeners;
 mod publishing;
+mod recent;
 mod records;
+mod running;
 mod signals;
 mod sources;
+mod troubles;
 
 const NAME: &str = "node";
 /// The protocol of the network: nodes of other applications are not taken for members.
@@ -44,13 +51,14 @@ const NETWORK: StreamProtocol = StreamProtocol::new("/dns-discovery-node/kad/1.0
 const DIAL: Duration = Duration::from_secs(10);
 /// How long an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(10);
-/// How long the others may take to notice that we leave.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a node with a readiness probe goes on serving once it was asked to end: Kubernetes takes a
+/// second or two to tell everybody that it is not to be sent anything any more, and kills after 30 s.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// Runs one node that finds the others by DNS
 ///
 /// It joins the Kademlia network of all nodes that run this program, and tells what it learns. Ends
-/// on SIGTERM and SIGINT.
+/// on SIGTERM and SIGINT, and at once on the second of them.
 ///
 /// Exit code: 0 after a signal, 1 if it cannot run, 2 on bad use.
 #[derive(Debug, Parser)]
@@ -108,6 +116,23 @@ struct Args {
     #[command(flatten)]
     publishing: Option<Publishing>,
 
+    /// Serve over HTTP, such as at `127.0.0.1:8080`: `/readyz` and `/livez` for probes, `/peers` (JSON),
+    /// and `/`, a page to look at
+    ///
+    /// There is no authentication: whoever reaches the address may read what the node knows. Nobody can
+    /// change anything there. Where probes come from other machines, serve on `0.0.0.0:8080` or
+    /// `[::]:8080`, and let nobody else in. Port 0 takes one that is free, and tells which.
+    #[arg(long, value_name = "ADDR")]
+    http: Option<http::Address>,
+
+    /// How long to go on serving after the signal to end, while `/readyz` says no [default: 5 with
+    /// `--http`, 0 without]
+    ///
+    /// For others to notice before the node is gone: as long as they are sent here on old word, and
+    /// some seconds less than what asks the node to end waits before it kills.
+    #[arg(long, value_name = "SECONDS", value_parser = cli::pause)]
+    drain: Option<Duration>,
+
     /// Print one JSON object on each line
     #[arg(long)]
     json: bool,
@@ -120,28 +145,22 @@ fn main() -> ExitCode {
 async fn node(args: Args) -> Result<u8, Stop> {
     let mut events = Events::new(Output::new(args.json));
     // From now on, so that a signal during the start ends cleanly too.
-    let mut signal = std::pin::pin!(signals::termination()?);
+    let mut signals = Signals::new()?;
     let mut swarm = swarm(&args)?;
-    let mut listeners = Listeners::start(&mut swarm, &args.listen)?;
-    let mut records = Records::new(&args.keys, args.allow_loopback);
-    events.start(&swarm)?;
-    loop {
-        tokio::select! {
-            () = &mut signal => break,
-            () = records.due() => records.ask(&mut swarm),
-            event = swarm.select_next_some() => {
-                swarm.behaviour_mut().follow(&event);
-                listeners.follow(&event)?;
-                records.follow(&mut swarm, &event, &events)?;
-                if let Some(connection) = silent_connection(&event) {
-                    swarm.close_connection(connection);
-                }
-                events.tell(&mut swarm, &event)?;
-            }
-        }
+    let listeners = Listeners::start(&mut swarm, &args.listen)?;
+    let records = Records::new(&args.keys, args.allow_loopback);
+    let http = Http::start(args.http, &swarm, &mut events)?;
+    events.start(&swarm);
+    let mut running = Running { swarm, listeners, records, events, http };
+    tokio::select! {
+        stop = running.run() => return Err(stop),
+        () = signals.next() => {}
     }
-    publishing::withdraw(&mut swarm, &mut events).await?;
-    leave(&mut swarm).await;
+    let drain = args.drain.unwrap_or(if args.http.is_some() { DRAIN } else { Duration::ZERO });
+    tokio::select! {
+        outcome = running.leave(drain) => outcome?,
+        () = signals.next() => note(NAME, "asked to end a second time, and ending at once"),
+    }
     Ok(0)
 }
 
@@ -164,21 +183,4 @@ fn swarm(args: &Args) -> Result<Swarm<Node>, Stop> {
     let peer = key.public().to_peer_id();
     let publisher = publishing::publisher(args.publishing.as_ref(), filter, peer)?;
     transport::full(key, Node { member, publisher }, DIAL, IDLE)
-}
-
-/// Closes all connections, so that the others see us leave and need not find out.
-async fn leave(swarm: &mut Swarm<Node>) {
-    let peers: Vec<_> = swarm.connected_peers().copied().collect();
-    for peer in peers {
-        // Fails only if there is no connection any more.
-        let _ = swarm.disconnect_peer_id(peer);
-    }
-    let closed = async {
-        while swarm.connected_peers().next().is_some() {
-            let _: SwarmEvent<NodeEvent> = swarm.select_next_some().await;
-        }
-    };
-    if tokio::time::timeout(FAREWELL, closed).await.is_err() {
-        note(NAME, "some connections did not close in time");
-    }
 }

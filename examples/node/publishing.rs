@@ -4,11 +4,9 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use clap::Args;
-use futures::StreamExt;
 use libp2p::{
     Multiaddr, PeerId, Swarm,
     swarm::{SwarmEvent, behaviour::toggle::Toggle},
@@ -19,21 +17,16 @@ use libp2p_dns_discovery::{
 };
 
 use crate::{
-    NAME,
     behaviour::{Node, NodeEvent},
     common::{
         cli::{self, NameServer},
-        output::note,
         run::{Stop, causes},
     },
-    events::Events,
     key::warn_if_open_to_others,
 };
 
 /// More than any key takes: whatever is larger is no key.
 const LARGEST: u64 = 1_024;
-/// How long withdrawing may take: whoever asks a process to end kills it soon after.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where and how to publish. Each flag is optional, but not without the others.
 #[derive(Debug, Args)]
@@ -91,24 +84,16 @@ fn key(path: &Path) -> Result<TsigKey, Stop> {
     text.parse().map_err(|error| unusable(format!("holds no key for updates: {}", causes(&error))))
 }
 
-/// Withdraws what was published, so that nobody looks for this node any more.
-pub(crate) async fn withdraw(swarm: &mut Swarm<Node>, events: &mut Events) -> Result<(), Stop> {
-    let Some(publisher) = swarm.behaviour_mut().publisher.as_mut() else { return Ok(()) };
-    publisher.withdraw();
-    let withdrawn = async {
-        loop {
-            let event = swarm.select_next_some().await;
-            events.tell(swarm, &event)?;
-            if let SwarmEvent::Behaviour(NodeEvent::Publisher(publish::Event::Withdrawn)) = event {
-                return Ok(());
-            }
-        }
-    };
-    match tokio::time::timeout(PATIENCE, withdrawn).await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            note(NAME, "the published addresses could not be withdrawn in time");
-            Ok(())
-        }
-    }
+/// Begins to withdraw what was published, so that nobody looks for this node any more. `None` if there is
+/// nothing to withdraw.
+pub(crate) fn withdraw(swarm: &mut Swarm<Node>) -> Option<()> {
+    swarm.behaviour_mut().publisher.as_mut().map(Publisher::withdraw)
+}
+
+/// Whether that is done.
+pub(crate) fn is_withdrawn(event: &SwarmEvent<NodeEvent>) -> bool {
+    matches!(
+        event,
+        SwarmEvent::Behaviour(NodeEvent::Publisher(publish::Event::Withdrawn))
+    )
 }

@@ -23,7 +23,7 @@ use crate::{
     common::{
         member::MemberEvent,
         output::note,
-        run::{Stop, causes},
+        run::causes,
     },
     events::{Event, Events},
 };
@@ -120,8 +120,8 @@ impl Records {
         &mut self,
         swarm: &mut Swarm<Node>,
         event: &SwarmEvent<NodeEvent>,
-        events: &Events,
-    ) -> Result<(), Stop> {
+        events: &mut Events,
+    ) {
         match event {
             // Kademlia names the external addresses in records; others drop those without any.
             // Members of a deployment reach each other where they listen.
@@ -134,11 +134,10 @@ impl Records {
                 swarm.remove_external_address(address);
             }
             SwarmEvent::Behaviour(NodeEvent::Member(MemberEvent::Kad(event))) => {
-                self.follow_queries(event, events)?;
+                self.follow_queries(event, events);
             }
             _ => {}
         }
-        Ok(())
     }
 
     fn reaches_others(&self, address: &Multiaddr) -> bool {
@@ -151,9 +150,9 @@ impl Records {
         !link_local && (self.loopback || !ip.is_loopback())
     }
 
-    fn follow_queries(&mut self, event: &kad::Event, events: &Events) -> Result<(), Stop> {
+    fn follow_queries(&mut self, event: &kad::Event, events: &mut Events) {
         let kad::Event::OutboundQueryProgressed { id, result, stats, step } = event else {
-            return Ok(());
+            return;
         };
         let query = if step.last { self.queries.remove(id) } else { self.queries.get(id).cloned() };
         match (query, result) {
@@ -163,13 +162,13 @@ impl Records {
                 if stats.num_successes() > 0 =>
             {
                 self.provide.remove(&key);
-                events.print(Event::Provided { key })
+                events.print(Event::Provided { key });
             }
             (
                 Some(Query::Find(key)),
                 QueryResult::GetProviders(Ok(GetProvidersOk::FoundProviders { providers, .. })),
             ) => self.found(key, providers, events),
-            _ => Ok(()),
+            _ => {}
         }
     }
 
@@ -177,16 +176,16 @@ impl Records {
         &mut self,
         key: String,
         providers: impl IntoIterator<Item = &'a PeerId>,
-        events: &Events,
-    ) -> Result<(), Stop> {
+        events: &mut Events,
+    ) {
         let known = self.find.entry(key.clone()).or_default();
         let before = known.len();
         known.extend(providers);
         if known.len() == before {
-            return Ok(());
+            return;
         }
         let providers = known.iter().map(PeerId::to_string).collect();
-        events.print(Event::Found { key, providers })
+        events.print(Event::Found { key, providers });
     }
 }
 

@@ -1,0 +1,93 @@
+//! What the node tells over HTTP: whether it is ready, whether it lives, whom it knows, and a page to
+//! look at. Whoever looks costs the swarm's task nothing but a copy, four times a second at most.
+
+use std::{io, net::SocketAddr, str::FromStr};
+
+use libp2p::Swarm;
+
+use self::desk::Desk;
+use crate::{
+    behaviour::Node,
+    common::run::Stop,
+    events::{Event, Events},
+};
+
+mod desk;
+mod page;
+mod parts;
+mod patch;
+mod peers;
+mod reasons;
+mod rows;
+mod server;
+mod routes;
+mod snapshot;
+mod stream;
+
+/// Where to serve.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Address(SocketAddr);
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        s.parse().map(Self).map_err(|_| {
+            "write an IP address and a port, such as `127.0.0.1:8080` for this machine, or \
+             `0.0.0.0:8080` or `[::]:8080` for everybody"
+                .to_owned()
+        })
+    }
+}
+
+/// The pages, or none if nobody asked for them.
+pub(crate) struct Http(Option<Desk>);
+
+impl Http {
+    /// Serves from now on, and tells where.
+    pub(crate) fn start(
+        address: Option<Address>,
+        swarm: &Swarm<Node>,
+        events: &mut Events,
+    ) -> Result<Self, Stop> {
+        let Some(Address(address)) = address else { return Ok(Self(None)) };
+        let listener = server::bind(address).map_err(|error| refused(address, &error))?;
+        let address = listener.local_addr().map_err(|error| refused(address, &error))?;
+        let (desk, viewer) = desk::new(swarm, events);
+        tokio::spawn(server::run(listener, routes::router(viewer)));
+        events.print(Event::Http { address });
+        Ok(Self(Some(desk)))
+    }
+
+    /// Waits until somebody looks; for ever, if there are no pages.
+    pub(crate) async fn due(&self) {
+        match &self.0 {
+            Some(desk) => desk.due().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Shows how things are.
+    pub(crate) fn show(&mut self, swarm: &Swarm<Node>, events: &Events) {
+        if let Some(desk) = &mut self.0 {
+            desk.serve(swarm, events);
+        }
+    }
+
+    /// Notes that something has happened.
+    pub(crate) fn follow(&mut self, events: &Events) {
+        if let Some(desk) = &mut self.0 {
+            desk.note_change(events);
+        }
+    }
+}
+
+fn refused(address: SocketAddr, error: &io::Error) -> Stop {
+    let what = format!("cannot serve HTTP on {address}: {error}");
+    Stop::Failed(match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!("{what}; name another port with `--http`, or port 0 for one that is free")
+        }
+        _ => format!("{what}; name an address of this machine with `--http`, such as 127.0.0.1:0"),
+    })
+}

@@ -1,0 +1,188 @@
+//! The parts of the page that are short, and written anew whenever they change.
+
+use libp2p_dns_discovery::Status;
+use maud::{Markup, html};
+
+use super::{
+    reasons,
+    rows::kind,
+    snapshot::{Named, Snapshot, State},
+};
+use crate::clock::Clock;
+
+/// A part: its name, and what it says.
+pub(crate) type Part = (&'static str, fn(&Snapshot, Clock) -> Markup);
+
+/// All parts, by the names that the page has for them.
+pub(crate) const PARTS: [Part; 7] = [
+    ("status", |snapshot, _| status(snapshot)),
+    ("since", since),
+    ("why", why),
+    ("summary", |snapshot, _| summary(snapshot)),
+    ("sources", |snapshot, _| sources(snapshot)),
+    ("verified", |snapshot, _| verified(snapshot)),
+    ("candidates", |snapshot, _| candidates(snapshot)),
+];
+
+/// The word for how things stand, in the class that colours it.
+pub(crate) fn word(snapshot: &Snapshot) -> (&'static str, &'static str, &'static str) {
+    match snapshot.standing {
+        Some(standing) if standing.leaving => ("leaving", "◀", "Leaving"),
+        Some(standing) => match standing.status {
+            Status::Joined => ("joined", "✔", "Joined"),
+            Status::Alone => ("alone", "◆", "Alone"),
+            Status::Isolated => ("isolated", "✖", "Isolated"),
+            _ => ("starting", "…", "Starting"),
+        },
+        None => ("starting", "…", "Starting"),
+    }
+}
+
+fn status(snapshot: &Snapshot) -> Markup {
+    let (class, symbol, word) = word(snapshot);
+    let ready = snapshot.standing.is_some_and(|standing| standing.is_ready());
+    html! {
+        span class={ "status " (class) } { span aria-hidden="true" { (symbol) } " " (word) }
+        " " span { @if ready { "ready" } @else { "not ready" } }
+    }
+}
+
+pub(crate) fn since(snapshot: &Snapshot, clock: Clock) -> Markup {
+    let ms = snapshot.standing.map_or(0, |standing| clock.ms(standing.since));
+    html! {
+        "since " time { (clock.utc(ms)) } " UTC" span.age data-since=(ms) {}
+    }
+}
+
+/// Why the node is not ready.
+fn why(snapshot: &Snapshot, clock: Clock) -> Markup {
+    let mut lines = reasons::lines(snapshot, snapshot.standing, clock).into_iter();
+    html! {
+        @if let Some(first) = lines.next() {
+            h2 { "Why it is not ready" }
+            p { (first) }
+            ul { @for line in lines { li { (line) } } }
+        }
+    }
+}
+
+fn summary(snapshot: &Snapshot) -> Markup {
+    let selected = snapshot.verified.iter().filter(|verified| verified.selected).count();
+    html! {
+        dl {
+            div { dt { "Candidates" } dd { (thousands(snapshot.candidates.len())) } }
+            div { dt { "Verified peers" } dd { (thousands(snapshot.verified.len())) } }
+            div { dt { "Selected" } dd { (thousands(selected)) small { " by " (snapshot.selection) } } }
+            div {
+                dt { "Listed by DNS" }
+                dd { (match snapshot.listed { Some(true) => "yes", Some(false) => "no", None => "not known yet" }) }
+            }
+        }
+        (shares(&snapshot.candidates))
+        dl.plain {
+            div { dt { "Peer id" } dd { code { (snapshot.peer) } } }
+            div {
+                dt { "Listens on" }
+                dd {
+                    @for address in &snapshot.listening { code { (address) } " " }
+                    @if snapshot.listening.is_empty() { "nothing yet" }
+                }
+            }
+        }
+    }
+}
+
+/// How many candidates are in which state.
+fn shares(candidates: &[Named]) -> Markup {
+    let mut counts: Vec<(&'static str, &'static str, &'static str, usize)> = Vec::new();
+    for named in candidates {
+        let (class, symbol, word) = kind(&named.state);
+        match counts.iter_mut().find(|count| count.0 == class) {
+            Some(count) => count.3 += 1,
+            None => counts.push((class, symbol, word, 1)),
+        }
+    }
+    let place = |class| ["verified", "itself", "unknown", "unreachable", "rejected"].iter().position(|c| *c == class);
+    counts.sort_by_key(|count| place(count.0));
+    let mut begin = 0;
+    let bars: Vec<_> = counts
+        .iter()
+        .map(|&(class, _, _, count)| {
+            let bar = (class, begin, count);
+            begin += count;
+            bar
+        })
+        .collect();
+    html! {
+        @if !candidates.is_empty() {
+            svg.shares viewBox={ "0 0 " (candidates.len()) " 1" } preserveAspectRatio="none" aria-hidden="true" {
+                @for (class, begin, count) in bars {
+                    rect class=(class) x=(begin) y="0" width=(count) height="1" {}
+                }
+            }
+            ul.legend {
+                @for (class, symbol, word, count) in counts {
+                    li { span class={ "state " (class) } { span aria-hidden="true" { (symbol) } " " (thousands(count)) " " (word) } }
+                }
+            }
+        }
+    }
+}
+
+fn sources(snapshot: &Snapshot) -> Markup {
+    html! {
+        table.plain {
+            caption { "Where it looks, and what came of it" }
+            thead { tr { th scope="col" { "Source" } th scope="col" { "Names" } th scope="col" { "Last look-up" } } }
+            tbody {
+                @for looked in &snapshot.sources {
+                    tr {
+                        th scope="row" { code { (looked.source) } }
+                        td { @match looked.candidates { Some(count) => { (thousands(count)) }, None => "nothing yet" } }
+                        td {
+                            @match &looked.trouble {
+                                Some(trouble) => span.state.unreachable { span aria-hidden="true" { "✖" } " " (trouble) },
+                                None if looked.candidates.is_some() => span.state.verified { span aria-hidden="true" { "✔" } " answered" },
+                                None => "not answered yet",
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn verified(snapshot: &Snapshot) -> Markup {
+    html! {
+        (count(snapshot.verified.len(), "peer", "peers"))
+        " proved who they are at an address"
+    }
+}
+
+fn candidates(snapshot: &Snapshot) -> Markup {
+    let rejected = snapshot.candidates.iter();
+    let rejected = rejected.filter(|named| matches!(named.state, State::Rejected(_))).count();
+    html! {
+        (count(snapshot.candidates.len(), "address", "addresses"))
+        " named by DNS, in the order in which all nodes see them"
+        @if rejected > 0 { "; those that are not dialled come last" }
+    }
+}
+
+fn count(count: usize, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(count), if count == 1 { one } else { many })
+}
+
+/// A number as people read it.
+pub(crate) fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
