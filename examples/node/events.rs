@@ -25,26 +25,70 @@ use crate::{
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum Event {
-    Listening { peer: String, address: String },
-    Resolved { source: String, candidates: Vec<String> },
-    Sampled { source: String, sampled: bool },
-    Verified { peer: String, address: String },
-    Replaced { address: String, old: String, new: String },
-    Departed { peer: String, address: String },
-    Unreachable { address: String, reason: String },
-    Status { status: String },
+    Listening {
+        peer: String,
+        address: String,
+    },
+    Resolved {
+        source: String,
+        candidates: Vec<String>,
+    },
+    Sampled {
+        source: String,
+        sampled: bool,
+    },
+    Verified {
+        peer: String,
+        address: String,
+    },
+    Replaced {
+        address: String,
+        old: String,
+        new: String,
+    },
+    Departed {
+        peer: String,
+        address: String,
+    },
+    Unreachable {
+        address: String,
+        reason: String,
+    },
+    Status {
+        status: String,
+    },
     Isolated(Isolated),
-    Kad { peers: usize },
-    Provided { key: String },
-    Found { key: String, providers: Vec<String> },
-    Published { addresses: Vec<String>, left_out: Vec<String> },
-    Removed { addresses: Vec<String> },
-    PublishFailed { reason: String, failures: u32, retry_in: f64 },
+    Kad {
+        peers: usize,
+    },
+    Provided {
+        key: String,
+    },
+    Found {
+        key: String,
+        providers: Vec<String>,
+    },
+    Published {
+        addresses: Vec<String>,
+        left_out: Vec<String>,
+    },
+    Removed {
+        addresses: Vec<String>,
+    },
+    PublishFailed {
+        reason: String,
+        failures: u32,
+        retry_in: f64,
+    },
     Withdrawn,
     /// Where the pages are.
-    Http { address: SocketAddr },
+    Http {
+        address: SocketAddr,
+    },
     /// It was asked to end, and serves those who do not know yet for so many seconds.
-    Leaving { drain: f64 },
+    Leaving {
+        drain: f64,
+    },
 }
 
 /// Since when, in seconds since the start, and why nobody can be reached.
@@ -151,11 +195,7 @@ impl Events {
     }
 
     /// Tells of what is of interest, and whether the routing table has grown or shrunk.
-    pub(crate) fn tell(
-        &mut self,
-        swarm: &mut Swarm<Node>,
-        event: &SwarmEvent<NodeEvent>,
-    ) {
+    pub(crate) fn tell(&mut self, swarm: &mut Swarm<Node>, event: &SwarmEvent<NodeEvent>) {
         match event {
             SwarmEvent::NewListenAddr { address, .. } => self.print(Event::Listening {
                 peer: swarm.local_peer_id().to_string(),
@@ -230,7 +270,9 @@ impl Events {
         let ms = self.clock.ms(Instant::now());
         self.recent.add(ms, &event.brief());
         let printed = self.output.print(&Stamped { event, ms });
-        if let Err(stop) = printed && !std::mem::replace(&mut self.unread, true) {
+        if let Err(stop) = printed
+            && !std::mem::replace(&mut self.unread, true)
+        {
             self.note(&format!("{stop}; the node goes on"));
         }
     }

@@ -18,9 +18,9 @@ mod parts;
 mod patch;
 mod peers;
 mod reasons;
+mod routes;
 mod rows;
 mod server;
-mod routes;
 mod snapshot;
 mod stream;
 

@@ -92,8 +92,5 @@ pub(crate) fn withdraw(swarm: &mut Swarm<Node>) -> Option<()> {
 
 /// Whether that is done.
 pub(crate) fn is_withdrawn(event: &SwarmEvent<NodeEvent>) -> bool {
-    matches!(
-        event,
-        SwarmEvent::Behaviour(NodeEvent::Publisher(publish::Event::Withdrawn))
-    )
+    matches!(event, SwarmEvent::Behaviour(NodeEvent::Publisher(publish::Event::Withdrawn)))
 }

@@ -20,11 +20,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::{
     NAME,
     behaviour::{Node, NodeEvent},
-    common::{
-        member::MemberEvent,
-        output::note,
-        run::causes,
-    },
+    common::{member::MemberEvent, output::note, run::causes},
     events::{Event, Events},
 };
 

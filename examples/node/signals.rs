@@ -16,7 +16,10 @@ impl Signals {
         use tokio::signal::unix::{SignalKind, signal};
 
         let on = |kind| signal(kind).map_err(|error| Stop::failed("no signal handler", &error));
-        Ok(Self { terminate: on(SignalKind::terminate())?, interrupt: on(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+        })
     }
 
     /// Waits until the process is asked to end, once more.

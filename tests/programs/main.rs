@@ -3,12 +3,16 @@
 #[path = "../../examples/common/dns_server.rs"]
 mod dns_server;
 
+mod browser;
+mod http;
 mod process;
 mod setup;
 mod xml;
 
 mod cluster;
+mod looks;
 mod node;
+mod pages;
 mod trials;
 mod usage;
 mod whois;

@@ -50,7 +50,7 @@ pub(crate) fn run(name: &str, args: &[&str]) -> Outcome {
 
 impl Process {
     pub(crate) fn start(name: &str, args: &[&str], env: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(path(name))
+        let mut child = Command::new(program(name))
             .args(args)
             .env_remove("DISCOVERY_SOURCES")
             .env_remove("RUST_LOG")
@@ -165,7 +165,7 @@ fn parse(line: &str) -> Option<Value> {
 }
 
 /// Where Cargo puts the programs: beside the directory of the tests.
-fn path(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test knows its own path");
     let profile = test.ancestors().nth(2).expect("it is two levels down");
     profile.join("examples").join(format!("{name}{EXE_SUFFIX}"))

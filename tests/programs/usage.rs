@@ -17,6 +17,9 @@ fn bad_use_is_told_in_one_sentence() {
         ("node", &["--source", SOURCE, "--key", "/"], "key file"),
         ("node", &["--source", SOURCE, "--allow-peer", "me"], "--allow-peer"),
         ("node", &["--source", SOURCE, "--listen", "/memory/7"], "/ip4/0.0.0.0/tcp/4001"),
+        ("node", &["--source", SOURCE, "--http", "8080"], "`127.0.0.1:8080`"),
+        ("node", &["--source", SOURCE, "--http", "localhost:8080"], "`127.0.0.1:8080`"),
+        ("node", &["--source", SOURCE, "--drain", "soon"], "`7.5`"),
         ("cluster", &["--nodes", "1"], "--nodes"),
         ("cluster", &["--records", "mx"], "srv"),
         ("cluster", &["--transport", "memory", "--records", "a"], "dnsaddr"),
@@ -40,6 +43,7 @@ fn help_is_complete() {
         ("whois", &["--dns", "--timeout", "--allow-loopback", "--json"][..]),
         ("node", &["--source", "--listen", "--dns", "--key", "--select", "--identify"]),
         ("node", &["--allow-peer", "--members-only", "--publish", "--publish-key"]),
+        ("node", &["--http", "no authentication", "--drain", "/readyz"]),
         ("cluster", &["--nodes", "--records", "--select", "--identify", "--transport", "--seed"]),
         ("cluster", &["--silent", "--dead", "--restart", "--dns-outage", "--svg"]),
     ] {

@@ -102,7 +102,11 @@ fn shares(candidates: &[Named]) -> Markup {
             None => counts.push((class, symbol, word, 1)),
         }
     }
-    let place = |class| ["verified", "itself", "unknown", "unreachable", "rejected"].iter().position(|c| *c == class);
+    let place = |class| {
+        ["verified", "itself", "unknown", "unreachable", "rejected"]
+            .iter()
+            .position(|c| *c == class)
+    };
     counts.sort_by_key(|count| place(count.0));
     let mut begin = 0;
     let bars: Vec<_> = counts

@@ -56,7 +56,8 @@ pub(crate) fn between(
         ("verified", rows(&old.verified, &new.verified, clock)?),
         ("events", rows(&old.told, &new.told, clock)?),
     ];
-    let changed = lists.into_iter().filter(|(_, rows)| !rows.gone.is_empty() || !rows.put.is_empty());
+    let changed =
+        lists.into_iter().filter(|(_, rows)| !rows.gone.is_empty() || !rows.put.is_empty());
     Some(Patch { from, to, parts, lists: changed.collect() })
 }
 

@@ -4,10 +4,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::snapshot::{Looked, Named, Snapshot, State, Verified};
-use crate::{
-    clock::Clock,
-    common::words,
-};
+use crate::{clock::Clock, common::words};
 
 /// All that is known. Times are in milliseconds since the start, as in the lines of `--json`.
 #[derive(Debug, Serialize)]

@@ -66,7 +66,8 @@ fn isolated(snapshot: &Snapshot, clock: Clock) -> Vec<String> {
     let Some(isolation) = &snapshot.isolation else { return Vec::new() };
     let (failed, others) = (isolation.failed, isolation.others);
     let since = clock.utc(clock.ms(isolation.since));
-    let mut lines = vec![format!("{failed} of {others} others cannot be reached since {since} UTC")];
+    let mut lines =
+        vec![format!("{failed} of {others} others cannot be reached since {since} UTC")];
     let (groups, more) = groups(isolation);
     for Group { reason, count, first } in groups {
         lines.push(match count {

@@ -70,7 +70,9 @@ async fn add_headers(State(policy): State<HeaderValue>, mut response: Response) 
 }
 
 /// Writes something long where it keeps no connection of the swarm waiting; `None` if that fails.
-pub(crate) async fn aside<T: Send + 'static>(write: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+pub(crate) async fn aside<T: Send + 'static>(
+    write: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
     tokio::task::spawn_blocking(write).await.ok()
 }
 

@@ -75,8 +75,7 @@ impl Lease {
 
 /// Listens on an address; needs a Tokio runtime.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket =
-        if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // As the standard library has it: a port whose last connections time out is free.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
