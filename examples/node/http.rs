@@ -3,13 +3,14 @@
 
 use std::{io, net::SocketAddr, str::FromStr};
 
-use libp2p::Swarm;
+use libp2p::{Swarm, swarm::SwarmEvent};
 
 use self::desk::Desk;
 use crate::{
-    behaviour::Node,
+    behaviour::{Node, NodeEvent},
     common::run::Stop,
     events::{Event, Events},
+    metrics::Metrics,
 };
 
 mod desk;
@@ -41,7 +42,12 @@ impl FromStr for Address {
 }
 
 /// The pages, or none if nobody asked for them.
-pub(crate) struct Http(Option<Desk>);
+pub(crate) struct Http(Option<Served>);
+
+struct Served {
+    desk: Desk,
+    metrics: Metrics,
+}
 
 impl Http {
     /// Serves from now on, and tells where.
@@ -54,30 +60,44 @@ impl Http {
         let listener = server::bind(address).map_err(|error| refused(address, &error))?;
         let address = listener.local_addr().map_err(|error| refused(address, &error))?;
         let (desk, viewer) = desk::new(swarm, events);
-        tokio::spawn(server::run(listener, routes::router(viewer)));
+        let metrics = Metrics::new(swarm);
+        tokio::spawn(server::run(listener, routes::router(viewer, metrics.registry())));
         events.print(Event::Http { address });
-        Ok(Self(Some(desk)))
+        Ok(Self(Some(Served { desk, metrics })))
     }
 
     /// Waits until somebody looks; for ever, if there are no pages.
     pub(crate) async fn due(&self) {
         match &self.0 {
-            Some(desk) => desk.due().await,
+            Some(served) => served.desk.due().await,
             None => std::future::pending().await,
         }
     }
 
     /// Shows how things are.
     pub(crate) fn show(&mut self, swarm: &Swarm<Node>, events: &Events) {
-        if let Some(desk) = &mut self.0 {
-            desk.serve(swarm, events);
+        if let Some(served) = &mut self.0 {
+            served.desk.serve(swarm, events);
         }
     }
 
     /// Notes that something has happened.
-    pub(crate) fn follow(&mut self, events: &Events) {
-        if let Some(desk) = &mut self.0 {
-            desk.note_change(events);
+    pub(crate) fn follow(
+        &mut self,
+        swarm: &Swarm<Node>,
+        event: &SwarmEvent<NodeEvent>,
+        events: &Events,
+    ) {
+        if let Some(served) = &mut self.0 {
+            served.metrics.record(swarm, event);
+            served.desk.note_change(events);
+        }
+    }
+
+    /// Notes that this node leaves.
+    pub(crate) fn leave(&mut self, events: &Events) {
+        if let Some(served) = &mut self.0 {
+            served.desk.note_change(events);
         }
     }
 }

@@ -36,6 +36,7 @@ mod events;
 mod http;
 mod key;
 mod listeners;
+mod metrics;
 mod publishing;
 mod recent;
 mod records;
@@ -116,8 +117,8 @@ struct Args {
     #[command(flatten)]
     publishing: Option<Publishing>,
 
-    /// Serve over HTTP, such as at `127.0.0.1:8080`: `/readyz` and `/livez` for probes, `/peers` (JSON),
-    /// and `/`, a page to look at
+    /// Serve over HTTP, such as at `127.0.0.1:8080`: `/readyz` and `/livez` for probes, `/metrics`
+    /// for Prometheus, `/peers` (JSON), and `/`, a page to look at
     ///
     /// There is no authentication: whoever reaches the address may read what the node knows. Nobody can
     /// change anything there. Where probes come from other machines, serve on `0.0.0.0:8080` or

@@ -45,7 +45,7 @@ impl Running {
     /// before are served until `drain` has passed.
     pub(crate) async fn leave(&mut self, drain: Duration) -> Result<(), Stop> {
         self.events.leave(drain);
-        self.http.follow(&self.events);
+        self.http.leave(&self.events);
         let mut withdrawn = publishing::withdraw(&mut self.swarm).is_none();
         let mut drained = std::pin::pin!(sleep(drain));
         let mut patience = std::pin::pin!(sleep(drain.max(PATIENCE)));
@@ -81,7 +81,7 @@ impl Running {
                     swarm.close_connection(connection);
                 }
                 events.tell(swarm, &event);
-                http.follow(events);
+                http.follow(swarm, &event, events);
                 return Ok(Some(event));
             }
         }

@@ -43,13 +43,13 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Starts it; `None`, which is told aloud, where there is none.
+    /// Starts what the environment's `CHROMIUM` names, or else what is found; `None`, which is told aloud,
+    /// where there is none.
     pub(crate) fn start() -> Option<Self> {
         let profile = tempfile::tempdir().expect("a directory can be made");
         let Some(mut child) = spawn(profile.path()) else {
             // Not by `eprintln`, which is kept back where a test passes.
             let _ = writeln!(io::stderr(), "left out: a page in a real browser: no chromium here");
-            assert!(std::env::var_os("CHROMIUM").is_none(), "CHROMIUM says that there is one");
             return None;
         };
         let commands = child.stdin.take().expect("it is piped");

@@ -13,6 +13,30 @@ use crate::{
 /// Whether nothing is wider than the window.
 const FITS: &str = "document.documentElement.scrollWidth <= window.innerWidth";
 
+/// The least contrast between a text and what is behind it (WCAG 2.2, relative luminance).
+const CONTRAST: &str = r#"(() => {
+    const parse = (color) => color.match(/[\d.]+/g).map(Number);
+    const light = (color) => {
+        const [r, g, b] = parse(color).map((part) => part / 255)
+            .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = (element) => {
+        const color = getComputedStyle(element).backgroundColor;
+        return parse(color)[3] === 0 ? behind(element.parentElement) : color;
+    };
+    const contrasts = [...document.querySelectorAll("body *:not(script, svg, svg *)")]
+        .filter((element) => element.checkVisibility())
+        .map((element) => [light(getComputedStyle(element).color), light(behind(element))])
+        .map(([one, other]) => (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05));
+    return Math.min(...contrasts);
+})()"#;
+
+fn assert_contrast(browser: &mut Browser) {
+    let least = browser.eval(CONTRAST).as_f64().expect("a number");
+    assert!(least >= 4.5, "{least}");
+}
+
 /// Names nodes, and as many others as are left of a number, at which nobody is.
 fn name(dns: &Dns, nodes: &[&Node], of: usize) {
     let dead = (nodes.len()..of).map(|_| closed_port());
@@ -25,12 +49,13 @@ fn the_page_is_whole_without_scripts_and_follows_changes_with_them() {
     let dns = Dns::start();
     let mut site = Site::start(&dns, &[]);
     let nodes: Vec<_> = (0..3).map(|_| Node::start(&dns, &[])).collect();
+    dns.zone.set_ttl(5);
     name(&dns, &nodes.iter().chain([&site.node]).collect::<Vec<_>>(), 5);
     site.node.process.wait_for(|line| line["status"] == "joined");
     site.node.process.wait_for(|line| line["event"] == "unreachable");
     let url = format!("http://{}/", site.address);
 
-    browser.look(1280, 900, false);
+    browser.look(1440, 1150, false);
     browser.scripts(false);
     browser.open(&url);
     let shown = browser.eval("document.body.innerText");
@@ -46,6 +71,7 @@ fn the_page_is_whole_without_scripts_and_follows_changes_with_them() {
     browser.open(&url);
     browser.until("document.body.dataset.live === 'yes'");
     browser.eval("window.same = true");
+    assert_contrast(&mut browser);
     browser.picture("5-candidates");
 
     let late = Node::start(&dns, &[]);
@@ -60,7 +86,8 @@ fn the_page_is_whole_without_scripts_and_follows_changes_with_them() {
     assert_eq!(browser.eval("window.same"), true, "without loading the page anew");
     assert_eq!(browser.errors(), Vec::<serde_json::Value>::new());
 
-    browser.look(1280, 900, true);
+    browser.look(1440, 1150, true);
+    assert_contrast(&mut browser);
     browser.picture("dark");
     browser.look(360, 740, false);
     assert_eq!(browser.eval(FITS), true);
@@ -78,14 +105,14 @@ fn the_page_can_be_used_by_keyboard() {
     browser.open(&format!("http://{}/", site.address));
     browser.until("document.body.dataset.live === 'yes'");
     let mut order = Vec::new();
-    for _ in 0..8 {
+    for _ in 0..9 {
         browser.press("Tab");
         order
             .push(browser.eval(
                 "(document.activeElement.id || document.activeElement.getAttribute('href'))",
             ));
     }
-    let parts = ["#main", "#sources", "#verified", "#candidates", "#events", "/peers"];
+    let parts = ["#main", "#sources", "#verified", "#candidates", "#events", "/peers", "/metrics"];
     let wanted = parts.into_iter().chain(["filter", "filter-state"]);
     assert_eq!(order, wanted.map(|part| json!(part)).collect::<Vec<_>>());
     let outline = "getComputedStyle(document.activeElement).outlineStyle";
@@ -107,12 +134,13 @@ fn an_isolated_node_shows_why() {
     name(&dns, &[], 12);
     let mut site = Site::start(&dns, &[]);
     site.node.process.wait_for(|line| line["event"] == "isolated");
-    for (name, width, dark) in [("isolated", 1280, false), ("isolated-360", 360, true)] {
+    for (name, width, dark) in [("isolated", 1440, false), ("isolated-360", 360, true)] {
         browser.look(width, 900, dark);
         browser.open(&format!("http://{}/", site.address));
         browser.until("document.querySelector('.status').textContent.includes('Isolated')");
         browser.until("document.querySelector('[data-part=why]').textContent.includes('12 of 12')");
         assert_eq!(browser.eval(FITS), true);
+        assert_contrast(&mut browser);
         browser.picture(name);
     }
     assert_eq!(browser.errors(), Vec::<serde_json::Value>::new());
@@ -130,9 +158,10 @@ fn the_page_is_readable_with_many_candidates() {
     name(&dns, &nodes.iter().chain([&site.node]).collect::<Vec<_>>(), 50);
     site.node.process.wait_for(|line| line["status"] == "joined");
     let url = format!("http://{}/", site.address);
-    browser.look(1280, 900, false);
+    browser.look(1440, 1150, false);
     browser.open(&url);
     browser.until("document.querySelectorAll('.named tbody tr').length === 50");
+    browser.until("document.querySelectorAll('.peers tbody tr').length >= 3");
     browser.picture("50-candidates");
 
     for (i, name) in (1..).zip(["many.test.", "more.test."]) {

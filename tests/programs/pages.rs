@@ -87,6 +87,21 @@ fn whom_a_node_knows_is_told_as_json() {
 }
 
 #[test]
+fn numbers_are_told_to_prometheus() {
+    let dns = Dns::start();
+    let mut site = Site::start(&dns, &[]);
+    dns.name([site.node.port]);
+    site.node.process.wait_for(|line| line["status"] == "alone");
+    // An event is told before it is counted.
+    let alone = "libp2p_dns_discovery_status{status=\"alone\"} 1\n";
+    let reply = site.until("/metrics", |reply| reply.body.contains(alone));
+    assert!(reply.headers.contains("application/openmetrics-text; version=1.0.0; charset=utf-8"));
+    assert!(reply.body.contains("libp2p_dns_discovery_candidates 1\n"), "{}", reply.body);
+    assert!(reply.body.contains("libp2p_swarm_"), "{}", reply.body);
+    assert!(reply.body.ends_with("# EOF\n"), "{}", reply.body);
+}
+
+#[test]
 fn what_dns_says_is_escaped() {
     let dns = Dns::start();
     let texts =
@@ -105,7 +120,7 @@ fn what_dns_says_is_escaped() {
 fn a_page_may_load_and_do_nothing_but_its_own() {
     let dns = Dns::start();
     let site = Site::start(&dns, &[]);
-    for path in ["/", "/peers", "/readyz", "/livez", "/nowhere"] {
+    for path in ["/", "/peers", "/metrics", "/readyz", "/livez", "/nowhere"] {
         let reply = site.get(path);
         for header in ["cache-control: no-store", "x-content-type-options: nosniff"] {
             assert!(reply.headers.contains(header), "{path}: {}", reply.headers);
@@ -126,6 +141,7 @@ fn a_page_may_load_and_do_nothing_but_its_own() {
 #[test]
 fn a_page_hears_of_changes_and_only_of_these() {
     let dns = Dns::start();
+    dns.zone.set_ttl(5);
     let dead: Vec<u16> = (0..40).map(|_| closed_port()).collect();
     dns.name(dead.iter().copied());
     let site = Site::start(&dns, &[]);

@@ -1,16 +1,17 @@
 "use strict";
 (() => {
-  const body = document.body;
+  const header = document.querySelector("header");
   const live = document.getElementById("live");
   const filter = document.getElementById("filter");
   const filterState = document.getElementById("filter-state");
   const shown = document.getElementById("shown");
   const AGAIN = 2000;
 
-  let version = body.dataset.version;
-  let now = { there: Number(body.dataset.now), here: performance.now() };
+  let version = header.dataset.version;
+  let now = { there: Number(header.dataset.now), here: performance.now() };
   let loading = false;
-  let waiting = [];
+  let again = false;
+  const waiting = [];
 
   const run = (id) => id.slice(0, id.lastIndexOf("-"));
   const number = (id) => Number(id.slice(id.lastIndexOf("-") + 1));
@@ -65,8 +66,8 @@
 
   function changed() {
     const word = document.querySelector(".status")?.lastChild.textContent.trim();
-    document.title = `${word}: ${body.dataset.name}`;
-    body.dataset.version = version;
+    document.title = `${word}: ${header.dataset.name}`;
+    header.dataset.version = version;
     sift();
     tick();
   }
@@ -74,9 +75,9 @@
   // Takes over what a page that was loaded anew shows.
   function adopt(text) {
     const fresh = new DOMParser().parseFromString(text, "text/html");
-    const id = fresh.body.dataset.version;
+    const { version: id, now: there } = fresh.querySelector("header").dataset;
     if (run(id) !== run(version)) return location.reload();
-    now = { there: Number(fresh.body.dataset.now), here: performance.now() };
+    now = { there: Number(there), here: performance.now() };
     for (const part of fresh.querySelectorAll("[data-part]")) setPart(part.dataset.part, part.innerHTML);
     for (const list of fresh.querySelectorAll("[data-list]")) {
       const { element } = lists.get(list.dataset.list);
@@ -90,25 +91,25 @@
     changed();
   }
 
+  // A list that changes as a whole all the time is not loaded all the time.
   async function load() {
+    again = true;
     if (loading) return;
     loading = true;
+    again = false;
     try {
       const response = await fetch("/", { cache: "no-store" });
       if (!response.ok) throw new Error(response.statusText);
       adopt(await response.text());
-      for (const patch of waiting.splice(0)) take(patch);
     } catch {
-      waiting = [];
-      setTimeout(load, AGAIN);
-    } finally {
-      // A list that changes as a whole all the time is not loaded all the time.
-      setTimeout(() => {
-        loading = false;
-        const rest = waiting.splice(0);
-        rest.forEach(take);
-      }, AGAIN);
+      again = true;
     }
+    waiting.splice(0).forEach(take);
+    setTimeout(() => {
+      loading = false;
+      if (again) load();
+      else waiting.splice(0).forEach(take);
+    }, AGAIN);
   }
 
   function take(patch) {
@@ -120,7 +121,7 @@
 
   function say(text, is) {
     live.textContent = text;
-    body.dataset.live = is;
+    document.body.dataset.live = is;
   }
 
   function connect() {

@@ -15,7 +15,7 @@ use super::{
     desk::Laid,
     parts::{self, PARTS},
     patch,
-    rows::Row,
+    rows::{KINDS, Row},
     snapshot::Snapshot,
 };
 use crate::clock::Clock;
@@ -100,43 +100,38 @@ fn head(snapshot: &Snapshot, version: &str, clock: Clock) -> Markup {
     let peer = snapshot.peer.to_string();
     let name = &peer[peer.len().saturating_sub(8)..];
     let (_, _, word) = parts::word(snapshot);
-    let page = html! {
+    html! {
         (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (word) ": node …" (name) }
-                link rel="icon" href="data:,";
-                style { (PreEscaped(STYLE)) }
+        // The rest of these two follows.
+        (PreEscaped("<html lang=\"en\">"))
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            title { (word) ": node …" (name) }
+            link rel="icon" href="data:,";
+            style { (PreEscaped(STYLE)) }
+        }
+        (PreEscaped("<body>"))
+        a.skip href="#main" { "Skip to the state" }
+        header data-version=(version) data-now=(now) data-name={ "node …" (name) } {
+            h1 { "Node " code { "…" (name) } }
+            p #status role="status" aria-live="polite" { (part("status", snapshot, clock)) }
+            p { (part("since", snapshot, clock)) }
+            p #live {
+                "As of " (clock.utc(now)) " UTC"
+                noscript { "; reload the page to see it as it is now" }
             }
-            body data-version=(version) data-now=(now) data-name={ "node …" (name) } {
-                a.skip href="#main" { "Skip to the state" }
-                header {
-                    h1 { "Node " code { "…" (name) } }
-                    p #status role="status" aria-live="polite" { (part("status", snapshot, clock)) }
-                    p { (part("since", snapshot, clock)) }
-                    p #live {
-                        "As of " (clock.utc(now)) " UTC"
-                        noscript { "; reload the page to see it as it is now" }
-                    }
-                    nav aria-label="Parts of this page" {
-                        a href="#sources" { "Sources" } " "
-                        a href="#verified" { "Verified peers" } " "
-                        a href="#candidates" { "Candidates" } " "
-                        a href="#events" { "Recent events" } " "
-                        a href="/peers" { "JSON" }
-                    }
-                }
-                (PreEscaped("\u{0}"))
+            nav aria-label="Parts of this page" {
+                a href="#sources" { "Sources" } " "
+                a href="#verified" { "Verified peers" } " "
+                a href="#candidates" { "Candidates" } " "
+                a href="#events" { "Recent events" } " "
+                a href="/peers" { "JSON" } " "
+                a href="/metrics" { "Metrics" }
             }
         }
-    };
-    // The rest follows.
-    let text = page.into_string();
-    let end = text.find('\u{0}').unwrap_or(text.len());
-    PreEscaped(text[..end].to_owned())
+    }
 }
 
 fn main(snapshot: &Snapshot, clock: Clock) -> Markup {
@@ -188,21 +183,21 @@ fn candidates(snapshot: &Snapshot, clock: Clock) -> Markup {
         section #candidates aria-labelledby="candidates-title" {
             h2 #candidates-title { "Candidates" }
             div.filter hidden role="search" aria-label="Candidates" {
-                label { "Filter " input #filter type="search" autocomplete="off" spellcheck="false"; }
+                label {
+                    "Filter "
+                    input #filter type="search" autocomplete="off" spellcheck="false";
+                }
                 label {
                     "State "
                     select #filter-state {
                         option value="" { "all" }
-                        option value="verified" { "verified" }
-                        option value="unreachable" { "unreachable" }
-                        option value="unknown" { "not known yet" }
-                        option value="rejected" { "rejected" }
-                        option value="itself" { "this node" }
+                        @for (class, _, word) in KINDS { option value=(class) { (word) } }
                     }
                 }
                 span #shown {}
             }
-            table.rows.named role="table" aria-labelledby="candidates-caption" data-list="candidates" {
+            table.rows.named role="table" aria-labelledby="candidates-caption"
+                data-list="candidates" {
                 caption #candidates-caption { (part("candidates", snapshot, clock)) }
                 (columns(&["Address", "State", "Peer or reason", "Handshake"]))
                 (body(&snapshot.candidates, clock))

@@ -5,8 +5,8 @@ use maud::{Markup, html};
 
 use super::{
     reasons,
-    rows::kind,
-    snapshot::{Named, Snapshot, State},
+    rows::{KINDS, kind},
+    snapshot::{Looked, Named, Snapshot, State},
 };
 use crate::clock::Clock;
 
@@ -68,17 +68,22 @@ fn why(snapshot: &Snapshot, clock: Clock) -> Markup {
 
 fn summary(snapshot: &Snapshot) -> Markup {
     let selected = snapshot.verified.iter().filter(|verified| verified.selected).count();
+    let listed = match snapshot.listed {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "not known yet",
+    };
     html! {
         dl {
             div { dt { "Candidates" } dd { (thousands(snapshot.candidates.len())) } }
             div { dt { "Verified peers" } dd { (thousands(snapshot.verified.len())) } }
-            div { dt { "Selected" } dd { (thousands(selected)) small { " by " (snapshot.selection) } } }
             div {
-                dt { "Listed by DNS" }
-                dd { (match snapshot.listed { Some(true) => "yes", Some(false) => "no", None => "not known yet" }) }
+                dt { "Selected" }
+                dd { (thousands(selected)) small { " by " (snapshot.selection) } }
             }
+            div { dt { "Listed by DNS" } dd { (listed) } }
         }
-        (shares(&snapshot.candidates))
+        @if !snapshot.candidates.is_empty() { (shares(&snapshot.candidates)) }
         dl.plain {
             div { dt { "Peer id" } dd { code { (snapshot.peer) } } }
             div {
@@ -92,41 +97,32 @@ fn summary(snapshot: &Snapshot) -> Markup {
     }
 }
 
-/// How many candidates are in which state.
+/// How many candidates are in which state. The picture is for those who see it, and says no more than the
+/// list.
 fn shares(candidates: &[Named]) -> Markup {
-    let mut counts: Vec<(&'static str, &'static str, &'static str, usize)> = Vec::new();
+    let mut counts = KINDS.map(|kind| (kind, 0));
     for named in candidates {
-        let (class, symbol, word) = kind(&named.state);
-        match counts.iter_mut().find(|count| count.0 == class) {
-            Some(count) => count.3 += 1,
-            None => counts.push((class, symbol, word, 1)),
-        }
+        let kind = kind(&named.state);
+        counts.iter_mut().filter(|(other, _)| *other == kind).for_each(|(_, count)| *count += 1);
     }
-    let place = |class| {
-        ["verified", "itself", "unknown", "unreachable", "rejected"]
-            .iter()
-            .position(|c| *c == class)
-    };
-    counts.sort_by_key(|count| place(count.0));
-    let mut begin = 0;
-    let bars: Vec<_> = counts
-        .iter()
-        .map(|&(class, _, _, count)| {
-            let bar = (class, begin, count);
-            begin += count;
-            bar
-        })
-        .collect();
+    let counts: Vec<_> = counts.into_iter().filter(|(_, count)| *count > 0).collect();
+    let bars = counts.iter().scan(0, |end, ((class, ..), count)| {
+        *end += count;
+        Some((class, *end - count, count))
+    });
     html! {
-        @if !candidates.is_empty() {
-            svg.shares viewBox={ "0 0 " (candidates.len()) " 1" } preserveAspectRatio="none" aria-hidden="true" {
-                @for (class, begin, count) in bars {
-                    rect class=(class) x=(begin) y="0" width=(count) height="1" {}
-                }
+        svg.shares viewBox={ "0 0 " (candidates.len()) " 1" } preserveAspectRatio="none"
+            aria-hidden="true" {
+            @for (class, begin, count) in bars {
+                rect class=(class) x=(begin) y="0" width=(count) height="1" {}
             }
-            ul.legend {
-                @for (class, symbol, word, count) in counts {
-                    li { span class={ "state " (class) } { span aria-hidden="true" { (symbol) } " " (thousands(count)) " " (word) } }
+        }
+        ul.legend {
+            @for ((class, symbol, word), count) in &counts {
+                li {
+                    span class={ "state " (class) } {
+                        span aria-hidden="true" { (symbol) } " " (thousands(*count)) " " (word)
+                    }
                 }
             }
         }
@@ -137,24 +133,37 @@ fn sources(snapshot: &Snapshot) -> Markup {
     html! {
         table.plain {
             caption { "Where it looks, and what came of it" }
-            thead { tr { th scope="col" { "Source" } th scope="col" { "Names" } th scope="col" { "Last look-up" } } }
+            thead {
+                tr {
+                    @for name in ["Source", "Names", "Last look-up"] { th scope="col" { (name) } }
+                }
+            }
             tbody {
                 @for looked in &snapshot.sources {
                     tr {
                         th scope="row" { code { (looked.source) } }
-                        td { @match looked.candidates { Some(count) => { (thousands(count)) }, None => "nothing yet" } }
                         td {
-                            @match &looked.trouble {
-                                Some(trouble) => span.state.unreachable { span aria-hidden="true" { "✖" } " " (trouble) },
-                                None if looked.candidates.is_some() => span.state.verified { span aria-hidden="true" { "✔" } " answered" },
-                                None => "not answered yet",
+                            @match looked.candidates {
+                                Some(count) => { (thousands(count)) },
+                                None => "nothing yet",
                             }
                         }
+                        td { (outcome(looked)) }
                     }
                 }
             }
         }
     }
+}
+
+/// What came of the last look-up of a source.
+fn outcome(looked: &Looked) -> Markup {
+    let (class, symbol, text) = match &looked.trouble {
+        Some(trouble) => ("unreachable", "✖", &**trouble),
+        None if looked.candidates.is_some() => ("verified", "✔", "answered"),
+        None => ("unknown", "…", "not answered yet"),
+    };
+    html! { span class={ "state " (class) } { span aria-hidden="true" { (symbol) } " " (text) } }
 }
 
 fn verified(snapshot: &Snapshot) -> Markup {

@@ -16,6 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::sync::Semaphore;
 
 use super::{
@@ -30,6 +31,8 @@ use super::{
 /// Streams of events at once. As many connections as that are left for everybody else.
 const STREAMS: usize = 16;
 
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
 /// The headers of all answers. What is shown is of the moment, and nobody else's page may hold it.
 const HEADERS: [(HeaderName, &str); 4] = [
     (CACHE_CONTROL, "no-store"),
@@ -43,16 +46,19 @@ pub(crate) struct Shared {
     pub(crate) viewer: Viewer,
     pub(crate) pages: Arc<Pages>,
     streams: Arc<Semaphore>,
+    numbers: Arc<Registry>,
 }
 
-pub(crate) fn router(viewer: Viewer) -> Router {
+pub(crate) fn router(viewer: Viewer, numbers: Arc<Registry>) -> Router {
     let pages = Arc::new(Pages::new(viewer.clock));
-    let shared = Shared { viewer, pages, streams: Arc::new(Semaphore::new(STREAMS)) };
+    let streams = Arc::new(Semaphore::new(STREAMS));
+    let shared = Shared { viewer, pages, streams, numbers };
     let policy = HeaderValue::try_from(page::policy()).expect("a policy is plain ASCII");
     Router::new()
         .route("/", get(page))
         .route("/events", get(events))
         .route("/livez", get(livez))
+        .route("/metrics", get(metrics))
         .route("/peers", get(peers))
         .route("/readyz", get(readyz))
         .fallback(async || (StatusCode::NOT_FOUND, "there is no such page\n"))
@@ -106,6 +112,15 @@ async fn livez(State(Shared { viewer, .. }): State<Shared>) -> (StatusCode, &'st
     match viewer.is_alive().await {
         true => (StatusCode::OK, "alive\n"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "the swarm's task does not turn\n"),
+    }
+}
+
+/// What Prometheus takes.
+async fn metrics(State(Shared { numbers, .. }): State<Shared>) -> Response {
+    let mut text = String::new();
+    match encode(&mut text, &numbers) {
+        Ok(()) => ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 

@@ -64,13 +64,22 @@ impl Row for Named {
 }
 
 /// The class of a state, its symbol, and its word: colour is never the only sign.
-pub(crate) fn kind(state: &State) -> (&'static str, &'static str, &'static str) {
+pub(crate) type Kind = (&'static str, &'static str, &'static str);
+
+const VERIFIED: Kind = ("verified", "✔", "verified");
+const ITSELF: Kind = ("itself", "◆", "this node");
+const UNKNOWN: Kind = ("unknown", "…", "not known yet");
+const UNREACHABLE: Kind = ("unreachable", "✖", "unreachable");
+const REJECTED: Kind = ("rejected", "⊘", "rejected");
+pub(crate) const KINDS: [Kind; 5] = [VERIFIED, ITSELF, UNKNOWN, UNREACHABLE, REJECTED];
+
+pub(crate) fn kind(state: &State) -> Kind {
     match state {
-        State::Verified { .. } => ("verified", "✔", "verified"),
-        State::Unreachable(_) => ("unreachable", "✖", "unreachable"),
-        State::Rejected(_) => ("rejected", "⊘", "rejected"),
-        State::Itself => ("itself", "◆", "this node"),
-        State::Unknown => ("unknown", "…", "not known yet"),
+        State::Verified { .. } => VERIFIED,
+        State::Itself => ITSELF,
+        State::Unknown => UNKNOWN,
+        State::Unreachable(_) => UNREACHABLE,
+        State::Rejected(_) => REJECTED,
     }
 }
 

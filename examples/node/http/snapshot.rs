@@ -99,12 +99,12 @@ impl Snapshot {
         let mut rank = HashMap::new();
         let mut candidates = Vec::new();
         for (candidate, state) in discovery.candidates() {
-            rank.insert(candidate.address().clone(), candidates.len());
-            candidates.push(Named {
-                candidate: candidate.clone(),
-                state: state.into(),
-                selected: selected.contains(candidate),
-            });
+            let state = State::from(state);
+            if matches!(state, State::Verified { .. }) {
+                rank.insert(candidate.address().clone(), candidates.len());
+            }
+            let selected = selected.contains(candidate);
+            candidates.push(Named { candidate: candidate.clone(), state, selected });
         }
         let mut verified: Vec<_> = discovery.peers().map(|entry| of(entry, &selected)).collect();
         // The table has no order of its own.

@@ -1,0 +1,53 @@
+//! The node's numbers, for Prometheus.
+
+use std::sync::Arc;
+
+use libp2p::{
+    Swarm,
+    metrics::{Metrics as Libp2p, Recorder},
+    swarm::SwarmEvent,
+};
+use libp2p_dns_discovery::metrics::Metrics as Discovery;
+use prometheus_client::registry::Registry;
+
+use crate::{
+    behaviour::{Node, NodeEvent},
+    common::member::MemberEvent,
+};
+
+/// The numbers of the discovery, and libp2p's own of the swarm.
+pub(crate) struct Metrics {
+    registry: Arc<Registry>,
+    discovery: Discovery,
+    libp2p: Libp2p,
+}
+
+impl Metrics {
+    pub(crate) fn new(swarm: &Swarm<Node>) -> Self {
+        let mut registry = Registry::default();
+        let discovery =
+            Discovery::register(registry.sub_registry_with_prefix("libp2p_dns_discovery"));
+        discovery.record(&swarm.behaviour().member.discovery);
+        let libp2p = Libp2p::new(&mut registry);
+        Self { registry: Arc::new(registry), discovery, libp2p }
+    }
+
+    /// What tells the numbers, in whatever task.
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry)
+    }
+
+    /// To be called after each event.
+    pub(crate) fn record(&self, swarm: &Swarm<Node>, event: &SwarmEvent<NodeEvent>) {
+        self.discovery.record(&swarm.behaviour().member.discovery);
+        self.libp2p.record(event);
+        if let SwarmEvent::Behaviour(NodeEvent::Member(event)) = event {
+            match event {
+                MemberEvent::Identify(event) => self.libp2p.record(event),
+                MemberEvent::Kad(event) => self.libp2p.record(event),
+                MemberEvent::Ping(event) => self.libp2p.record(event),
+                MemberEvent::Discovery(_) => {}
+            }
+        }
+    }
+}
