@@ -93,10 +93,10 @@ fn numbers_are_told_to_prometheus() {
     dns.name([site.node.port]);
     site.node.process.wait_for(|line| line["status"] == "alone");
     // An event is told before it is counted.
-    let alone = "libp2p_dns_discovery_status{status=\"alone\"} 1\n";
+    let alone = "libp2p_dns_discovery_status{status=\"alone\"} 1.0\n";
     let reply = site.until("/metrics", |reply| reply.body.contains(alone));
     assert!(reply.headers.contains("application/openmetrics-text; version=1.0.0; charset=utf-8"));
-    assert!(reply.body.contains("libp2p_dns_discovery_candidates 1\n"), "{}", reply.body);
+    assert!(reply.body.contains("libp2p_dns_discovery_candidates 1.0\n"), "{}", reply.body);
     assert!(reply.body.contains("libp2p_swarm_"), "{}", reply.body);
     assert!(reply.body.ends_with("# EOF\n"), "{}", reply.body);
 }

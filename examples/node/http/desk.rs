@@ -64,6 +64,8 @@ struct Shared {
     /// How many are to be told of every change.
     following: AtomicUsize,
     asking: Notify,
+    /// The swarm's task has come by.
+    turned: Notify,
     /// Since when somebody has been waiting for the swarm's task.
     waiting: Mutex<Option<Instant>>,
 }
@@ -91,6 +93,7 @@ impl Desk {
     /// Waits until somebody wants [`serve`](Self::serve), and a snapshot may be taken.
     pub(crate) async fn due(&self) {
         loop {
+            self.shared.turn();
             let asked = self.shared.asked.load(Ordering::Acquire) > self.laid.borrow().asked;
             let follows = self.changed && self.shared.following.load(Ordering::Acquire) > 0;
             if asked || follows {
@@ -113,7 +116,6 @@ impl Desk {
                 laid.snapshot = Arc::new(snapshot);
             }
         });
-        *self.shared.waiting() = None;
     }
 }
 
@@ -125,21 +127,23 @@ impl Viewer {
 
     /// How things are now; or how they were, if the swarm's task does not come by in time.
     pub(crate) async fn look(&self) -> Laid {
-        self.ask().await;
-        self.last()
-    }
-
-    /// Whether the swarm's task turns.
-    pub(crate) async fn is_alive(&self) -> bool {
-        self.ask().await || self.shared.waiting().is_none_or(|since| since.elapsed() < STUCK)
-    }
-
-    /// Asks the swarm's task to come by. Returns false if it does not in time.
-    async fn ask(&self) -> bool {
-        let asked = self.shared.ask();
+        let asked = self.shared.asked.fetch_add(1, Ordering::AcqRel) + 1;
+        self.shared.asking.notify_one();
         let mut laid = self.laid.clone();
         let answered = laid.wait_for(|laid| laid.asked >= asked);
-        timeout(PATIENCE, answered).await.is_ok_and(|answered| answered.is_ok())
+        match timeout(PATIENCE, answered).await {
+            Ok(Ok(laid)) => laid.clone(),
+            _ => self.last(),
+        }
+    }
+
+    /// Whether the swarm's task turns. It copies nothing for that.
+    pub(crate) async fn is_alive(&self) -> bool {
+        let turned = self.shared.turned.notified();
+        self.shared.waiting().get_or_insert_with(Instant::now);
+        self.shared.asking.notify_one();
+        let is_alive = timeout(PATIENCE, turned).await.is_ok();
+        is_alive || self.shared.waiting().is_none_or(|since| since.elapsed() < STUCK)
     }
 
     /// What lies on the desk.
@@ -178,11 +182,11 @@ impl Drop for Follower {
 }
 
 impl Shared {
-    fn ask(&self) -> u64 {
-        self.waiting().get_or_insert_with(Instant::now);
-        let asked = self.asked.fetch_add(1, Ordering::AcqRel) + 1;
-        self.asking.notify_one();
-        asked
+    /// The swarm's task is here.
+    fn turn(&self) {
+        if self.waiting().take().is_some() {
+            self.turned.notify_waiters();
+        }
     }
 
     fn waiting(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {

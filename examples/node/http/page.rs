@@ -42,8 +42,16 @@ pub(crate) struct Pages {
     clock: Clock,
     /// The main part of the page, of a version.
     main: Mutex<Option<(u64, Bytes)>>,
-    /// From a version to a version; `None` where that is too much.
-    patch: Mutex<Option<(u64, u64, Option<Arc<str>>)>>,
+    patch: Mutex<Option<Kept>>,
+}
+
+/// What changes from a version to another.
+#[derive(Debug)]
+struct Kept {
+    from: u64,
+    to: u64,
+    /// `None` where that is too much.
+    patch: Option<Arc<str>>,
 }
 
 impl Pages {
@@ -69,14 +77,15 @@ impl Pages {
     /// to be loaded anew.
     pub(crate) fn patch(&self, old: &Laid, new: &Laid) -> Option<Arc<str>> {
         let mut kept = self.patch.lock().unwrap_or_else(PoisonError::into_inner);
+        let (from, to) = (old.version, new.version);
         match &*kept {
-            Some((from, to, patch)) if (*from, *to) == (old.version, new.version) => patch.clone(),
+            Some(kept) if (kept.from, kept.to) == (from, to) => kept.patch.clone(),
             _ => {
-                let (from, to) = (self.id(old.version), self.id(new.version));
-                let patch = patch::between(&old.snapshot, &new.snapshot, (from, to), self.clock);
+                let ids = (self.id(from), self.id(to));
+                let patch = patch::between(&old.snapshot, &new.snapshot, ids, self.clock);
                 let patch = patch.and_then(|patch| serde_json::to_string(&patch).ok());
                 let patch: Option<Arc<str>> = patch.map(Into::into);
-                *kept = Some((old.version, new.version, patch.clone()));
+                *kept = Some(Kept { from, to, patch: patch.clone() });
                 patch
             }
         }
