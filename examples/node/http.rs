@@ -53,7 +53,7 @@ impl Http {
     /// Serves from now on, and tells where.
     pub(crate) fn start(
         address: Option<Address>,
-        swarm: &Swarm<Node>,
+        swarm: &mut Swarm<Node>,
         events: &mut Events,
     ) -> Result<Self, Stop> {
         let Some(Address(address)) = address else { return Ok(Self(None)) };
@@ -82,14 +82,9 @@ impl Http {
     }
 
     /// Notes that something has happened.
-    pub(crate) fn follow(
-        &mut self,
-        swarm: &Swarm<Node>,
-        event: &SwarmEvent<NodeEvent>,
-        events: &Events,
-    ) {
+    pub(crate) fn follow(&mut self, event: &SwarmEvent<NodeEvent>, events: &Events) {
         if let Some(served) = &mut self.0 {
-            served.metrics.record(swarm, event);
+            served.metrics.record(event);
             served.desk.note_change(events);
         }
     }

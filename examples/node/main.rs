@@ -150,7 +150,7 @@ async fn node(args: Args) -> Result<u8, Stop> {
     let mut swarm = swarm(&args)?;
     let listeners = Listeners::start(&mut swarm, &args.listen)?;
     let records = Records::new(&args.keys, args.allow_loopback);
-    let http = Http::start(args.http, &swarm, &mut events)?;
+    let http = Http::start(args.http, &mut swarm, &mut events)?;
     events.start(&swarm);
     let mut running = Running { swarm, listeners, records, events, http };
     tokio::select! {

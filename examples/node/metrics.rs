@@ -7,7 +7,6 @@ use libp2p::{
     metrics::{Metrics as Libp2p, Recorder},
     swarm::SwarmEvent,
 };
-use libp2p_dns_discovery::metrics::Metrics as Discovery;
 use prometheus_client::registry::Registry;
 
 use crate::{
@@ -18,18 +17,16 @@ use crate::{
 /// The numbers of the discovery, and libp2p's own of the swarm.
 pub(crate) struct Metrics {
     registry: Arc<Registry>,
-    discovery: Discovery,
     libp2p: Libp2p,
 }
 
 impl Metrics {
-    pub(crate) fn new(swarm: &Swarm<Node>) -> Self {
+    pub(crate) fn new(swarm: &mut Swarm<Node>) -> Self {
         let mut registry = Registry::default();
-        let discovery =
-            Discovery::register(registry.sub_registry_with_prefix("libp2p_dns_discovery"));
-        discovery.record(&swarm.behaviour().member.discovery);
+        let numbers = registry.sub_registry_with_prefix("libp2p_dns_discovery");
+        swarm.behaviour_mut().member.discovery.register_metrics(numbers);
         let libp2p = Libp2p::new(&mut registry);
-        Self { registry: Arc::new(registry), discovery, libp2p }
+        Self { registry: Arc::new(registry), libp2p }
     }
 
     /// What tells the numbers, in whatever task.
@@ -38,8 +35,7 @@ impl Metrics {
     }
 
     /// To be called after each event.
-    pub(crate) fn record(&self, swarm: &Swarm<Node>, event: &SwarmEvent<NodeEvent>) {
-        self.discovery.record(&swarm.behaviour().member.discovery);
+    pub(crate) fn record(&self, event: &SwarmEvent<NodeEvent>) {
         self.libp2p.record(event);
         if let SwarmEvent::Behaviour(NodeEvent::Member(event)) = event {
             match event {

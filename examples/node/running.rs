@@ -81,7 +81,7 @@ impl Running {
                     swarm.close_connection(connection);
                 }
                 events.tell(swarm, &event);
-                http.follow(swarm, &event, events);
+                http.follow(&event, events);
                 return Ok(Some(event));
             }
         }
