@@ -16,3 +16,5 @@ mod pages;
 mod trials;
 mod usage;
 mod whois;
+
+mod manifests;
