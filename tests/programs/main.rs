@@ -18,3 +18,4 @@ mod usage;
 mod whois;
 
 mod manifests;
+mod watching;
