@@ -10,15 +10,20 @@ use libtest_mimic::Arguments;
 
 use crate::suite::Suite;
 
+#[path = "../../examples/common/dns_server.rs"]
+mod dns_server;
+
 mod cluster;
 mod dns;
 mod faults;
 mod joining;
+mod manifests;
 mod names;
 mod net;
 mod node;
 mod peers;
 mod program;
+mod prometheus;
 mod servers;
 mod suite;
 mod system;
@@ -33,6 +38,8 @@ fn main() -> ExitCode {
     peers::add(&mut suite);
     faults::add(&mut suite);
     system::add(&mut suite);
+    manifests::add(&mut suite);
+    prometheus::add(&mut suite);
     joining::add(&mut suite);
     suite.run(&Arguments::from_args())
 }
