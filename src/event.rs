@@ -309,11 +309,12 @@ impl Event {
 pub struct Isolation {
     /// Since when others are named and none of them is verified.
     pub since: Instant,
-    /// The candidates that could not be verified, in order, each with what went wrong the last time;
-    /// after these, the addresses that [the filter rejected](Failure::Rejected) and that count as
+    /// First, in order, the candidates whose peers are verified, and to which [our swarm
+    /// denies](Failure::Denied) every connection; then those that could not be verified, each with what went
+    /// wrong the last time; then the addresses that [the filter rejected](Failure::Rejected) and that count as
     /// others.
     pub reasons: Arc<[(Candidate, Failure)]>,
-    /// How many could not be verified in all: an event holds no more than 64 reasons.
+    /// How many reasons there are in all: an event holds no more than 64.
     pub failed: usize,
     /// How many others are named. Those that have not failed were not tried to the end yet.
     pub others: usize,

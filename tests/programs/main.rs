@@ -13,6 +13,7 @@ mod cluster;
 mod looks;
 mod node;
 mod pages;
+mod symptoms;
 mod trials;
 mod usage;
 mod whois;

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use libp2p::PeerId;
-use libp2p_dns_discovery::{Behaviour, Config, Failure, metrics::Metrics, resolver::zone::Zone};
+use libp2p_dns_discovery::{Behaviour, Config, Failure, resolver::zone::Zone};
 use prometheus_client::{encoding::text, registry::Registry};
 use serde_json::Value;
 
@@ -45,8 +45,8 @@ struct Told {
 impl Told {
     fn by_a_node() -> Self {
         let mut registry = Registry::default();
-        let metrics = Metrics::register(registry.sub_registry_with_prefix(PREFIX));
-        metrics.record(&Behaviour::new(Zone::default(), Config::new(), PeerId::random()));
+        let mut node = Behaviour::new(Zone::default(), Config::new(), PeerId::random());
+        node.register_metrics(registry.sub_registry_with_prefix(PREFIX));
         let mut text = String::new();
         text::encode(&mut text, &registry).expect("a text takes all");
         // `# TYPE NAME KIND`, also of what has no series yet.
