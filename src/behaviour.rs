@@ -233,9 +233,9 @@ impl<R: Resolver> Behaviour<R> {
         self.core.stats()
     }
 
-    /// When a source was last answered with records; `None` before that, and for one that is not looked up.
-    pub fn answered_at(&self, source: &Source) -> Option<Instant> {
-        self.core.answered_at(source)
+    /// The sources that were answered with records, and when that was the last time.
+    pub fn answered(&self) -> impl Iterator<Item = (&Source, Instant)> {
+        self.core.answered()
     }
 
     /// Has a registry tell the numbers of this discovery, of the table in [`metrics`](crate::metrics), as they

@@ -429,15 +429,16 @@ impl Discovery {
     /// is.
     pub fn stats(&self) -> Stats {
         let (candidates, peers) = (self.order.len(), self.ledger.peer_count());
-        let sizes = Sizes { candidates, peers, selected: self.selecting.selected().len() };
+        let (sources, selected) = (self.names.len(), self.selecting.selected().len());
+        let sizes = Sizes { sources, candidates, peers, selected };
         let (lookups, dials) = (self.names.counts(), self.dialling.counts());
         let (events, first_verified) = (self.waiting.counts(), self.readiness.first_verified());
         Stats { sizes, first_verified, lookups, dials, events }
     }
 
-    /// When a source was last answered with records; `None` before that, and for one that is not looked up.
-    pub fn answered_at(&self, source: &Source) -> Option<Instant> {
-        self.names.answered_at(source)
+    /// The sources that were answered with records, and when that was the last time.
+    pub fn answered(&self) -> impl Iterator<Item = (&Source, Instant)> {
+        self.names.answered()
     }
 
     /// One step: what is due is done, in the order of the data flow.

@@ -94,21 +94,18 @@ struct Snapshot {
     listed: Option<bool>,
     /// `None` before anything was noted.
     status: Option<Status>,
-    answered: Vec<(Source, Option<Instant>)>,
+    answered: Vec<(Source, Instant)>,
 }
 
 impl Snapshot {
     fn record(&mut self, discovery: &Discovery) {
-        self.stats = discovery.stats();
+        let stats = discovery.stats();
+        let before = std::mem::replace(&mut self.stats, stats);
         self.listed = discovery.is_listed();
         self.status = Some(discovery.status());
-        // Sources are a few, and hardly ever change.
-        let known = self.answered.iter().map(|(source, _)| source);
-        if !discovery.sources().eq(known) {
-            self.answered = discovery.sources().map(|source| (source.clone(), None)).collect();
-        }
-        for (source, at) in &mut self.answered {
-            *at = discovery.answered_at(source);
+        // Most polls have nothing to do with DNS.
+        if !stats.has_same_answers(&before) {
+            self.answered = discovery.answered().map(|(s, at)| (s.clone(), at)).collect();
         }
     }
 
@@ -117,9 +114,9 @@ impl Snapshot {
         let lookups = LookupOutcome::ALL
             .iter()
             .map(|outcome| (labels([("outcome", outcome.name())]), stats.lookups(*outcome) as f64));
-        let ages = self.answered.iter().filter_map(|(source, at)| {
-            let age = now.saturating_duration_since((*at)?);
-            Some((labels([("source", &source.to_string())]), age.as_secs_f64()))
+        let ages = self.answered.iter().map(|(source, at)| {
+            let age = now.saturating_duration_since(*at);
+            (labels([("source", &source.to_string())]), age.as_secs_f64())
         });
         let dials = Purpose::ALL.iter().flat_map(|purpose| {
             DialOutcome::ALL.iter().map(|outcome| {

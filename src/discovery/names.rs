@@ -172,9 +172,14 @@ impl Names {
         self.counts
     }
 
-    /// When a source was last answered with records.
-    pub(super) fn answered_at(&self, source: &Source) -> Option<Instant> {
-        self.find(source)?.resolved
+    /// The sources that were answered with records, and when that was the last time.
+    pub(super) fn answered(&self) -> impl Iterator<Item = (&Source, Instant)> {
+        self.sources.values().filter_map(|source| Some((source.source(), source.resolved?)))
+    }
+
+    /// How many sources there are.
+    pub(super) fn len(&self) -> usize {
+        self.sources.len()
     }
 
     /// Whether any source was ever answered.

@@ -27,6 +27,11 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// How many sources there are.
+    pub fn sources(&self) -> usize {
+        self.sizes.sources
+    }
+
     /// How many candidates there are, our own addresses among them.
     pub fn candidates(&self) -> usize {
         self.sizes.candidates
@@ -59,6 +64,12 @@ impl Stats {
         self.dials.0[purpose as usize][outcome as usize]
     }
 
+    /// Whether no look-up ended between two of these, and no source came or went.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn has_same_answers(&self, other: &Self) -> bool {
+        (self.lookups, self.sizes.sources) == (other.lookups, other.sizes.sources)
+    }
+
     /// Events with one of the [names](Event::NAMES); 0 for any other text.
     pub fn events(&self, name: &str) -> u64 {
         let place = Event::NAMES.iter().position(|other| *other == name);
@@ -69,6 +80,7 @@ impl Stats {
 /// How much there is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Sizes {
+    pub(super) sources: usize,
     pub(super) candidates: usize,
     pub(super) peers: usize,
     pub(super) selected: usize,

@@ -3,7 +3,12 @@ use std::time::Duration;
 use prometheus_client::encoding::text::encode;
 
 use super::*;
-use crate::Config;
+use crate::{
+    Config,
+    discovery::Output,
+    resolver::Answer,
+    testing::{a, name},
+};
 
 fn text_of(metrics: &Snapshot, now: Instant) -> String {
     #[derive(Debug)]
@@ -38,7 +43,7 @@ fn each_number_has_its_line() {
         stats: Stats::default(),
         listed: Some(true),
         status: Some(Status::Joined),
-        answered: vec![(source.clone(), Some(start)), (source, None)],
+        answered: vec![(source, start)],
     };
     let text = text_of(&snapshot, start + Duration::from_secs(42));
     for line in [
@@ -55,16 +60,23 @@ fn each_number_has_its_line() {
 }
 
 #[test]
-fn a_source_that_is_removed_is_told_no_more() {
+fn a_source_is_told_from_its_first_answer_until_it_is_removed() {
     let local = libp2p_identity::PeerId::random();
     let source: Source = "/dns4/peers.example./tcp/4001".parse().expect("a source");
     let start = now();
     let mut discovery = Discovery::new(Config::new(), local, 7, start);
     assert!(discovery.add_source(source.clone(), start));
     let metrics = Metrics::register(&mut Registry::default());
-    metrics.record(&discovery);
-    assert_eq!(metrics.lock().answered, [(source.clone(), None)]);
+    let record = |discovery: &Discovery| {
+        metrics.record(discovery);
+        metrics.lock().answered.clone()
+    };
+    assert_eq!(record(&discovery), []);
+    let Some(Output::Lookup { id, .. }) = discovery.poll_output(start) else { panic!("it asks") };
+    let records = vec![a("peers.example.", 300, 1)];
+    discovery.handle_lookup(id, Ok(Answer::new(name("peers.example."), records)));
+    while discovery.poll_output(start).is_some() {}
+    assert_eq!(record(&discovery), [(source.clone(), start)]);
     assert!(discovery.remove_source(&source));
-    metrics.record(&discovery);
-    assert_eq!(metrics.lock().answered, []);
+    assert_eq!(record(&discovery), []);
 }
