@@ -347,6 +347,26 @@ fn a_member_that_ceases_to_speak_leaves_the_table() {
     assert!(world.core.peers().all(|entry| entry.peer != peer));
 }
 
+/// An enemy who is a member says and unsays ten times a second what it speaks. Fails without a pause.
+#[test]
+fn one_that_changes_its_mind_all_the_time_is_looked_at_once_in_an_interval() {
+    let (mut world, peers) = world_of_three(|_| members());
+    world.speaks = peers.iter().map(|peer| (*peer, true)).collect();
+    world.idle = None;
+    world.until(secs(2), "all", |w| w.selected() == peers);
+    let (id, peer, _) = world.connections[0].clone();
+    let (dials, announced) = (world.dials.len(), world.announced.len());
+    for n in 0..6_000 {
+        world.speaks.insert(peer, n % 2 == 1);
+        world.core.handle_protocols(id, &peer, n % 2 == 1, world.now);
+        world.run(secs(1) / 10);
+    }
+    let (dials, announced) = (world.dials.len() - dials, world.announced.len() - announced);
+    assert!(announced <= 14 && dials < 40, "{announced} announcements, {dials} dials");
+    // It has made up its mind.
+    world.until(secs(120), "it is a member", |w| w.core.addresses_of(&peer).next().is_some());
+}
+
 #[test]
 fn one_that_closes_before_it_says_anything_is_not_waited_for() {
     let (mut world, peers) = world_of_three(|_| members());

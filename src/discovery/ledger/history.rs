@@ -81,11 +81,16 @@ impl History {
 
     /// Whether a hint is heeded: one in `pause`.
     pub(super) fn takes_hint(&mut self, pause: Duration, now: Instant) -> bool {
-        let takes = self.hinted.is_none_or(|at| at + pause <= now);
-        if takes {
+        self.next_hint(pause, now) <= now
+    }
+
+    /// When a hint is heeded: now, unless another one was, less than `pause` ago.
+    pub(super) fn next_hint(&mut self, pause: Duration, now: Instant) -> Instant {
+        let next = self.hinted.map_or(now, |at| at + pause);
+        if next <= now {
             self.hinted = Some(now);
         }
-        takes
+        next.max(now)
     }
 
     pub(super) fn answers(&mut self) -> &mut Answers {
@@ -210,11 +215,19 @@ impl Histories {
         self.barred.insert(candidate.clone());
     }
 
-    /// Lets those be tried by `at` where a peer answered that did not say what it speaks, or not what it
-    /// should. Says whether there are any.
-    pub(super) fn retry_turned_away(&mut self, peer: &PeerId, at: Instant) -> bool {
+    /// Lets those be tried where a peer answered that did not say what it speaks, or not what it should: now,
+    /// but each once in a `pause`, however often the peer changes its mind. Says whether there are any.
+    pub(super) fn retry_turned_away(
+        &mut self,
+        peer: &PeerId,
+        pause: Duration,
+        now: Instant,
+    ) -> bool {
         let of_peer = self.turned_away.get(peer).cloned().unwrap_or_default();
-        of_peer.iter().for_each(|candidate| self.retry_by(candidate, at));
+        for candidate in &of_peer {
+            let at = self.of(candidate).next_hint(pause, now);
+            self.retry_by(candidate, at);
+        }
         !of_peer.is_empty()
     }
 

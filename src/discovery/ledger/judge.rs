@@ -397,7 +397,14 @@ impl<'a, 'b> Judge<'a, 'b> {
         let mut at_address = self.cx.order.at_address(candidate).iter().take(PINS);
         let news = !is_told(candidate) && !at_address.any(is_told);
         self.ledger.histories.of(candidate).announced().turned_away(&failure);
-        self.ledger.punish(candidate, failure.clone(), self.cx);
+        let entered = self.ledger.table.get(candidate).map(|entry| entry.peer);
+        if entered.is_some_and(|peer| failure == Failure::Stranger(peer)) {
+            // A member ceased to speak the protocol. It may do so again at every moment.
+            let pause = jitter(self.cx.interval, self.cx.rng);
+            self.ledger.fail(candidate, failure.clone(), pause, self.cx);
+        } else {
+            self.ledger.punish(candidate, failure.clone(), self.cx);
+        }
         if !self.ledger.end(candidate, Ending::Failed(failure.clone()), self.cx) && news {
             self.cx.effects.tell(told(candidate, failure, None, false));
         }

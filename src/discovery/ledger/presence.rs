@@ -228,7 +228,10 @@ impl<'a, 'b> Presence<'a, 'b> {
     /// ended, or candidates may be tried again.
     pub(in crate::discovery) fn follow_protocols(&mut self, peer: &PeerId) -> bool {
         match self.ledger.connections.speaks(peer) {
-            Some(true) => return self.ledger.histories.retry_turned_away(peer, self.cx.now),
+            Some(true) => {
+                let (pause, now) = (self.cx.interval, self.cx.now);
+                return self.ledger.histories.retry_turned_away(peer, pause, now);
+            }
             Some(false) => {
                 let entered: Vec<_> = self.ledger.table.candidates_of(peer).cloned().collect();
                 for candidate in &entered {
