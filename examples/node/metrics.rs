@@ -36,13 +36,16 @@ impl Metrics {
 
     /// To be called after each event.
     pub(crate) fn record(&self, event: &SwarmEvent<NodeEvent>) {
-        self.libp2p.record(event);
+        // These have a label for each kind of address that a remote makes up.
+        if !matches!(event, SwarmEvent::NewExternalAddrCandidate { .. }) {
+            self.libp2p.record(event);
+        }
         if let SwarmEvent::Behaviour(NodeEvent::Member(event)) = event {
             match event {
-                MemberEvent::Identify(event) => self.libp2p.record(event),
                 MemberEvent::Kad(event) => self.libp2p.record(event),
                 MemberEvent::Ping(event) => self.libp2p.record(event),
-                MemberEvent::Discovery(_) => {}
+                // What a remote says of itself is no label.
+                MemberEvent::Identify(_) | MemberEvent::Discovery(_) => {}
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What `node --http` tells, and how it bears its clients.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
     process::{Command, Stdio},
 };
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     dns_server::Mode,
     http::{self, Site, ask, until},
-    process::{program, run},
+    process::{PATIENCE, program, run},
     setup::{Dns, Node, SOURCE, closed_port},
 };
 
@@ -145,7 +145,7 @@ fn a_page_hears_of_changes_and_only_of_these() {
     let dead: Vec<u16> = (0..40).map(|_| closed_port()).collect();
     dns.name(dead.iter().copied());
     let site = Site::start(&dns, &[]);
-    site.until("/peers", |reply| reply.body.contains(&format!("/tcp/{}\"", dead[0])));
+    site.until("/peers", |reply| reply.body.matches("unreachable").count() >= dead.len());
     let mut lines =
         BufReader::new(ask(site.address, "/events?since=old").expect("it listens")).lines();
     let mut next = |wanted: &str| loop {
@@ -163,7 +163,7 @@ fn a_page_hears_of_changes_and_only_of_these() {
         let patch = next("data: ");
         let Ok(patch) = serde_json::from_str::<Value>(&patch) else { continue };
         let rows = patch["lists"]["candidates"]["put"].as_array().cloned().unwrap_or_default();
-        assert!(rows.len() <= dead.len() + 2, "{patch}");
+        assert!(rows.len() < dead.len() / 2, "{patch}");
         let html = rows.iter().find(|row| row["key"] == key).map(|row| row["html"].to_string());
         if html.is_some_and(|html| html.contains(&other.peer)) {
             break;
@@ -188,19 +188,24 @@ fn connections_and_streams_are_bounded() {
     assert_eq!((full.code, &*full.body), (503, "too many streams\n"));
     assert_eq!(site.get("/livez").code, 200, "others are served beside them");
 
-    // They say nothing, or never all: each is dropped after some seconds, and has to be made anew.
-    let mut silent = Vec::new();
-    let refused = until(|| {
-        let mut stream = TcpStream::connect(site.address).ok()?;
-        let _ = stream.write_all(b"GET / HTTP/1.1\r\n");
-        silent.push(stream);
-        http::get(site.address, "/livez").filter(|reply| reply.code == 503)
-    });
-    assert_eq!(refused.expect("there is a bound").body, "too many connections\n");
-    drop(streams);
-    // The silent ones are held open here; the node lets go of them.
-    let served = until(|| http::get(site.address, "/livez").filter(|reply| reply.code == 200));
-    assert!(served.is_some());
+    // They say nothing, or never all. Nobody else is kept out by that: the oldest goes when a new one comes.
+    let silent: Vec<_> = (0..200)
+        .map(|_| {
+            let mut stream = TcpStream::connect(site.address).expect("it listens");
+            // One that is dropped already takes no more.
+            let _ = stream.write_all(b"GET / HTTP/1.1\r\n");
+            stream
+        })
+        .collect();
+    assert_eq!(site.get("/livez").code, 200);
+    for mut stream in silent.into_iter().take(200 - 32) {
+        stream.set_read_timeout(Some(PATIENCE)).expect("it can be set");
+        assert!(!matches!(stream.read(&mut [0]), Ok(1..)), "it was dropped without a word");
+    }
+    for mut stream in streams {
+        let mut next = String::new();
+        assert!(stream.read_line(&mut next).expect("it is open") > 0, "followers are kept");
+    }
 }
 
 #[test]
@@ -226,17 +231,26 @@ fn a_client_that_reads_nothing_is_dropped() {
 #[test]
 fn a_node_that_leaves_says_so_before_it_is_gone() {
     let dns = Dns::start();
-    let mut site = Site::start(&dns, &["--drain", "3"]);
+    let mut site = Site::start(&dns, &["--drain", "100000"]);
     dns.name([site.node.port]);
     site.node.process.wait_for(|line| line["status"] == "alone");
     assert_eq!(site.get("/readyz").code, 200);
     site.node.process.signal("TERM");
     let leaving = site.node.process.wait_for(|line| line["event"] == "leaving");
-    assert_eq!(leaving["drain"], 3.0);
+    assert_eq!(leaving["drain"], 100_000.0);
     let reply = site.get("/readyz");
     assert_eq!((reply.code, reply.body.lines().next()), (503, Some("leaving")));
     assert_eq!(site.get("/livez").code, 200, "it is still there for those who come");
     assert_eq!(site.peers()["leaving"], true);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_node_that_has_drained_ends_cleanly() {
+    let dns = Dns::start();
+    dns.name([closed_port()]);
+    let site = Site::start(&dns, &["--drain", "0.5"]);
+    site.node.process.signal("TERM");
     let outcome = site.node.process.finish();
     assert_eq!((outcome.code, &*outcome.stderr), (Some(0), ""), "{outcome:?}");
 }

@@ -87,19 +87,53 @@ fn a_filter_that_is_too_strict() {
     until_number(&site, r#"events_total{event="rejected"}"#, |n| n > 0.0);
 }
 
-/// Each of them is connected to the other only if one of them is told.
+/// Others run, and the zone that this node is told of does not name them.
 #[test]
 fn a_zone_that_names_one_node_only() {
-    let dns = Dns::start();
+    let (dns, elsewhere) = (Dns::start(), Dns::start());
+    elsewhere.name([]);
+    let others = [Site::start(&elsewhere, &[]), Site::start(&elsewhere, &[])];
+    elsewhere.name(others.each_ref().map(|site| site.node.port));
+    others.iter().for_each(|site| until_number(site, "verified", |n| n == 1.0));
     dns.name([]);
     let lone = Site::start(&dns, &[]);
     dns.name([lone.node.port]);
     lone.until("/readyz", |reply| reply.code == 200);
     until_number(&lone, "listed", |n| n == 1.0);
     assert_eq!((number(&lone, "candidates"), is(&lone, "alone")), (Some(1.0), true));
-    let other = Site::start(&dns, &[]);
-    until_number(&other, "verified", |n| n == 1.0);
-    assert_eq!(number(&other, "listed"), Some(0.0));
+}
+
+/// Forty addresses that refuse, and one that lives.
+#[test]
+fn too_many_dials() {
+    let dns = Dns::start();
+    let other = Node::start(&dns, &[]);
+    dns.name((0..40).map(|_| closed_port()).chain([other.port]));
+    let site = Site::start(&dns, &[]);
+    site.until("/readyz", |reply| reply.code == 200);
+    until_number(&site, r#"dials_total{purpose="place",outcome="closed"}"#, |n| n >= 10.0);
+    let unreachable = site.peers()["candidates"].to_string().matches("unreachable").count();
+    assert!(unreachable >= 10, "the page says which: {unreachable}");
+}
+
+/// The TTL says how often a node asks.
+#[test]
+fn load_on_dns() {
+    let [short, long] = [5, 300].map(|ttl| {
+        let dns = Dns::start();
+        dns.zone.set_ttl(ttl);
+        dns.name([]);
+        let other = Node::start(&dns, &[]);
+        dns.name([other.port]);
+        (Site::start(&dns, &[]), other, dns)
+    });
+    for (site, ..) in [&short, &long] {
+        site.until("/readyz", |reply| reply.code == 200);
+    }
+    let answers = |site: &Site| number(site, r#"lookups_total{outcome="answer"}"#);
+    let start = answers(&long.0).expect("a number");
+    until_number(&short.0, r#"lookups_total{outcome="answer"}"#, |n| n > start + 1.0);
+    assert!(answers(&long.0) < answers(&short.0));
 }
 
 /// Two sides that are told of different nodes, until one is told to both.

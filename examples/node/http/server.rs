@@ -1,6 +1,7 @@
-//! Serves HTTP to few, and for a limited time: a client that is slow, or one of too many, is dropped.
+//! Serves HTTP to few, and for a limited time: a client that is slow, or the oldest of too many, is dropped.
 
 use std::{
+    collections::VecDeque,
     io,
     net::SocketAddr,
     sync::{
@@ -17,17 +18,14 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{sleep, timeout},
+    task::AbortHandle,
+    time::sleep,
 };
 use tokio_io_timeout::TimeoutStream;
 
 /// Connections at once.
 const CONNECTIONS: usize = 32;
-/// How many more are told that there are too many, rather than closed without a word.
-const REFUSALS: usize = 16;
 /// Connections that the system takes before this program does.
 const BACKLOG: u32 = 128;
 /// What the system keeps for a connection that reads slowly, in bytes. By itself it would take
@@ -43,18 +41,8 @@ const UNREAD: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_secs(30);
 /// How long one with a stream of events lasts; browsers open another one.
 const LONG: Duration = Duration::from_secs(600);
-/// How long a client may take to read that there are too many.
-const REFUSED: Duration = Duration::from_secs(1);
 /// The pause after the system could not give a connection: it may have run out of files.
 const PAUSE: Duration = Duration::from_millis(100);
-
-const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
-    Content-Type: text/plain; charset=utf-8\r\n\
-    Content-Length: 21\r\n\
-    Cache-Control: no-store\r\n\
-    Retry-After: 5\r\n\
-    Connection: close\r\n\r\n\
-    too many connections\n";
 
 /// How long a connection lasts. A handler can make it last longer.
 #[derive(Debug, Clone, Default)]
@@ -65,9 +53,13 @@ impl Lease {
         self.0.store(true, Ordering::Release);
     }
 
+    fn is_long(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
     async fn over(&self) {
         sleep(SHORT).await;
-        if self.0.load(Ordering::Acquire) {
+        if self.is_long() {
             sleep(LONG).await;
         }
     }
@@ -84,10 +76,10 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves for ever.
+/// Serves for ever. When all connections are taken, the oldest is dropped that follows no events, and not
+/// the new one: else whoever opens many, and says nothing, would keep probes out.
 pub(crate) async fn run(listener: TcpListener, router: Router) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
-    let refusals = Arc::new(Semaphore::new(REFUSALS));
+    let mut connections: VecDeque<(Lease, AbortHandle)> = VecDeque::new();
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -97,21 +89,26 @@ pub(crate) async fn run(listener: TcpListener, router: Router) {
                 continue;
             }
         };
-        if let Ok(permit) = Arc::clone(&connections).try_acquire_owned() {
-            tokio::spawn(serve(stream, router.clone(), permit));
-        } else if let Ok(permit) = Arc::clone(&refusals).try_acquire_owned() {
-            tokio::spawn(refuse(stream, permit));
+        connections.retain(|(_, task)| !task.is_finished());
+        if connections.len() >= CONNECTIONS {
+            let oldest = connections.iter().position(|(lease, _)| !lease.is_long());
+            // There are fewer streams of events than connections.
+            if let Some((_, task)) = oldest.and_then(|oldest| connections.remove(oldest)) {
+                task.abort();
+            }
         }
+        let lease = Lease::default();
+        let task = tokio::spawn(serve(stream, router.clone(), lease.clone()));
+        connections.push_back((lease, task.abort_handle()));
     }
 }
 
 /// Serves one request: whoever keeps a connection for the next one keeps it from others.
-async fn serve(stream: TcpStream, router: Router, _permit: OwnedSemaphorePermit) {
+async fn serve(stream: TcpStream, router: Router, lease: Lease) {
     // Costs a delay, if it fails.
     let _ = stream.set_nodelay(true);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(UNREAD));
-    let lease = Lease::default();
     let router = router.layer(Extension(lease.clone()));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -127,16 +124,4 @@ async fn serve(stream: TcpStream, router: Router, _permit: OwnedSemaphorePermit)
         }
         () = lease.over() => tracing::debug!("a connection over HTTP took too long"),
     }
-}
-
-/// Says that there are too many. What the client has sent is read, or else it would be reset before
-/// it has read this.
-async fn refuse(mut stream: TcpStream, _permit: OwnedSemaphorePermit) {
-    let told = async {
-        stream.write_all(TOO_MANY).await?;
-        stream.shutdown().await?;
-        (&mut stream).take(REQUEST as u64).read_to_end(&mut Vec::new()).await
-    };
-    // Whoever does not read it is closed all the same.
-    let _ = timeout(REFUSED, told).await;
 }
