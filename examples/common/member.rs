@@ -62,6 +62,11 @@ impl Member {
         }
     }
 
+    /// How many peers are in the routing table.
+    pub(crate) fn known(&mut self) -> usize {
+        self.kad.kbuckets().map(|bucket| bucket.num_entries()).sum()
+    }
+
     /// The peers in the routing table.
     pub(crate) fn routing_table(&mut self) -> BTreeSet<PeerId> {
         let mut peers = BTreeSet::new();

@@ -209,7 +209,7 @@ impl Events {
             }
             _ => {}
         }
-        let peers = swarm.behaviour_mut().member.routing_table().len();
+        let peers = swarm.behaviour_mut().member.known();
         if std::mem::replace(&mut self.kad_peers, peers) != peers {
             self.print(Event::Kad { peers });
         }

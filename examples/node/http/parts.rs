@@ -1,5 +1,6 @@
 //! The parts of the page that are short, and written anew whenever they change.
 
+use indicatif::HumanCount;
 use libp2p_dns_discovery::Status;
 use maud::{Markup, html};
 
@@ -188,14 +189,6 @@ fn count(count: usize, one: &str, many: &str) -> String {
 }
 
 /// A number as people read it.
-pub(crate) fn thousands(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+pub(crate) fn thousands(number: usize) -> HumanCount {
+    HumanCount(number as u64)
 }
