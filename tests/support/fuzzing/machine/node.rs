@@ -193,6 +193,10 @@ impl Node {
     pub fn pass(&mut self, time: Duration) {
         self.now += time;
         self.log.push(format!("at {:?}", self.now - epoch()));
+        // A refresh ends without the look-ups that take longer, and nothing may tell of it.
+        if !self.lookups.is_empty() {
+            self.may_have_renewed();
+        }
         self.core.handle_timeout(self.now);
     }
 
