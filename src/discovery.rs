@@ -450,8 +450,10 @@ impl Discovery {
         self.look_up(now);
         self.reorder(now);
         // Own addresses → who else answers with our identity.
-        self.effecting(now, |hub, effects| hub.own.poll(now, &mut hub.rng, effects));
-        self.own.follow(&self.order);
+        self.effecting(now, |hub, effects| {
+            hub.own.poll(now, &mut hub.rng, effects);
+            hub.own.follow(&hub.order);
+        });
         self.dial(now);
         self.judge_readiness(now);
         let times = [
@@ -544,9 +546,7 @@ impl Discovery {
                 rejected: self.names.rejected_others(&is_ours),
             }
         });
-        self.effecting(now, |hub, effects| {
-            hub.readiness.update(&view!(hub, now), said, effects);
-        });
+        self.effecting(now, |hub, told| hub.readiness.update(&view!(hub, now), said, told));
     }
 
     /// Lets a room act, and carries out what it asks of others.
