@@ -347,6 +347,26 @@ fn a_member_that_ceases_to_speak_leaves_the_table() {
     assert!(world.core.peers().all(|entry| entry.peer != peer));
 }
 
+/// Fails if its connection, which was a reason to look there, is taken for a change of its mind.
+#[test]
+fn one_that_connected_and_says_late_what_it_speaks_is_entered_at_once() {
+    let (mut world, peers) = world_of_three(|_| members());
+    world.speaks = peers[..2].iter().map(|peer| (*peer, true)).collect();
+    world.idle = None;
+    world.set(ip(3), Host::Refuses);
+    world.run(secs(120));
+    world.set(ip(3), Host::Lives(peers[2]));
+    world.accept(peers[2], "/ip4/10.0.0.3/tcp/5555");
+    world.until(secs(40), "given up", |w| {
+        let silent = Failure::Unidentified(peers[2]);
+        w.count(|e| matches!(e, Event::Unreachable { reason, .. } if *reason == silent)) == 1
+    });
+    let (id, ..) = *world.connections.iter().find(|(_, peer, _)| *peer == peers[2]).expect("open");
+    world.speaks.insert(peers[2], true);
+    world.core.handle_protocols(id, &peers[2], true, world.now);
+    world.until(secs(2), "at once", |w| w.selected() == peers);
+}
+
 /// An enemy who is a member says and unsays ten times a second what it speaks. Fails without a pause.
 #[test]
 fn one_that_changes_its_mind_all_the_time_is_looked_at_once_in_an_interval() {

@@ -19,6 +19,8 @@ pub(super) struct History {
     failed: Option<Failed>,
     contradicted: Option<Instant>,
     hinted: Option<Instant>,
+    /// When it was last tried again because its peer said that it speaks the required protocol.
+    reconsidered: Option<Instant>,
     rtt: Option<Duration>,
     /// Why our swarm denied the last connection to it, unless there was one since.
     denied: Option<Arc<str>>,
@@ -81,16 +83,13 @@ impl History {
 
     /// Whether a hint is heeded: one in `pause`.
     pub(super) fn takes_hint(&mut self, pause: Duration, now: Instant) -> bool {
-        self.next_hint(pause, now) <= now
+        once_in(pause, &mut self.hinted, now) <= now
     }
 
-    /// When a hint is heeded: now, unless another one was, less than `pause` ago.
-    pub(super) fn next_hint(&mut self, pause: Duration, now: Instant) -> Instant {
-        let next = self.hinted.map_or(now, |at| at + pause);
-        if next <= now {
-            self.hinted = Some(now);
-        }
-        next.max(now)
+    /// When the candidate may be tried again because its peer says that it speaks the required protocol: once
+    /// in `pause`.
+    fn reconsider(&mut self, pause: Duration, now: Instant) -> Instant {
+        once_in(pause, &mut self.reconsidered, now)
     }
 
     pub(super) fn answers(&mut self) -> &mut Answers {
@@ -104,6 +103,18 @@ impl History {
     /// Whether this was the last that was told of a peer that may not enter.
     pub(super) fn is_turned_away(&self, failure: &Failure) -> bool {
         self.announced.is_turned_away(failure)
+    }
+}
+
+/// When something may happen again that happens once in a pause: now, which is noted; or else when the pause
+/// is over.
+fn once_in(pause: Duration, last: &mut Option<Instant>, now: Instant) -> Instant {
+    match last.map(|last| last + pause) {
+        Some(next) if next > now => next,
+        _ => {
+            *last = Some(now);
+            now
+        }
     }
 }
 
@@ -225,7 +236,7 @@ impl Histories {
     ) -> bool {
         let of_peer = self.turned_away.get(peer).cloned().unwrap_or_default();
         for candidate in &of_peer {
-            let at = self.of(candidate).next_hint(pause, now);
+            let at = self.of(candidate).reconsider(pause, now);
             self.retry_by(candidate, at);
         }
         !of_peer.is_empty()
