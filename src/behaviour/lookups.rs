@@ -10,7 +10,6 @@ use futures::{
     future::{AbortHandle, Abortable, BoxFuture},
     stream::FuturesUnordered,
 };
-
 use tracing::{Instrument, Span, warn_span};
 
 use crate::{

@@ -7,7 +7,7 @@ use std::{
 
 use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use libp2p_dns_discovery::{
-    Answer, Candidate, LookupError, Query,
+    Answer, Candidate, Event, LookupError, Query,
     discovery::{Closing, DialFailure, DialId, Direction, Discovery, Expect, LookupId, Output},
 };
 
@@ -175,7 +175,10 @@ impl Node {
                 assert!(self.proved.contains(&(address.clone(), peer)), "{peer} at {address}");
                 assert!(self.inputs > 1 || self.may_join(&peer), "{peer} may not join");
             }
-            Output::Event(event) => self.told.take(&self.core, event),
+            Output::Event(event) => {
+                check_name(&event);
+                self.told.take(&self.core, event);
+            }
             other => panic!("not known: {other:?}"),
         }
     }
@@ -355,4 +358,15 @@ impl Drop for Node {
             eprintln!("{log}\nat {:?} with {:#?}", self.now - epoch(), self.setup);
         }
     }
+}
+
+/// The name of an event is that of its variant, in snake case.
+fn check_name(event: &Event) {
+    let text = format!("{event:?}");
+    let variant = text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    let name = event.name().split('_').flat_map(|word| {
+        let (first, rest) = word.split_at(1);
+        [first.to_uppercase(), rest.to_owned()]
+    });
+    assert_eq!(name.collect::<String>(), variant);
 }
