@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::process::run;
+use crate::{process::run, setup::text};
 
 const KUBERNETES: &str = "examples/kubernetes";
 const COMPOSE: &str = "examples/compose.yaml";
@@ -253,10 +253,6 @@ fn list(value: &Value) -> &[Value] {
 
 fn texts(value: &Value) -> Vec<String> {
     list(value).iter().map(text).collect()
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
 
 fn root() -> PathBuf {

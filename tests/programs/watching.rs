@@ -5,8 +5,10 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use libp2p::PeerId;
 use libp2p_dns_discovery::{Behaviour, Config, Failure, resolver::zone::Zone};
-use prometheus_client::{encoding::text, registry::Registry};
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::Value;
+
+use crate::setup::text;
 
 const RULES: &str = "examples/prometheus/rules.yaml";
 const UNIT_TESTS: &str = "examples/prometheus/rules.test.yaml";
@@ -48,7 +50,7 @@ impl Told {
         let mut node = Behaviour::new(Zone::default(), Config::new(), PeerId::random());
         node.register_metrics(registry.sub_registry_with_prefix(PREFIX));
         let mut text = String::new();
-        text::encode(&mut text, &registry).expect("a text takes all");
+        encode(&mut text, &registry).expect("a text takes all");
         // `# TYPE NAME KIND`, also of what has no series yet.
         let kinds = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
         let name = |(name, kind): (&str, &str)| match kind {
@@ -86,9 +88,9 @@ fn each_alert_says_what_is_wrong_and_where_to_look() {
     let mut names = BTreeSet::new();
     for rule in groups.flat_map(|group| list(&group["rules"])) {
         let name = text(&rule["alert"]);
-        assert!(names.insert(name), "{name} is there twice");
+        assert!(names.insert(name.clone()), "{name} is there twice");
         let severity = text(&rule["labels"]["severity"]);
-        assert!(["critical", "warning"].contains(&severity), "{name}: {severity}");
+        assert!(["critical", "warning"].contains(&&*severity), "{name}: {severity}");
         let annotations = &rule["annotations"];
         if name == "DnsDiscoveryIsolated" {
             // In the words in which nodes say them.
@@ -155,8 +157,4 @@ fn read(path: &str) -> String {
 
 fn list(value: &Value) -> &[Value] {
     value.as_array().unwrap_or_else(|| panic!("no list: {value}"))
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}"))
 }
