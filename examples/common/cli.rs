@@ -67,10 +67,9 @@ impl FromStr for NameServer {
 
 /// A duration that is not zero, in seconds.
 pub(crate) fn seconds(s: &str) -> Result<Duration, String> {
-    match s.parse::<f64>() {
-        Ok(seconds) if seconds > 0.0 && seconds < LONGEST => Ok(Duration::from_secs_f64(seconds)),
-        _ => Err("write a number of seconds above zero, such as `10` or `2.5`".to_owned()),
-    }
+    let above_zero = pause(s).ok().filter(|duration| !duration.is_zero());
+    above_zero
+        .ok_or_else(|| "write a number of seconds above zero, such as `10` or `2.5`".to_owned())
 }
 
 /// A duration that may be zero, in seconds.

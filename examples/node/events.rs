@@ -165,7 +165,12 @@ impl Events {
     }
 
     /// How things stand; `None` before the start.
-    pub(crate) fn standing(&self) -> watch::Receiver<Option<Standing>> {
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        *self.standing.borrow()
+    }
+
+    /// The same, for other tasks, and as it changes.
+    pub(crate) fn watch_standing(&self) -> watch::Receiver<Option<Standing>> {
         self.standing.subscribe()
     }
 
@@ -234,7 +239,7 @@ impl Events {
 
     /// The discovery also tells when DNS begins or ceases to list this node, which is not told here.
     fn tell_status(&mut self, status: Status) {
-        let before = *self.standing.borrow();
+        let before = self.standing();
         if before.is_some_and(|before| before.status == status) {
             return;
         }

@@ -21,21 +21,30 @@ pub(crate) fn key(file: Option<&Path>) -> Result<Keypair, Stop> {
     let Some(path) = file else {
         return Ok(Keypair::generate_ed25519());
     };
-    match File::open(path) {
-        Ok(file) => read(file, path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            made(path, |bytes| make(path, bytes))
-        }
-        Err(error) => Err(unusable(path, &format!("cannot be read ({error})"))),
+    if let Some(key) = stored(path)? {
+        return Ok(key);
     }
+    let bytes = Keypair::generate_ed25519()
+        .to_protobuf_encoding()
+        .map_err(|error| Stop::failed("the new key cannot be encoded", &error))?;
+    let kept = if path.exists() { fill(path, &bytes) } else { make(path, &bytes) };
+    kept.map_err(|error| unusable(path, &format!("cannot be made ({error})")))?;
+    // The one that is kept: another node may have made one meanwhile.
+    stored(path)?.ok_or_else(|| unusable(path, "does not keep what is written there"))
 }
 
-fn read(file: File, path: &Path) -> Result<Keypair, Stop> {
+/// The key in the file; `None` if there is no file, or nothing in it.
+fn stored(path: &Path) -> Result<Option<Keypair>, Stop> {
+    let unreadable = |error: &io::Error| unusable(path, &format!("cannot be read ({error})"));
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(&error)),
+    };
     let mut bytes = Vec::new();
-    let read = (&file).take(LARGEST).read_to_end(&mut bytes);
-    read.map_err(|error| unusable(path, &format!("cannot be read ({error})")))?;
+    (&file).take(LARGEST).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
     if bytes.is_empty() {
-        return made(path, |bytes| fill(path, bytes));
+        return Ok(None);
     }
     let key = Keypair::from_protobuf_encoding(&bytes).map_err(|_| {
         unusable(
@@ -45,27 +54,11 @@ fn read(file: File, path: &Path) -> Result<Keypair, Stop> {
         )
     })?;
     warn_if_open_to_others(&file, path);
-    Ok(key)
-}
-
-/// Makes a key, and keeps it. Returns the one that is kept: another node may have made one meanwhile.
-fn made(path: &Path, keep: impl FnOnce(&[u8]) -> io::Result<()>) -> Result<Keypair, Stop> {
-    let bytes = Keypair::generate_ed25519()
-        .to_protobuf_encoding()
-        .map_err(|error| Stop::failed("the new key cannot be encoded", &error))?;
-    match keep(&bytes) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            Err(unusable(path, &format!("cannot be made ({error})")))
-        }
-        _ => match File::open(path) {
-            Ok(file) => read(file, path),
-            Err(error) => Err(unusable(path, &format!("cannot be read ({error})"))),
-        },
-    }
+    Ok(Some(key))
 }
 
 /// Makes the file. It gets its name when its content is on the disk, so that nobody ever finds a part of a key
-/// there; one that is there already is never written over.
+/// there; one that is there by then is left as it is.
 fn make(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
@@ -74,7 +67,11 @@ fn make(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = tempfile::Builder::new().prefix(".key-").tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
-    file.persist_noclobber(path)?;
+    match file.persist_noclobber(path) {
+        // Another node was quicker.
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        kept => kept?,
+    };
     // The name is to be on the disk, too; not all file systems can be asked for that.
     #[cfg(unix)]
     let _ = File::open(folder).and_then(|folder| folder.sync_all());

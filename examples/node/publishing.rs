@@ -84,10 +84,10 @@ fn key(path: &Path) -> Result<TsigKey, Stop> {
     text.parse().map_err(|error| unusable(format!("holds no key for updates: {}", causes(&error))))
 }
 
-/// Begins to withdraw what was published, so that nobody looks for this node any more. `None` if there is
-/// nothing to withdraw.
-pub(crate) fn withdraw(swarm: &mut Swarm<Node>) -> Option<()> {
-    swarm.behaviour_mut().publisher.as_mut().map(Publisher::withdraw)
+/// Begins to withdraw what was published, so that nobody looks for this node any more. Says whether there is
+/// anything to withdraw.
+pub(crate) fn withdraw(swarm: &mut Swarm<Node>) -> bool {
+    swarm.behaviour_mut().publisher.as_mut().map(Publisher::withdraw).is_some()
 }
 
 /// Whether that is done.

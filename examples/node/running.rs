@@ -46,7 +46,7 @@ impl Running {
     pub(crate) async fn leave(&mut self, drain: Duration) -> Result<(), Stop> {
         self.events.leave(drain);
         self.http.leave(&self.events);
-        let mut withdrawn = publishing::withdraw(&mut self.swarm).is_none();
+        let mut withdrawn = !publishing::withdraw(&mut self.swarm);
         let mut drained = std::pin::pin!(sleep(drain));
         let mut patience = std::pin::pin!(sleep(drain.max(PATIENCE)));
         while !(withdrawn && drained.is_elapsed()) {

@@ -77,7 +77,7 @@ pub(crate) fn new(swarm: &Swarm<Node>, events: &Events) -> (Desk, Viewer) {
     let (sender, laid) = watch::channel(Laid { asked: 0, version: 1, snapshot });
     let desk =
         Desk { shared: Arc::clone(&shared), laid: sender, changed: false, next: Instant::now() };
-    (desk, Viewer { clock: events.clock(), shared, laid, standing: events.standing() })
+    (desk, Viewer { clock: events.clock(), shared, laid, standing: events.watch_standing() })
 }
 
 impl Desk {
@@ -85,7 +85,7 @@ impl Desk {
     pub(crate) fn note_change(&mut self, events: &Events) {
         self.changed = true;
         // Rare, and what people look for.
-        if self.laid.borrow().snapshot.standing != *events.standing().borrow() {
+        if self.laid.borrow().snapshot.standing != events.standing() {
             self.next = Instant::now();
         }
     }

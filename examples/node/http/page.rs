@@ -111,7 +111,7 @@ fn head(snapshot: &Snapshot, version: &str, clock: Clock) -> Markup {
     let (_, _, word) = parts::word(snapshot);
     html! {
         (DOCTYPE)
-        // The rest of these two follows.
+        // `html` and `body` are closed by the foot of the page.
         (PreEscaped("<html lang=\"en\">"))
         head {
             meta charset="utf-8";

@@ -115,7 +115,7 @@ impl Snapshot {
         Self {
             peer: *swarm.local_peer_id(),
             listening: swarm.listeners().cloned().collect(),
-            standing: *events.standing().borrow(),
+            standing: events.standing(),
             listed: discovery.is_listed(),
             isolation: discovery.isolation().map(Into::into),
             selection: discovery.selection(),
