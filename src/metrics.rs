@@ -2,14 +2,14 @@
 //!
 //! | Name, after the prefix of the registry | Type | Labels | What |
 //! |---|---|---|---|
-//! | `lookups_total` | counter | `outcome`: [`LookupOutcome::name`] | questions to the resolver that ended so |
+//! | `lookups_total` | counter | `outcome`: [`LookupOutcome::name`] | questions to the resolver, by outcome |
 //! | `answer_age_seconds` | gauge | `source` | time since the source was last answered with records; absent before that |
 //! | `candidates` | gauge | | addresses that DNS names and the filter lets through, our own among them |
 //! | `verified` | gauge | | different peers in the verified peer table |
 //! | `selected` | gauge | | places that are taken |
 //! | `listed` | gauge | | 1 if DNS lists this node, else 0; absent before the first answer |
-//! | `dials_total` | counter | `purpose`: [`Purpose::name`], `outcome`: [`DialOutcome::name`] | dials of the discovery that ended so |
-//! | `events_total` | counter | `event`: [`Event::name`] | events told, such as `replaced`, `rejected`, `same_key` |
+//! | `dials_total` | counter | `purpose`: [`Purpose::name`], `outcome`: [`DialOutcome::name`] | dials of the discovery, by purpose and outcome |
+//! | `events_total` | counter | `event`: [`Event::name`] | events by name, such as `replaced`, `rejected`, `same_key` |
 //! | `status` | gauge | `status` | 1 for the status that holds, 0 for the three others |
 //! | `first_verified_seconds` | gauge | | from the start to the first verified peer; absent until then |
 //!
@@ -134,7 +134,7 @@ impl Snapshot {
         let listed = self.listed.map(|listed| f64::from(u8::from(listed)));
         let first_verified = stats.first_verified().map(|after| after.as_secs_f64());
         [
-            counters("lookups", "Questions to the resolver that ended so", lookups),
+            counters("lookups", "Questions to the resolver, by outcome", lookups),
             Family {
                 samples: ages.collect(),
                 ..gauge(
@@ -155,8 +155,8 @@ impl Snapshot {
             ),
             gauge("selected", "Places that are taken", Some(stats.selected() as f64)),
             gauge("listed", "Whether DNS lists this node", listed),
-            counters("dials", "Dials of the discovery that ended so", dials),
-            counters("events", "Events told", events),
+            counters("dials", "Dials of the discovery, by purpose and outcome", dials),
+            counters("events", "Events, by name", events),
             Family {
                 samples: status.collect(),
                 ..gauge("status", "1 for the status that holds", None)

@@ -52,14 +52,14 @@ impl Stats {
         self.first_verified
     }
 
-    /// Look-ups that ended so: one question to the resolver each. Those of a source that was removed
-    /// meanwhile are not among them.
+    /// How many look-ups had this outcome. Each look-up is one question to the resolver. Look-ups of a source
+    /// that was removed meanwhile are not counted.
     pub fn lookups(&self, outcome: LookupOutcome) -> u64 {
         self.lookups.0[outcome as usize]
     }
 
-    /// Dials of the discovery for a purpose that ended so. Those under way are not among them. A dial that was
-    /// given up and could not be aborted counts as timed out, or aborted, whatever comes of it.
+    /// How many dials of the discovery had this purpose and outcome. Dials under way are not counted. A dial
+    /// that was given up and could not be aborted counts as timed out, or aborted, whatever comes of it.
     pub fn dials(&self, purpose: Purpose, outcome: DialOutcome) -> u64 {
         self.dials.0[purpose as usize][outcome as usize]
     }
@@ -70,7 +70,7 @@ impl Stats {
         (self.lookups, self.sizes.sources) == (other.lookups, other.sizes.sources)
     }
 
-    /// Events with one of the [names](Event::NAMES); 0 for any other text.
+    /// How many events had this [name](Event::NAMES); 0 for any other text.
     pub fn events(&self, name: &str) -> u64 {
         let place = Event::NAMES.iter().position(|other| *other == name);
         place.map_or(0, |place| self.events.0[place])

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use hickory_proto::rr::RecordType;
+use libp2p::StreamProtocol;
 use libp2p_dns_discovery::{
     LookupError,
     discovery::{DialOutcome, LookupOutcome, Purpose},
@@ -49,6 +50,19 @@ fn each_dial_is_counted_once() {
     ] {
         assert!(outcomes.contains(&outcome), "{outcome:?} among {outcomes:?}");
     }
+}
+
+/// A dial that met a peer is waited for until the peer says what it speaks. Fails if that counts as one more.
+#[test]
+fn to_wait_for_what_a_peer_speaks_is_no_dial() {
+    let protocol = StreamProtocol::new("/members/1.0.0");
+    let (mut world, peers) = World::with_peers(lowest(3).with_required_protocol(protocol), 3);
+    // The third one never says anything.
+    world.speaks = peers[..2].iter().map(|peer| (*peer, true)).collect();
+    world.idle = None;
+    world.run(secs(600));
+    let all: u64 = dials(&world).iter().map(|(_, n)| n).sum();
+    assert_eq!(all, world.dials.len() as u64, "{:?}", dials(&world));
 }
 
 #[test]
