@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
-    process::PATIENCE,
+    process::{PATIENCE, Process},
     setup::{Dns, Node},
 };
 
@@ -31,7 +31,15 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn start(dns: &Dns, more: &[&str]) -> Self {
-        let mut node = Node::start(dns, &[&["--http", "127.0.0.1:0"], more].concat());
+        Self::of(Node::start(dns, &[&["--http", "127.0.0.1:0"], more].concat()))
+    }
+
+    /// A node with these arguments alone.
+    pub(crate) fn bare(args: &[&str]) -> Self {
+        Self::of(Node::of(Process::start("node", args, &[])))
+    }
+
+    fn of(mut node: Node) -> Self {
         let address = address(&mut node.process);
         Self { node, address }
     }
@@ -51,7 +59,7 @@ impl Site {
 }
 
 /// Where a node says that its pages are.
-pub(crate) fn address(process: &mut crate::process::Process) -> SocketAddr {
+pub(crate) fn address(process: &mut Process) -> SocketAddr {
     let told = process.wait_for(|line| line["event"] == "http");
     let address = told["address"].as_str().and_then(|address| address.parse().ok());
     address.unwrap_or_else(|| panic!("no address: {told}"))

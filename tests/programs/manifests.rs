@@ -7,7 +7,11 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{process::run, setup::text};
+use crate::{
+    http::Site,
+    process::run,
+    setup::{Dns, text},
+};
 
 const KUBERNETES: &str = "examples/kubernetes";
 const COMPOSE: &str = "examples/compose.yaml";
@@ -47,6 +51,24 @@ fn pod_args(root: &Path) -> Vec<String> {
         arg
     };
     texts(&container["args"]).into_iter().map(given).collect()
+}
+
+/// DNS does not name it before it is ready, and nobody else.
+#[cfg(unix)]
+#[test]
+fn the_first_pod_becomes_ready_and_leaves() {
+    let dns = Dns::start();
+    let dir = tempfile::tempdir().expect("a directory can be made");
+    let args =
+        pod_args(dir.path()).into_iter().map(|arg| arg.replace("0.0.0.0:8080", "127.0.0.1:0"));
+    let here = ["--listen", "/ip4/127.0.0.1/tcp/0", "--dns", &dns.address()].map(str::to_owned);
+    let args: Vec<_> = args.chain(here).collect();
+    let site = Site::bare(&args.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(site.get("/livez").code, 200);
+    assert_eq!(site.until("/readyz", |reply| reply.code == 200).body, "alone\n");
+    site.node.process.signal("TERM");
+    site.until("/readyz", |reply| reply.body.starts_with("leaving") && reply.code == 503);
+    assert_eq!(site.node.process.finish().code, Some(0));
 }
 
 #[test]

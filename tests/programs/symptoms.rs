@@ -3,8 +3,7 @@
 use std::net::{TcpListener, UdpSocket};
 
 use crate::{
-    http::{Site, address},
-    process::Process,
+    http::Site,
     setup::{Dns, Node, SOURCE, closed_port},
 };
 
@@ -31,16 +30,9 @@ fn is(site: &Site, status: &str) -> bool {
     number(site, &format!(r#"status{{status="{status}"}}"#)) == Some(1.0)
 }
 
-/// A node with these arguments alone.
+/// A node with these arguments, and pages.
 fn bare(args: &[&str]) -> Site {
-    let node = Node::of(Process::start(
-        "node",
-        &[args, &["--json", "--http", "127.0.0.1:0"]].concat(),
-        &[],
-    ));
-    let mut node = node;
-    let address = address(&mut node.process);
-    Site { node, address }
+    Site::bare(&[args, &["--json", "--http", "127.0.0.1:0"]].concat())
 }
 
 #[test]
