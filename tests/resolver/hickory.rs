@@ -20,11 +20,11 @@ use libp2p_dns_discovery::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, UdpSocket},
+    net::UdpSocket,
     time::{Instant, timeout},
 };
 
-use crate::dns_server::{DnsServer, Mode};
+use crate::dns_server::{self, DnsServer, Mode};
 
 /// For servers that answer: so long that a busy machine does not spoil a test.
 const PATIENT: Duration = Duration::from_secs(20);
@@ -201,8 +201,7 @@ async fn a_thousand_srv_records_are_returned_in_part() {
 
 #[tokio::test]
 async fn a_datagram_longer_than_was_offered_leads_to_tcp() {
-    let udp = UdpSocket::bind((LOCALHOST, 0)).await.unwrap();
-    let tcp = TcpListener::bind(udp.local_addr().unwrap()).await.unwrap();
+    let (udp, tcp) = dns_server::bind((LOCALHOST, 0).into()).await.unwrap();
     let resolver = HickoryResolver::with_servers([udp.local_addr().unwrap()]).unwrap();
     let careless = async {
         let mut query = [0; 512];

@@ -157,11 +157,20 @@ mod tests {
         Ok(reply.answers.iter().filter_map(|record| record.data.ip_addr()).collect())
     }
 
+    /// On a port that is free for both: other programs of this machine may hold one of the two.
+    async fn listening() -> (TcpListener, UdpSocket) {
+        loop {
+            let listener = TcpListener::bind(LOOPBACK).await.unwrap();
+            if let Ok(socket) = UdpSocket::bind(listener.local_addr().unwrap()).await {
+                return (listener, socket);
+            }
+        }
+    }
+
     /// A server that replies over UDP, cut or not, and over TCP.
     async fn both(tcp_only: bool, is_cut: bool) -> Vec<IpAddr> {
-        let listener = TcpListener::bind(LOOPBACK).await.unwrap();
+        let (listener, socket) = listening().await;
         let server = listener.local_addr().unwrap();
-        let socket = UdpSocket::bind(server).await.unwrap();
         let serve = async {
             tokio::join!(reply_over_udp(&socket, ip(1), is_cut), reply_over_tcp(&listener, ip(2)))
         };
