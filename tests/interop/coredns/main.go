@@ -1,7 +1,8 @@
 // Command coredns is CoreDNS with the few plugins that the interoperability suite serves names by.
 //
 // It reads a Corefile as the released program does: coredns --conf FILE, and --plugins lists what is built in.
-// The plugin kubernetes brings in the whole Kubernetes client, so it is there only with -tags kubernetes.
+// The plugin kubernetes brings in the whole Kubernetes client, so it is there only with -tags kubernetes,
+// together with what kubeadm's Corefile names besides.
 package main
 
 import (
@@ -29,6 +30,9 @@ import (
 var directives = []string{
 	"reload",
 	"bind",
+	"health",
+	"ready",
+	"prometheus",
 	"errors",
 	"log",
 	"refuse",
@@ -38,6 +42,7 @@ var directives = []string{
 	"template",
 	"kubernetes",
 	"file",
+	"loop",
 	"forward",
 	"erratic",
 }

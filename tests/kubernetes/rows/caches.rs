@@ -1,0 +1,119 @@
+//! Caches before the names: how long pods take to hear of each other through them.
+
+use serde_json::{Value, json};
+
+use super::{row, start::Start};
+use crate::{
+    change::Change,
+    cluster::{apply, kubectl},
+    suite::Suite,
+};
+
+/// Where a cache of each machine listens by convention.
+const NODE_LOCAL: &str = "169.254.20.10";
+const COREDNS: &str = "10.96.0.10";
+
+pub(super) fn add(suite: &mut Suite) {
+    row(suite, "Deployment of 10, CoreDNS caches 30 s", "–", "–", coredns_caches);
+    row(suite, "The same, by SRV behind NodeLocal DNSCache", "–", "–", || {
+        node_local(&[Change::pods().source(super::start::SRV)])
+    });
+    row(suite, "The same, behind NodeLocal DNSCache", "–", "–", || node_local(&[]));
+}
+
+fn coredns_caches() -> String {
+    let of =
+        ["-n", "kube-system", "get", "configmap", "coredns", "-o", "jsonpath={.data.Corefile}"];
+    let corefile = kubectl(&of);
+    let caching = corefile
+        .replace("disable success cluster.local", "")
+        .replace("disable denial cluster.local", "");
+    assert_ne!(corefile, caching, "it caches nothing by itself");
+    set_corefile(&caching);
+    let start = Start::of("deployment", 10, &[]);
+    set_corefile(&corefile);
+    start.told()
+}
+
+fn set_corefile(corefile: &str) {
+    apply(&corefile_map("coredns", corefile));
+    let system = ["-n", "kube-system"];
+    kubectl(&[&system[..], &["rollout", "restart", "deployment/coredns"]].concat());
+    kubectl(
+        &[&system[..], &["rollout", "status", "deployment/coredns", "--timeout=120s"]].concat(),
+    );
+}
+
+fn corefile_map(name: &str, corefile: &str) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": { "name": name, "namespace": "kube-system" },
+        "data": { "Corefile": corefile },
+    })
+}
+
+fn node_local(changes: &[Change]) -> String {
+    let corefile = format!(
+        "cluster.local:53 {{
+    errors
+    bind {NODE_LOCAL}
+    cache {{
+        success 9984 30
+        denial 9984 5
+    }}
+    loop
+    forward . {COREDNS} {{
+        force_tcp
+    }}
+    health {NODE_LOCAL}:8099
+}}
+"
+    );
+    apply(&corefile_map("node-local-dns", &corefile));
+    apply(&node_local_deployment());
+    kubectl(&[
+        "-n",
+        "kube-system",
+        "rollout",
+        "status",
+        "deployment/node-local-dns",
+        "--timeout=120s",
+    ]);
+    let resolver = Change::pods()
+        .with("/spec/template/spec/dnsPolicy", json!("None"))
+        .with("/spec/template/spec/dnsConfig", json!({ "nameservers": [NODE_LOCAL] }));
+    let start = Start::of("deployment", 10, &[&[resolver], changes].concat());
+    kubectl(&["-n", "kube-system", "delete", "deployment/node-local-dns"]);
+    start.told()
+}
+
+fn node_local_deployment() -> Value {
+    let labels = json!({ "app": "node-local-dns" });
+    let container = json!({
+        "name": "cache",
+        "image": "localhost/coredns:1",
+        "imagePullPolicy": "Never",
+        "args": ["-conf", "/etc/coredns/Corefile"],
+        "readinessProbe": { "httpGet": { "host": NODE_LOCAL, "path": "/health", "port": 8099 }, "periodSeconds": 1 },
+        "volumeMounts": [{ "name": "config", "mountPath": "/etc/coredns" }],
+    });
+    json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": { "name": "node-local-dns", "namespace": "kube-system" },
+        "spec": {
+            "selector": { "matchLabels": labels },
+            "template": {
+                "metadata": { "labels": labels },
+                "spec": {
+                    "hostNetwork": true,
+                    "dnsPolicy": "Default",
+                    "automountServiceAccountToken": false,
+                    "containers": [container],
+                    "volumes": [{ "name": "config", "configMap": { "name": "node-local-dns" } }],
+                },
+            },
+        },
+    })
+}
