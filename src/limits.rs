@@ -161,6 +161,9 @@ impl Limits {
     /// the lowest. Dials under way count as entries. Default: 10, half a bucket of Kademlia's, and as many
     /// as there are fingers in a cluster of a thousand. With 0, only hints of places are followed; and hints
     /// have entries verified early.
+    ///
+    /// Unless it is 0, where DNS names no more than 20 others, those who were never verified are probed one
+    /// after another, sixty in a [`Config::with_repair_interval`].
     #[must_use]
     pub fn with_hinted(mut self, most: usize) -> Self {
         self.hinted = most;

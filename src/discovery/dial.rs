@@ -42,7 +42,8 @@ pub enum Purpose {
     Check,
     /// To meet a peer outside the selection, so that islands grow together.
     Repair,
-    /// To find out whether a connected peer lives where it seems to.
+    /// To find out who lives where a connected peer seems to, or where DNS names a newcomer to a small
+    /// cluster.
     Hint,
 }
 

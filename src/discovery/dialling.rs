@@ -15,6 +15,7 @@ use self::{
     hints::{Hint, Hints},
     host_probes::HostProbes,
     introductions::Introductions,
+    newcomers::Newcomers,
     repair::Repair,
     scene::{Ask, Scene, Wish},
     search::Search,
@@ -39,6 +40,7 @@ mod dials;
 mod hints;
 mod host_probes;
 mod introductions;
+mod newcomers;
 mod repair;
 mod route;
 mod same_key;
@@ -59,6 +61,7 @@ pub(super) struct Dialling {
     hosts: HostProbes,
     introductions: Introductions,
     repair: Repair,
+    newcomers: Newcomers,
     hints: Hints,
     searches: [Search; Family::ALL.len()],
     /// Until when probes are taken to be denied by a behaviour of the swarm.
@@ -85,17 +88,19 @@ enum Asker {
     SameKey,
     Repair,
     Hints,
+    Newcomers,
     Search(Family),
 }
 
 impl Asker {
     /// In the order in which they are asked.
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Checks,
         Self::Introductions,
         Self::SameKey,
         Self::Repair,
         Self::Hints,
+        Self::Newcomers,
         Self::Search(Family::V4),
         Self::Search(Family::V6),
         Self::Search(Family::Other),
@@ -130,6 +135,7 @@ impl Dialling {
             hosts: HostProbes::new(limits.probes_per_host),
             introductions: Introductions::default(),
             repair: Repair::default(),
+            newcomers: Newcomers::default(),
             hints: Hints::default(),
             searches: Family::ALL.map(Search::new),
             denied: None,
@@ -348,15 +354,14 @@ impl Dialling {
         let are_probes_denied = self.denied.is_some();
         let (dials, hosts) = (&self.dials, &self.hosts);
         let scene = Scene { view, plans, selected, dials, hosts, are_probes_denied };
+        let has_route = |family: Family| self.searches[family.index()].has_route();
         match asker {
             Asker::Checks => checks::next(&scene, rng),
             Asker::Introductions => self.introductions.next(&scene),
             Asker::SameKey => same_key::next(&scene),
-            Asker::Repair => {
-                let has_route = |family: Family| self.searches[family.index()].has_route();
-                self.repair.next(&scene, *is_joined, has_route, rng)
-            }
+            Asker::Repair => self.repair.next(&scene, *is_joined, has_route, rng),
             Asker::Hints => self.hints.next(&scene),
+            Asker::Newcomers => self.newcomers.next(&scene, *is_joined, has_route, rng),
             Asker::Search(family) => self.searches[family.index()].next(&scene, rng),
         }
     }
@@ -397,6 +402,7 @@ impl Dialling {
             Asker::Introductions => self.introductions.started(&candidate),
             Asker::Hints => self.hints.forget(&candidate),
             Asker::Repair => self.repair.started(),
+            Asker::Newcomers => self.newcomers.started(),
             Asker::Search(family) => {
                 let is_retry = view.ledger.failed(&candidate).is_some();
                 self.searches[family.index()].started(is_retry);

@@ -671,7 +671,7 @@ fn one_failed_verification_withdraws_nothing() {
 
 #[test]
 fn who_connects_from_a_candidates_host_or_claims_its_address_is_looked_at() {
-    let (mut world, peers) = World::with_peers(lowest(1), 9);
+    let (mut world, peers) = World::with_peers(lowest(1).with_repair_interval(secs(86_400)), 9);
     world.until(secs(5), "joined", |w| w.selected() == peers[..1]);
     world.accept(peers[4], "/ip4/10.0.0.5/tcp/55555");
     world.accept(peers[6], "/ip4/10.99.0.1/tcp/55555");
@@ -956,7 +956,7 @@ fn entries_that_others_dials_have_made_share_one_pace() {
 /// What was told unreachable, or was never tried, gets its last word, too. Fails if only entries depart.
 #[test]
 fn an_address_at_which_nobody_was_verified_is_told_to_be_named_no_more() {
-    let (mut world, peers) = World::with_peers(lowest(1), 4);
+    let (mut world, peers) = World::with_peers(lowest(1).with_repair_interval(secs(86_400)), 4);
     world.core.set_selection(Selection::Lowest(nz(2)));
     world.set(ip(1), Host::Refuses);
     world.until(secs(5), "two", |w| w.selected() == peers[1..3]);

@@ -28,6 +28,28 @@ fn a_hint_waits_for_the_budget_and_no_longer() {
     world.until(secs(7), "looked at", |w| w.core.addresses_of(&peers[4]).count() == 1);
 }
 
+/// In a cluster of twelve, one pod more is known to all before the next look-up of most of them; in one
+/// of 22, it is met now and then. It listens some seconds after DNS names it. Fails without `newcomers`,
+/// and where a failure makes somebody no newcomer: after a minute and more.
+#[test]
+fn a_newcomer_to_a_small_cluster_is_soon_known_to_everybody() {
+    for (count, is_small) in [(12, true), (22, false)] {
+        let (mut world, _) = World::with_peers(lowest(3), count);
+        world.until(secs(5), "joined", joined);
+        world.run(secs(120));
+        let ips: Vec<_> = (1..=count + 1).map(ip).collect();
+        world.set(ips[count as usize], Host::Refuses);
+        world.name(&ips);
+        let before = world.core.peers().count();
+        world.run(secs(40));
+        let newcomer = world.live(ips[count as usize]);
+        world.run(secs(10));
+        let is_known = world.core.addresses_of(&newcomer).count() == 1;
+        assert_eq!(is_known, is_small, "{count}: {before}");
+        assert_eq!(before == count as usize, is_small, "{count}: {before}");
+    }
+}
+
 /// Fails without the bound in `Hints::add`; and without `takes_place` there: then nobody looks before the
 /// back-off has passed.
 #[test]
