@@ -4,10 +4,10 @@ use std::{
     collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{self, Command},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// A namespace. It is deleted when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Space {
-    name: &'static str,
+    name: String,
     pub(crate) names: Names,
     pub(crate) pods: Pods,
     logs: PathBuf,
@@ -38,23 +38,28 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    pub(crate) fn new(name: &'static str) -> Self {
-        let logs = out().join("logs").join(name);
+    /// `name` is the beginning of its name: it takes a while until one is free again.
+    pub(crate) fn new(name: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{name}-{}-{number}", process::id());
+        let logs = out().join("logs").join(&name);
         let _ = fs::remove_dir_all(&logs);
         fs::create_dir_all(&logs).expect("a folder");
-        kubectl(&["create", "namespace", name]);
+        kubectl(&["create", "namespace", &name]);
         let over = Arc::new(AtomicBool::new(false));
         let keeping = thread::spawn({
-            let (logs, over) = (logs.clone(), Arc::clone(&over));
+            let (name, logs, over) = (name.clone(), logs.clone(), Arc::clone(&over));
             move || {
                 while !over.load(Ordering::Relaxed) {
-                    keep(name, &logs);
+                    keep(&name, &logs);
                     thread::park_timeout(LOOK);
                 }
             }
         });
         let names = Names::watch(&format!("peers.{name}.svc.cluster.local."));
-        Self { name, names, pods: Pods::watch(name), logs, over, keeping: Some(keeping) }
+        let pods = Pods::watch(&name);
+        Self { name, names, pods, logs, over, keeping: Some(keeping) }
     }
 
     /// Applies one of the folders of `examples/kubernetes`, with so many pods, and with changes to what it
@@ -73,7 +78,7 @@ impl Space {
         if base != "daemonset" {
             overlay["replicas"] = json!([{ "name": "peer", "count": count }]);
         }
-        let own = folder.join(self.name);
+        let own = folder.join(&self.name);
         fs::create_dir_all(&own).expect("a folder");
         fs::write(own.join("kustomization.yaml"), overlay.to_string()).expect("a file");
         kubectl(&[
@@ -85,15 +90,19 @@ impl Space {
         ]);
     }
 
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// A command about this namespace.
     #[track_caller]
     pub(crate) fn kubectl(&self, args: &[&str]) -> String {
-        kubectl(&[&["-n", self.name], args].concat())
+        kubectl(&[&["-n", &self.name], args].concat())
     }
 
     /// What its pods have printed so far.
     pub(crate) fn lines(&self) -> Lines {
-        keep(self.name, &self.logs);
+        keep(&self.name, &self.logs);
         Lines::read(&self.logs)
     }
 
@@ -140,19 +149,19 @@ impl Drop for Space {
         if let Some(keeping) = self.keeping.take() {
             let _ = keeping.join();
         }
-        keep(self.name, &self.logs);
+        keep(&self.name, &self.logs);
         // Without a word to the pods: nobody looks any more, and the next row wants the machine.
         for args in [
             &[
                 "-n",
-                self.name,
+                &self.name,
                 "delete",
                 "statefulsets,deployments,daemonsets",
                 "--all",
                 "--cascade=orphan",
             ][..],
-            &["-n", self.name, "delete", "pods", "--all", "--force", "--grace-period=0"],
-            &["delete", "namespace", self.name, "--wait=false"],
+            &["-n", &self.name, "delete", "pods", "--all", "--force", "--grace-period=0"],
+            &["delete", "namespace", &self.name, "--wait=false"],
         ] {
             let _ = Command::new("kubectl").args(args).output();
         }

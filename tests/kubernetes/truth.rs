@@ -29,14 +29,15 @@ impl<'a> Truth<'a> {
         Self { pods, peers }
     }
 
-    /// All that a node said of another one that is not so; and whoever said that it reaches nobody.
+    /// What nodes said of others that is not so, and that they reach nobody.
     pub(crate) fn untrue(&self, lines: &Lines) -> Vec<String> {
         let wrong = lines.iter().filter(|line| !self.is_so(line));
-        wrong
-            .map(|line| {
-                format!("{} {} of {}: {}", line.at, self.name(&line.pod), line.pod, line.event)
-            })
-            .collect()
+        let told = wrong.map(|line| {
+            let Line { at, pod, event } = line;
+            let event: String = event.to_string().chars().take(300).collect();
+            format!("{} ({pod}) at {at}: {event}", self.name(pod))
+        });
+        told.collect()
     }
 
     fn is_so(&self, line: &Line) -> bool {
