@@ -89,6 +89,19 @@ fn haste_is_not_at_the_pace_of_a_question_that_fails() {
     }
 }
 
+/// A pod that starts early is told of one other, for thirty seconds, and those that start after it connect.
+/// Fails without `Presence::is_news`: the next look comes after 30 s.
+#[test]
+fn who_connects_from_an_unnamed_host_has_dns_asked_where_few_are_named() {
+    let (mut world, peers) = World::with_peers(lowest(3), 1);
+    world.until(secs(5), "joined", |w| w.selected() == peers);
+    world.name(&[ip(1), ip(2), ip(3)]);
+    let (second, _) = (world.live(ip(2)), world.live(ip(3)));
+    world.accept(second, "/ip4/10.0.0.2/tcp/55555");
+    world.run(secs(7));
+    assert_eq!(world.selected().len(), 3);
+}
+
 /// Its targets are due before it has answered.
 #[test]
 fn a_service_that_is_slow_did_not_fail() {

@@ -1,6 +1,6 @@
 //! What the swarm's connections show: who is there, and for how long that holds.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use libp2p_identity::PeerId;
 use libp2p_swarm::ConnectionId;
@@ -24,6 +24,9 @@ const HOLDS: u32 = 4;
 const HOLDS_AT_LEAST: u32 = 3;
 /// How many times in a row a peer does not reply before its connection counts for nothing.
 const SILENCES: u32 = 2;
+/// With fewer others than these, an inbound connection from elsewhere is news: the nodes of a small cluster
+/// select as many.
+const FEW: usize = 3;
 /// For how long a reply is waited for; less where a dial is given less.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -51,6 +54,9 @@ impl<'a, 'b> Presence<'a, 'b> {
             id,
             Connection::new(remote.clone(), dialled, self.cx.now),
         );
+        if !dialled && self.is_news(remote) {
+            self.cx.effects.push(Effect::LookSooner);
+        }
         self.follow_peer(&peer);
         let live = self.ledger.table.candidates_of(&peer);
         let live: Vec<_> = live.filter(|c| self.ledger.is_live_at(&peer, c)).cloned().collect();
@@ -58,6 +64,15 @@ impl<'a, 'b> Presence<'a, 'b> {
             self.ledger.table.touch(&candidate, self.cx.now);
             self.cx.effects.push(Effect::Route(candidate.family()));
         }
+    }
+
+    /// Whether an inbound connection tells that DNS may name more by now: it comes from a host that no
+    /// answer named, and few others were named. A cluster that is starting grows within the TTL of the
+    /// first answers. Strangers may connect, too: then DNS is asked at its least interval.
+    fn is_news(&self, remote: &Candidate) -> bool {
+        let (order, own) = (self.cx.order, self.cx.own);
+        let is_unnamed = |ip: IpAddr| order.at_host(ip).is_empty();
+        order.len() < own.len() + FEW && remote.ip().is_some_and(is_unnamed)
     }
 
     /// The connection to an entry's peer is open, which is a verification for a few intervals from when the

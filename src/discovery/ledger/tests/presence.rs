@@ -38,6 +38,24 @@ fn a_connection_that_breaks_has_its_peer_verified_soon_and_dns_asked_sooner() {
     assert!(next_check(&world) < Some(secs(2)) && world.looks_sooner());
 }
 
+/// The cluster grew since DNS was asked; where many are named, that is known from their connections anyway.
+#[test]
+fn a_connection_from_an_unnamed_host_has_dns_asked_sooner_where_few_are_named() {
+    let accept = |world: &mut World, from: &Candidate| {
+        let (id, peer) = (ConnectionId::new_unchecked(9), PeerId::random());
+        world.act(|ledger, cx| Presence::new(ledger, cx).connected(id, peer, from, false));
+        world.looks_sooner()
+    };
+    for (named, is_news) in [(2, true), (3, false)] {
+        let mut world = World::new(named);
+        assert_eq!(accept(&mut world, &c(9)), is_news, "{named}");
+        assert!(!accept(&mut world, &c(1)), "it is named");
+    }
+    let mut world = World::new(2);
+    world.connect(9, PeerId::random(), &c(9));
+    assert!(!world.looks_sooner(), "we dialled");
+}
+
 #[test]
 fn a_connection_that_closes_idle_has_its_peer_verified_within_an_interval() {
     let (mut world, peer) = connected();
