@@ -29,17 +29,22 @@ pub(crate) fn seconds(from: At, to: At) -> f64 {
 
 /// The folder of what was built, and of the cluster that runs.
 pub(crate) fn lab() -> PathBuf {
-    folder("KUBERNETES_LAB")
+    given("KUBERNETES_LAB")
 }
 
 /// The folder of what this program leaves behind.
 pub(crate) fn out() -> PathBuf {
-    folder("KUBERNETES_OUT")
+    given("KUBERNETES_OUT")
 }
 
-fn folder(variable: &str) -> PathBuf {
-    let folder = env::var_os(variable);
-    folder.unwrap_or_else(|| panic!("tests/kubernetes/run says {variable}, and starts this")).into()
+/// The program `whois`.
+pub(crate) fn whois() -> PathBuf {
+    given("KUBERNETES_WHOIS")
+}
+
+fn given(variable: &str) -> PathBuf {
+    let path = env::var_os(variable);
+    path.unwrap_or_else(|| panic!("tests/kubernetes/run says {variable}, and starts this")).into()
 }
 
 /// Gives the API server a command, and returns what it prints.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{assert_nothing_untrue, range, row};
 use crate::{
     change::Change,
-    cluster::{apply, kubectl, now, object, seconds, until},
+    cluster::{apply, kubectl, now, object, seconds, until, whois},
     space::Space,
     suite::Suite,
 };
@@ -30,11 +30,11 @@ fn host_port() -> String {
     space.until_ready(1);
     let lines = space.lines();
     let peer = lines.iter().find(|line| line.is("listening")).expect("it listens").text("peer");
-    let whois = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/target/debug/examples/whois"))
+    let whois = Command::new(whois())
         .arg(format!("/ip4/{MACHINE}/tcp/4001"))
         .arg("--json")
         .output()
-        .expect("cargo builds examples with tests");
+        .expect("it starts");
     let said = String::from_utf8_lossy(&whois.stdout);
     assert!(said.contains(peer), "whois says {said}, and not {peer}");
     assert_nothing_untrue(&space);
