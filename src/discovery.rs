@@ -567,9 +567,9 @@ impl Discovery {
         match effect {
             Effect::Output(output) => self.waiting.push(output),
             Effect::LookSooner => {
+                let before = self.names.next_timeout(&self.config);
                 self.names.look_sooner(&self.config);
-                let at = self.names.next_timeout(&self.config);
-                self.waiting.note(at.is_some_and(|at| at <= now));
+                self.waiting.note(self.names.next_timeout(&self.config) != before);
             }
             Effect::Ours(candidate) => self.change_own(|own| own.find(candidate)),
             Effect::NotOurs(candidate) => self.change_own(|own| own.lose(&candidate)),

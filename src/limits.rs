@@ -162,8 +162,9 @@ impl Limits {
     /// as there are fingers in a cluster of a thousand. With 0, only hints of places are followed; and hints
     /// have entries verified early.
     ///
-    /// Unless it is 0, where DNS names no more than 20 others, those who were never verified are probed one
-    /// after another, sixty in a [`Config::with_repair_interval`].
+    /// Unless it is 0, where DNS names no more than 20 other addresses of a family, each of them without a
+    /// pin at which nobody was verified yet is probed, one after another, at most sixty in a
+    /// [`Config::with_repair_interval`].
     #[must_use]
     pub fn with_hinted(mut self, most: usize) -> Self {
         self.hinted = most;

@@ -361,7 +361,11 @@ impl Dialling {
             Asker::SameKey => same_key::next(&scene),
             Asker::Repair => self.repair.next(&scene, *is_joined, has_route, rng),
             Asker::Hints => self.hints.next(&scene),
-            Asker::Newcomers => self.newcomers.next(&scene, *is_joined, has_route, rng),
+            Asker::Newcomers => {
+                let last = self.latest.get(&asker);
+                let is_busy = last.is_some_and(|last| self.dials.iter().any(|(id, _)| id == *last));
+                self.newcomers.next(&scene, *is_joined, is_busy, has_route, rng)
+            }
             Asker::Search(family) => self.searches[family.index()].next(&scene, rng),
         }
     }

@@ -94,6 +94,8 @@ pub(super) struct Ledger {
     table: Table,
     histories: Histories,
     connections: Connections,
+    /// The version of the order for which a connection from an unnamed host was news.
+    news: Option<u64>,
     /// Peers that are connected and have lost their last entry, or whose address DNS ceased to name before
     /// they were verified.
     connected_without_entry: HashSet<PeerId>,

@@ -47,10 +47,23 @@ fn given(variable: &str) -> PathBuf {
     path.unwrap_or_else(|| panic!("tests/kubernetes/run says {variable}, and starts this")).into()
 }
 
+/// Undoes something when it is dropped, also where a row fails.
+pub(crate) struct Undo<F: FnMut()>(pub(crate) F);
+
+impl<F: FnMut()> Drop for Undo<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// Gives the API server a command, and returns what it prints.
 #[track_caller]
 pub(crate) fn kubectl(args: &[&str]) -> String {
-    let output = Command::new("kubectl").args(args).output().expect("kubectl starts");
+    let output = Command::new("kubectl")
+        .arg("--request-timeout=300s")
+        .args(args)
+        .output()
+        .expect("kubectl starts");
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "kubectl {}: {error}", args.join(" "));
     String::from_utf8(output.stdout).expect("it prints UTF-8")
@@ -87,14 +100,25 @@ pub(crate) fn follow(args: &[&str]) -> Child {
 
 /// Waits until something is so.
 #[track_caller]
-pub(crate) fn until<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, within: Duration, look: impl FnMut() -> Option<T>) -> T {
+    until_at(LOOK, what, within, look)
+}
+
+/// The same for what takes longer to look at.
+#[track_caller]
+pub(crate) fn until_at<T>(
+    pause: Duration,
+    what: &str,
+    within: Duration,
+    mut look: impl FnMut() -> Option<T>,
+) -> T {
     let deadline = now() + within;
     loop {
         if let Some(found) = look() {
             return found;
         }
         assert!(now() < deadline, "within {} s not so: {what}", within.as_secs());
-        thread::park_timeout(LOOK);
+        thread::park_timeout(pause);
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde_json::{Deserializer, Value};
+use time::format_description::well_known::Rfc3339;
 
 use crate::cluster::{At, follow, now};
 
@@ -96,8 +97,11 @@ fn note(pods: &mut BTreeMap<String, Pod>, change: &Value) {
     } else {
         pod.ready = None;
     }
-    if meta["deletionTimestamp"].is_string() {
-        pod.deleted.get_or_insert_with(now);
+    if let Some(at) = meta["deletionTimestamp"].as_str() {
+        // It says when the pod has to be gone.
+        let grace = meta["deletionGracePeriodSeconds"].as_i64().unwrap_or_default();
+        let end = At::parse(at, &Rfc3339).expect("a time");
+        pod.deleted.get_or_insert(end - time::Duration::seconds(grace));
     }
     if change["type"] == "DELETED" {
         pod.deleted.get_or_insert_with(now);

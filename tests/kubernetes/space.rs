@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     env, fs,
+    io::ErrorKind::{AlreadyExists, NotFound},
     path::{Path, PathBuf},
     process::{self, Command},
     sync::{
@@ -17,7 +18,7 @@ use serde_json::json;
 
 use crate::{
     change::{Change, container},
-    cluster::{LOOK, kubectl, lab, out, until},
+    cluster::{LOOK, kubectl, lab, out, until, until_at},
     lines::Lines,
     names::Names,
     ready::{Pod, Pods},
@@ -25,6 +26,8 @@ use crate::{
 
 /// How long anything may take that has no limit of its own: a slow machine is no failure.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How often all lines are read.
+const SELDOM: Duration = Duration::from_millis(500);
 
 /// A namespace. It is deleted when this is dropped.
 #[derive(Debug)]
@@ -43,7 +46,8 @@ impl Space {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{name}-{}-{number}", process::id());
-        let logs = out().join("logs").join(&name);
+        // Beside what they are second names of.
+        let logs = lab().join("run/logs").join(&name);
         let _ = fs::remove_dir_all(&logs);
         fs::create_dir_all(&logs).expect("a folder");
         kubectl(&["create", "namespace", &name]);
@@ -109,7 +113,7 @@ impl Space {
     /// Waits for something in what the pods print.
     #[track_caller]
     pub(crate) fn until<T>(&self, what: &str, look: impl Fn(&Lines) -> Option<T>) -> T {
-        until(what, PATIENCE, || look(&self.lines()))
+        until_at(SELDOM, what, PATIENCE, || look(&self.lines()))
     }
 
     /// Waits until so many pods live and have said that they have joined; returns their ids.
@@ -194,8 +198,11 @@ fn keep(space: &str, logs: &Path) {
         let Ok(files) = fs::read_dir(pod.path().join("node")) else { continue };
         for file in files.flatten().filter(|_| of == space) {
             let number = file.file_name().to_string_lossy().replace(".log", "");
-            // It is there already.
-            let _ = fs::hard_link(file.path(), logs.join(format!("{id}.{number}")));
+            match fs::hard_link(file.path(), logs.join(format!("{id}.{number}"))) {
+                // It has it already, or has just gone.
+                Err(error) if matches!(error.kind(), AlreadyExists | NotFound) => {}
+                linked => linked.expect("both are in one folder"),
+            }
         }
     }
 }

@@ -41,7 +41,9 @@ fn a_newcomer_to_a_small_cluster_is_soon_known_to_everybody() {
         world.set(ips[count as usize], Host::Refuses);
         world.name(&ips);
         let before = world.core.peers().count();
-        world.run(secs(40));
+        let is_named = |w: &World| w.core.candidates().count() == ips.len();
+        world.until(secs(40), "named", is_named);
+        world.run(secs(3));
         let newcomer = world.live(ips[count as usize]);
         world.run(secs(10));
         let is_known = world.core.addresses_of(&newcomer).count() == 1;

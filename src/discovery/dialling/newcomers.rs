@@ -9,12 +9,12 @@ use crate::{
     pace::jitter,
 };
 
-/// Where DNS names no more others than these, everybody soon knows everybody: as many as Kademlia keeps in a
-/// bucket, so that its table holds all of them.
+/// Where DNS names no more other addresses of a family than these, every node soon knows every other one: as
+/// many as Kademlia keeps in a bucket, so that its table holds all of them.
 const FEW: usize = 20;
 /// How many newcomers are looked at in an interval of the island repair: one a second by default.
 const IN_AN_INTERVAL: u32 = 60;
-/// After how many failures somebody is no newcomer any more. Until then a pod that DNS named before it
+/// An address with more failures in a row is no newcomer any more. Until then, a pod that DNS named before it
 /// listened had half a minute to start.
 const TRIES: u32 = 5;
 
@@ -23,17 +23,22 @@ const TRIES: u32 = 5;
 pub(super) struct Newcomers(Option<Instant>);
 
 impl Newcomers {
-    /// One after the other, those who were never verified, wherever they stand in the order. Otherwise a
-    /// newcomer would be known to those it connects to, and to the others only by the island repair.
+    /// One after the other, the addresses at which nobody was verified yet, wherever they stand in the order.
+    /// Otherwise a new node would be known to those that it connects to, and to the others only by the
+    /// island repair. `is_busy` says that the last such probe is under way: however many are silent, they
+    /// take one slot.
     pub(super) fn next(
         &mut self,
         scene: &Scene<'_>,
         is_joined: bool,
+        is_busy: bool,
         has_route: impl Fn(Family) -> bool,
         rng: &mut fastrand::Rng,
     ) -> Ask {
+        let is_wanted = scene.view.config.limits.hinted > 0 && scene.may_probe();
+        let may_look = is_joined && !is_busy && is_wanted;
         let all: Vec<_> =
-            if is_joined { newcomers(scene, has_route).collect() } else { Vec::new() };
+            may_look.then(|| newcomers(scene, has_route)).into_iter().flatten().collect();
         let Some(soonest) = all.iter().map(|(_, at)| *at).min() else {
             self.0 = None;
             return Ask::Nothing(None);
@@ -60,23 +65,26 @@ fn newcomers<'a>(
     scene: &Scene<'a>,
     has_route: impl Fn(Family) -> bool,
 ) -> impl Iterator<Item = (&'a Candidate, Instant)> {
-    let View { order, own, ledger, config, now, .. } = *scene.view;
-    let is_small = config.limits.hinted > 0 && order.len() <= own.len() + FEW;
+    let View { order, own, ledger, now, .. } = *scene.view;
+    // A zone can have any number of addresses be taken for ours.
+    let most = |family| FEW + own.len_in(family).min(FEW);
+    let is_small = move |family: &Family| order.family(*family).len() <= most(*family);
     let scene = *scene;
-    let all = is_small.then(|| order.iter()).into_iter().flatten();
-    all.filter(move |c| has_route(c.family()) && is_newcomer(&scene, c))
+    let families = Family::ALL.into_iter().filter(is_small).filter(move |f| has_route(*f));
+    let all = families.flat_map(move |family| order.family(family).iter());
+    all.filter(move |candidate| is_newcomer(&scene, candidate))
         .map(move |c| (c, ledger.failed(c).map_or(now, |failed| failed.retry_at)))
 }
 
 fn is_newcomer(scene: &Scene<'_>, candidate: &Candidate) -> bool {
     let View { own, ledger, .. } = *scene.view;
-    ledger.entry(candidate).is_none()
-        && ledger.failures(candidate) <= TRIES
+    candidate.pinned().is_none()
         && !own.is_own(candidate)
+        && ledger.entry(candidate).is_none()
+        && ledger.failures(candidate) <= TRIES
         && scene.dials.of(candidate).is_none()
         && scene.hosts.has_room(candidate)
         && scene.has_turn(candidate)
-        && candidate.pinned().is_none()
 }
 
 #[cfg(test)]
@@ -95,6 +103,9 @@ mod tests {
         discovery::testing::{World, c, peer, pinned, secs, v6},
     };
 
+    /// What happens to one of three, and what that is called.
+    type Change = (&'static str, fn(&mut Stage));
+
     /// A stage of so many, of whom the first takes a place.
     fn stage(count: u16) -> Stage {
         let mut stage = Stage::new(World::of(count));
@@ -105,7 +116,7 @@ mod tests {
 
     fn ask(newcomers: &mut Newcomers, stage: &Stage, is_joined: bool) -> Ask {
         let mut rng = fastrand::Rng::with_seed(1);
-        stage.ask(|scene| newcomers.next(scene, is_joined, |_| true, &mut rng))
+        stage.ask(|scene| newcomers.next(scene, is_joined, false, |_| true, &mut rng))
     }
 
     /// Those that are looked at, if there is time enough.
@@ -113,7 +124,7 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(1);
         let mut look = || {
             let mut due = Newcomers(Some(stage.world.now));
-            match stage.ask(|scene| due.next(scene, true, &has_route, &mut rng)) {
+            match stage.ask(|scene| due.next(scene, true, false, &has_route, &mut rng)) {
                 Ask::Dial(wish) => Some(wish.candidate),
                 _ => None,
             }
@@ -147,9 +158,15 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_looked_at_while_we_are_not_joined() {
-        let (mut due, stage) = (Newcomers(Some(stage(3).world.now)), stage(3));
+    fn nobody_is_looked_at_while_we_are_not_joined_or_look_already_or_probes_are_not_wanted() {
+        let (mut due, mut stage) = (Newcomers(Some(stage(3).world.now)), stage(3));
         assert_eq!(pause(&ask(&mut due, &stage, false), &stage), None);
+        let mut rng = fastrand::Rng::with_seed(1);
+        let asked = stage.ask(|scene| due.next(scene, true, true, |_| true, &mut rng));
+        assert_eq!(pause(&asked, &stage), None);
+        assert_ne!(seen(&stage, |_| true), []);
+        stage.world.config = Config::new().with_identify(crate::Identify::Dial);
+        assert_eq!(seen(&stage, |_| true), []);
     }
 
     #[test]
@@ -179,7 +196,7 @@ mod tests {
 
     #[test]
     fn those_are_left_alone_that_are_known_or_ours_or_out_of_reach() {
-        let changes: [(&str, fn(&mut Stage)); 4] = [
+        let changes: [Change; 4] = [
             ("it is known", |stage| stage.world.verify_all([2])),
             ("it is ours", |stage| stage.world.listen(&c(2))),
             ("it is dialled", |stage| _ = stage.probe(&c(2))),

@@ -24,8 +24,8 @@ const HOLDS: u32 = 4;
 const HOLDS_AT_LEAST: u32 = 3;
 /// How many times in a row a peer does not reply before its connection counts for nothing.
 const SILENCES: u32 = 2;
-/// With fewer others than these, an inbound connection from elsewhere is news: the nodes of a small cluster
-/// select as many.
+/// With fewer other addresses than these in a family, an inbound connection from elsewhere is news: the nodes
+/// of a small cluster select as many.
 const FEW: usize = 3;
 /// For how long a reply is waited for; less where a dial is given less.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -68,11 +68,14 @@ impl<'a, 'b> Presence<'a, 'b> {
 
     /// Whether an inbound connection tells that DNS may name more by now: it comes from a host that no
     /// answer named, and few others were named. A cluster that is starting grows within the TTL of the
-    /// first answers. Strangers may connect, too: then DNS is asked at its least interval.
-    fn is_news(&self, remote: &Candidate) -> bool {
+    /// first answers. Strangers may connect, too: so that is news once for each change of what DNS names.
+    fn is_news(&mut self, remote: &Candidate) -> bool {
         let (order, own) = (self.cx.order, self.cx.own);
+        let (family, version) = (remote.family(), Some(order.version()));
         let is_unnamed = |ip: IpAddr| order.at_host(ip).is_empty();
-        order.len() < own.len() + FEW && remote.ip().is_some_and(is_unnamed)
+        order.family(family).len() < own.len_in(family) + FEW
+            && remote.ip().is_some_and(is_unnamed)
+            && std::mem::replace(&mut self.ledger.news, version) != version
     }
 
     /// The connection to an entry's peer is open, which is a verification for a few intervals from when the

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{row, start::Start};
 use crate::{
     change::Change,
-    cluster::{apply, kubectl},
+    cluster::{Undo, apply, kubectl},
     suite::Suite,
 };
 
@@ -15,10 +15,10 @@ const COREDNS: &str = "10.96.0.10";
 
 pub(super) fn add(suite: &mut Suite) {
     row(suite, "Deployment of 10, CoreDNS caches 30 s", "–", "–", coredns_caches);
-    row(suite, "The same, by SRV behind NodeLocal DNSCache", "–", "–", || {
+    row(suite, "Deployment of 10, behind NodeLocal DNSCache", "–", "–", || node_local(&[]));
+    row(suite, "Deployment of 10, by SRV, behind NodeLocal DNSCache", "–", "–", || {
         node_local(&[Change::pods().source(super::start::SRV)])
     });
-    row(suite, "The same, behind NodeLocal DNSCache", "–", "–", || node_local(&[]));
 }
 
 fn coredns_caches() -> String {
@@ -29,10 +29,9 @@ fn coredns_caches() -> String {
         .replace("disable success cluster.local", "")
         .replace("disable denial cluster.local", "");
     assert_ne!(corefile, caching, "it caches nothing by itself");
+    let _undo = Undo(|| set_corefile(&corefile));
     set_corefile(&caching);
-    let start = Start::of("deployment", 10, &[]);
-    set_corefile(&corefile);
-    start.told()
+    Start::of("deployment", 10, &[]).told()
 }
 
 fn set_corefile(corefile: &str) {
@@ -83,9 +82,10 @@ fn node_local(changes: &[Change]) -> String {
     let resolver = Change::pods()
         .with("/spec/template/spec/dnsPolicy", json!("None"))
         .with("/spec/template/spec/dnsConfig", json!({ "nameservers": [NODE_LOCAL] }));
-    let start = Start::of("deployment", 10, &[&[resolver], changes].concat());
-    kubectl(&["-n", "kube-system", "delete", "deployment/node-local-dns"]);
-    start.told()
+    let _undo = Undo(|| {
+        kubectl(&["-n", "kube-system", "delete", "deployment/node-local-dns"]);
+    });
+    Start::of("deployment", 10, &[&[resolver], changes].concat()).told()
 }
 
 fn node_local_deployment() -> Value {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{assert_nothing_untrue, row};
 use crate::{
-    cluster::{kubectl, now, pass, seconds, until},
+    cluster::{Undo, kubectl, now, pass, seconds, until},
     space::Space,
     suite::Suite,
 };
@@ -58,6 +58,9 @@ fn without_dns(away: Duration) -> String {
     space.until_tables_are_full(&pods);
     let system = ["-n", "kube-system"];
     let coredns = |args: &[&str]| kubectl(&[&system, args].concat());
+    let _undo = Undo(|| {
+        coredns(&["scale", "deployment/coredns", "--replicas=1"]);
+    });
     if away > Duration::ZERO {
         coredns(&["scale", "deployment/coredns", "--replicas=0"]);
         // So that its last moments are no grace: it goes on answering until it ends.

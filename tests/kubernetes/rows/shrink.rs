@@ -35,6 +35,8 @@ fn shrink() -> String {
     let is_last_word = |line: &&Line| {
         left.contains(&line.pod) && line.at > since && (line.is("departed") || line.is("replaced"))
     };
+    let was_told = |pod: &String| lines.iter().any(|line| line.pod == *pod && is_last_word(&line));
+    assert!(left.iter().all(was_told), "nobody told a survivor of a departure");
     let (_, told) = range(lines.iter().filter(is_last_word).map(|line| seconds(since, line.at)));
     assert_nothing_untrue(&space);
     let told = format!("told within {told:.0} s; tables {full:.0} s");

@@ -24,7 +24,7 @@ pub(super) fn add(suite: &mut Suite) {
 
 fn update() -> String {
     if !lab().join(format!("bin/node-{BEFORE}")).is_file() {
-        return "not asked: that version is not in this clone".to_owned();
+        return "not asked: that version was not built".to_owned();
     }
     let space = Space::new("versions");
     space.apply("deployment", COUNT, &[of("before")]);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{assert_nothing_untrue, range, row};
 use crate::{
     change::Change,
-    cluster::{apply, kubectl, now, object, seconds, until, whois},
+    cluster::{Undo, apply, kubectl, now, object, seconds, until, whois},
     space::Space,
     suite::Suite,
 };
@@ -57,6 +57,9 @@ fn drain() -> String {
     let pods = space.until_joined(3);
     space.until_ready(3);
     space.until_tables_are_full(&pods);
+    let uncordon = Undo(|| {
+        kubectl(&["uncordon", "node1"]);
+    });
     let drain = Command::new("kubectl")
         .args(["drain", "node1", "--pod-selector=app.kubernetes.io/name=peers"])
         .args(["--delete-emptydir-data", "--timeout=20s"])
@@ -66,7 +69,7 @@ fn drain() -> String {
     assert!(!drain.status.success() && error.contains("disruption budget"), "{error}");
     let gone = space.pods.all().values().filter(|pod| pod.deleted.is_some()).count();
     assert_eq!(gone, 1, "the budget is one pod");
-    kubectl(&["uncordon", "node1"]);
+    drop(uncordon);
     let pods = space.until_joined(3);
     space.until_tables_are_full(&pods);
     assert_nothing_untrue(&space);

@@ -48,9 +48,14 @@ fn a_connection_from_an_unnamed_host_has_dns_asked_sooner_where_few_are_named() 
     };
     for (named, is_news) in [(2, true), (3, false)] {
         let mut world = World::new(named);
-        assert_eq!(accept(&mut world, &c(9)), is_news, "{named}");
         assert!(!accept(&mut world, &c(1)), "it is named");
+        assert_eq!(accept(&mut world, &c(9)), is_news, "{named}");
     }
+    let mut world = World::new(1);
+    assert!(accept(&mut world, &c(8)));
+    assert!(!accept(&mut world, &c(9)), "once");
+    world.name(&[c(1), c(8)]);
+    assert!(accept(&mut world, &c(9)), "once for each change");
     let mut world = World::new(2);
     world.connect(9, PeerId::random(), &c(9));
     assert!(!world.looks_sooner(), "we dialled");
