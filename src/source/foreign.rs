@@ -1,6 +1,6 @@
 //! Guesses what was meant by a text that is no source.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 
 use libp2p_core::multiaddr::Protocol;
 
@@ -8,43 +8,95 @@ use super::{SourceError, multiaddr::address, name};
 
 /// Why a text that starts with neither `/` nor `srv:` is not a source.
 pub(super) fn foreign(text: &str) -> SourceError {
+    read(text, 0)
+}
+
+/// Reads what stands from byte `at` on.
+fn read(text: &str, at: usize) -> SourceError {
     let given = text.to_owned();
-    if let Some((host, port)) = host_and_port(text) {
-        return SourceError::HostPort { given, suggestion: format!("{host}/tcp/{port}") };
+    if let Some((prefix, rest)) = prefixed(text) {
+        return without_prefix(prefix, rest);
     }
-    if let Ok(ip) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
-        let suggestion = format!("{}/tcp/4001", Protocol::from(ip));
-        return SourceError::BareHost { given, suggestion };
+    if let Some(ip) = ip(text) {
+        return SourceError::BareHost { given, suggestion: format!("{ip}/tcp/4001") };
     }
     if text.contains('/') && address(&format!("/{text}")).is_ok() {
         let reason = format!("a multiaddr starts with `/`: write `/{text}`");
-        return SourceError::Component { at: 0, component: given, reason };
+        return SourceError::Component { at, component: given, reason };
     }
-    if let Some((host, port)) = text.rsplit_once(':')
-        && !port.is_empty()
-        && port.bytes().all(|byte| byte.is_ascii_digit())
-    {
-        return SourceError::Port { at: host.len(), component: format!(":{port}") };
+    if let Some((host, port)) = host_and_port(text) {
+        let Some(port) = port.parse().ok().filter(|port: &u16| *port != 0) else {
+            let (at, component) = (at + host.len(), format!(":{port}"));
+            return SourceError::Port { at, component };
+        };
+        return match named(host, at) {
+            Ok(host) => SourceError::HostPort { given, suggestion: format!("{host}/tcp/{port}") },
+            Err(error) => error,
+        };
     }
-    if let Some((scheme, _)) = text.split_once(':') {
+    if let Some((scheme, _)) = text.split_once(':').filter(|_| !text.starts_with('[')) {
         return SourceError::UnknownScheme { scheme: scheme.to_owned() };
     }
-    match name::name(text, 0) {
+    match named(text, at) {
         Ok(_) if text.starts_with('_') => {
             SourceError::BareHost { given, suggestion: format!("srv:{text}") }
         }
-        Ok(_) => SourceError::BareHost { given, suggestion: format!("/dns/{text}/tcp/4001") },
+        Ok(host) => SourceError::BareHost { given, suggestion: format!("{host}/tcp/4001") },
         Err(error) => error,
     }
 }
 
-/// The address of the host as a multiaddr, and the port.
-fn host_and_port(text: &str) -> Option<(String, u16)> {
-    if let Ok(socket) = text.parse::<SocketAddr>() {
-        return Some((Protocol::from(socket.ip()).to_string(), socket.port()));
+/// The host as a multiaddr.
+fn named(host: &str, at: usize) -> Result<String, SourceError> {
+    if let Some(ip) = ip(host) {
+        return Ok(ip);
     }
+    if host.starts_with('[') {
+        let reason = "an IPv6 address stands in brackets; write `/ip6/fd00::7/tcp/4001`".to_owned();
+        return Err(SourceError::Component { at, component: host.to_owned(), reason });
+    }
+    name::name(host, at).map(|_| format!("/dns/{host}"))
+}
+
+/// An IP address as a multiaddr; one of IPv6 may stand in brackets, and have a zone (RFC 4007 section
+/// 11).
+fn ip(text: &str) -> Option<String> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let v6 = bare.unwrap_or(text);
+    if let Some((ip, zone)) = v6.split_once('%') {
+        let ip: Ipv6Addr = ip.parse().ok().filter(|_| !zone.is_empty())?;
+        return Some(format!("/ip6zone/{zone}/ip6/{ip}"));
+    }
+    match v6.parse().ok()? {
+        IpAddr::V4(_) if bare.is_some() => None,
+        ip => Some(Protocol::from(ip).to_string()),
+    }
+}
+
+/// What stands before and behind the last colon, where that is a number.
+fn host_and_port(text: &str) -> Option<(&str, &str)> {
     let (host, port) = text.rsplit_once(':')?;
-    let port = port.parse().ok()?;
-    name::name(host, 0).ok()?;
-    Some((format!("/dns/{host}"), port))
+    let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then_some((host, port))
+}
+
+/// A prefix by which other programs say how a name is looked up: `dns+`, `dnssrv+`, `dnssrvnoa+`.
+fn prefixed(text: &str) -> Option<(&str, &str)> {
+    let (prefix, rest) = text.split_once('+')?;
+    prefix.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some((prefix, rest))
+}
+
+fn without_prefix(prefix: &str, rest: &str) -> SourceError {
+    let component = format!("{prefix}+");
+    let host = host_and_port(rest).map_or(rest, |(host, _)| host);
+    let reason = match read(rest, component.len()) {
+        // SRV records say the port.
+        _ if prefix.contains("srv") && name::name(host, 0).is_ok() => format!("write `srv:{host}`"),
+        SourceError::HostPort { suggestion, .. } | SourceError::BareHost { suggestion, .. } => {
+            format!("write `{suggestion}`")
+        }
+        error => error.to_string(),
+    };
+    let reason = format!("no source starts like that; {reason}");
+    SourceError::Component { at: 0, component, reason }
 }

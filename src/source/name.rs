@@ -38,9 +38,14 @@ fn check(text: &str) -> Result<(), String> {
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if let Some(c) = text.chars().find(|c| !allowed(*c)) {
-        let hint =
-            if c.is_ascii() { "" } else { "; write other alphabets in Punycode (`xn--…`)" };
-        return Err(format!("`{c}` is not a letter, a digit, `-`, `_` or `.`{hint}"));
+        let reason = format!("`{c}` is not a letter, a digit, `-`, `_` or `.`");
+        return Err(match Name::from_utf8(text) {
+            _ if c.is_ascii() => reason,
+            Ok(name) => {
+                format!("{reason}; write `{}`, which is the same in Punycode", name.to_ascii())
+            }
+            Err(_) => format!("{reason}; write other alphabets in Punycode (`xn--…`)"),
+        });
     }
     for label in relative.split('.') {
         if label.is_empty() {
