@@ -12,6 +12,7 @@ pub(crate) use self::{
     tail::Tail,
 };
 
+mod cid;
 mod error;
 mod foreign;
 mod kind;
@@ -31,7 +32,7 @@ mod upper;
 /// |---|---|---|
 /// | `/dns/NAME/tcp/4001` | A and AAAA at `NAME` | `/ip4/…/tcp/4001`, `/ip6/…/tcp/4001` |
 /// | `/dns4/NAME/…`, `/dns6/NAME/…` | A, or AAAA, at `NAME` | the same, of one family |
-/// | `/dnsaddr/NAME`, `/dnsaddr/NAME/p2p/ID` | TXT at `_dnsaddr.NAME`, recursively | the records' addresses; with `ID`, only those that end in it |
+/// | `/dnsaddr/NAME`, `/dnsaddr/NAME/…` | TXT at `_dnsaddr.NAME`, recursively | the records' addresses; only those that end in what follows the name, such as `/p2p/ID` or `/tcp/4001/p2p/ID` |
 /// | `srv:OWNER`, `srv:OWNER/…` | SRV at `OWNER`, then its targets | the targets' addresses with the records' ports |
 /// | `/ip4/…`, `/ip6/…`, `/memory/7`, … | nothing | itself |
 ///
@@ -83,8 +84,8 @@ mod upper;
 ///
 /// # Text
 ///
-/// `Display` gives the canonical spelling: lower-case names, `/tls/ws` for `/wss`. Parsing it gives
-/// an equal source.
+/// `Display` gives the canonical spelling: lower-case names, `/tls/ws` for `/wss`, peer ids in base58
+/// (a CID such as `bafz…` is taken, too), no `/` at the end. Parsing it gives an equal source.
 ///
 /// ```
 /// use libp2p_dns_discovery::Source;

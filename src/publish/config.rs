@@ -201,7 +201,7 @@ fn owner(name: &str) -> Result<(Source, Name), ConfigError> {
     let absolute = if name.ends_with('.') { name.to_owned() } else { format!("{name}.") };
     let source: Source = format!("/dnsaddr/{absolute}").parse().map_err(bad)?;
     match source.kind() {
-        Kind::Dnsaddr(dnsaddr) if dnsaddr.peer.is_none() => {
+        Kind::Dnsaddr(dnsaddr) if dnsaddr.suffix.is_empty() => {
             Ok((source.clone(), dnsaddr.owner.clone()))
         }
         _ => Err(bad(SourceError::Empty)),
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused() {
-        for name in ["", ".", "10.0.0.7", "peers example", "a..b", "peers.example/p2p/7", "a/b"] {
+        for name in ["", ".", "10.0.0.7", "peers example", "a..b", "peers.example/tcp/7", "a/b"] {
             let error = Config::new(name, "example").unwrap_err();
             assert!(matches!(error, ConfigError::Name { .. }), "{name}: {error:?}");
         }

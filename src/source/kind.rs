@@ -36,8 +36,8 @@ pub(crate) struct Host {
 pub(crate) struct Dnsaddr {
     /// With the label `_dnsaddr` in front.
     pub(crate) owner: Name,
-    /// Only entries that end in this id are meant.
-    pub(crate) peer: Option<PeerId>,
+    /// Only entries that end in this are meant. In canonical spelling; no name to look up.
+    pub(crate) suffix: Multiaddr,
 }
 
 /// SRV records of one name.
@@ -58,6 +58,23 @@ impl Srv {
         let mut host = Name::from_labels(labels).ok().filter(|host| !host.is_root())?;
         host.set_fqdn(self.owner.is_fqdn());
         Some(host)
+    }
+}
+
+impl Kind {
+    /// Whether the entry of a `dnsaddr` record ends in this.
+    pub(crate) fn ends_with(&self, suffix: &Multiaddr) -> bool {
+        let suffix = Vec::from_iter(suffix);
+        let ends = |address: &Multiaddr, pin: Option<PeerId>| {
+            Vec::from_iter(address.iter().chain(pin.map(Protocol::P2p))).ends_with(&suffix)
+        };
+        match self {
+            Self::Static(candidate) => ends(candidate.address(), candidate.pinned().copied()),
+            Self::Host(host) => host.tails.iter().any(|tail| ends(&tail.unnamed(), host.pin)),
+            Self::Dnsaddr(dnsaddr) => ends(&dnsaddr.suffix, None),
+            // Not a form that an entry can have.
+            Self::Srv(_) => false,
+        }
     }
 }
 
@@ -98,7 +115,7 @@ impl fmt::Display for Kind {
             Self::Dnsaddr(dnsaddr) => {
                 let owner = dnsaddr.owner.to_ascii();
                 write!(f, "/dnsaddr/{}", owner.strip_prefix("_dnsaddr.").unwrap_or(&owner))?;
-                write_peer(f, dnsaddr.peer)
+                Printed(&dnsaddr.suffix).fmt(f)
             }
             Self::Srv(srv) => {
                 write!(f, "srv:{}", srv.owner.to_ascii())?;

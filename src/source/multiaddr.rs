@@ -1,16 +1,14 @@
 //! Reads the forms of a source that are multiaddrs.
 
-use std::{iter, num::NonZeroU16};
+use std::iter;
 
 use libp2p_core::{Multiaddr, multiaddr::Protocol};
-use libp2p_identity::PeerId;
 
 use super::{
     SourceError,
     kind::{Dnsaddr, Families, Host, Kind},
     name,
     parts::{Component, Parts},
-    tail::Tail,
     upper::{Upper, relay_has_peer, tails},
 };
 use crate::candidate::Candidate;
@@ -48,19 +46,14 @@ fn dnsaddr<'a>(
     first: Parts<'a>,
     mut more: impl Iterator<Item = Parts<'a>>,
 ) -> Result<Kind, SourceError> {
-    const ONLY_PEER: &str = "after `/dnsaddr/NAME` only `/p2p/ID` can follow, because the records \
-                             say the transport";
     let at = head.end() - name.len();
     let name = name::name(name, at)?;
     let owner = name::dnsaddr_owner(&name, at)?;
-    let upper = Upper::read(first)?;
-    if upper.layer.is_some() || !upper.upper.is_empty() {
-        return Err(first.reject(ONLY_PEER));
-    }
+    let suffix = Upper::read(first)?.as_suffix(head)?;
     if let Some(other) = more.next() {
-        return Err(other.reject(ONLY_PEER));
+        return Err(other.reject("the records say the transports: write a source for each end"));
     }
-    Ok(Kind::Dnsaddr(Dnsaddr { owner, peer: upper.peer }))
+    Ok(Kind::Dnsaddr(Dnsaddr { owner, suffix }))
 }
 
 /// Reads an address without a name.
@@ -81,7 +74,7 @@ fn fixed<'a>(
     let upper = Upper::read(first)?;
     relay_has_peer(upper.circuit.clone(), upper.peer)?;
     let on_top = match last.protocol {
-        Protocol::Ip4(_) | Protocol::Ip6(_) => upper.with_port(&last)?.unnamed(upper.peer),
+        Protocol::Ip4(_) | Protocol::Ip6(_) => upper.pinned(&upper.with_port(&last)?.unnamed()),
         Protocol::Memory(0) => return Err(last.bad_port()),
         Protocol::Memory(_)
         | Protocol::Unix(_)
@@ -89,7 +82,7 @@ fn fixed<'a>(
         | Protocol::Onion3(_)
         | Protocol::Garlic32(_)
         | Protocol::Garlic64(_) => match upper.layer {
-            None => upper.upper.iter().chain(upper.peer.map(Protocol::P2p)).collect(),
+            None => upper.pinned(&upper.upper),
             Some(_) => return Err(first.reject("no transport goes on top of this address")),
         },
         _ => return Err(head.reject("an address starts with `/dns`, `/ip4`, `/ip6` or the like")),
@@ -102,14 +95,5 @@ fn zoned<'a>(zone: &Component<'_>, parts: &mut Parts<'a>) -> Result<Component<'a
     match parts.component()? {
         Some(ip @ Component { protocol: Protocol::Ip6(_), .. }) => Ok(ip),
         _ => Err(zone.reject("a zone belongs to an address: `/ip6zone/eth0/ip6/fe80::1`")),
-    }
-}
-
-impl Tail<NonZeroU16> {
-    fn unnamed(&self, peer: Option<PeerId>) -> Multiaddr {
-        iter::once(self.layer.port(self.port.get()))
-            .chain(self.upper.iter())
-            .chain(peer.map(Protocol::P2p))
-            .collect()
     }
 }

@@ -1,8 +1,9 @@
 //! Walks through the components of a written multiaddr and remembers where they stand.
 
 use libp2p_core::multiaddr::{self, Protocol};
+use libp2p_identity::PeerId;
 
-use super::SourceError;
+use super::{SourceError, cid};
 
 /// The components that are left, as text.
 #[derive(Clone, Copy)]
@@ -32,8 +33,11 @@ impl<'a> Parts<'a> {
         (first, pieces)
     }
 
-    /// Reads the next component, or `None` at the end.
+    /// Reads the next component, or `None` at the end. One `/` may stand at the end.
     pub(super) fn component(&mut self) -> Result<Option<Component<'a>>, SourceError> {
+        if self.next > 0 && self.text() == "/" {
+            self.next = self.end;
+        }
         if self.text().is_empty() {
             return Ok(None);
         }
@@ -41,12 +45,24 @@ impl<'a> Parts<'a> {
             return Err(self.reject("a transport starts with `/`, such as `/tcp/4001`"));
         }
         let at = self.next;
-        let read = Protocol::from_str_parts(&mut *self);
+        let read = match self.cid() {
+            Some(peer) => Ok(Protocol::P2p(peer)),
+            None => Protocol::from_str_parts(&mut *self),
+        };
         let text = &self.text[at..self.next];
         match read {
             Ok(protocol) => Ok(Some(Component { at, text, protocol })),
             Err(error) => Err(bad_component(at, text, error)),
         }
+    }
+
+    /// Reads a peer id that is written as a CID, if that comes next.
+    fn cid(&mut self) -> Option<PeerId> {
+        let mut ahead = *self;
+        let is_peer = matches!(ahead.next(), Some("p2p" | "ipfs"));
+        let peer = ahead.next().filter(|_| is_peer).and_then(cid::peer)?;
+        *self = ahead;
+        Some(peer)
     }
 
     pub(super) fn at(&self) -> usize {
@@ -111,7 +127,7 @@ fn bad_component(at: usize, text: &str, error: multiaddr::Error) -> SourceError 
             SourceError::Peer { at, component, reason }
         }
         ("", _) => {
-            let reason = "it is empty: remove the doubled or trailing `/`".to_owned();
+            let reason = "it is empty: remove the doubled `/`".to_owned();
             SourceError::Component { at, component, reason }
         }
         (_, multiaddr::Error::UnknownProtocolString(_)) => {

@@ -1,6 +1,6 @@
 //! What follows the address: transport, port and what runs on top.
 
-use std::num::NonZeroU16;
+use std::{iter, num::NonZeroU16};
 
 use hickory_proto::rr::Name;
 use libp2p_core::{Multiaddr, multiaddr::Protocol};
@@ -45,6 +45,11 @@ impl Tail<SrvPort> {
 }
 
 impl Tail<NonZeroU16> {
+    /// What follows the IP address, as written.
+    pub(super) fn unnamed(&self) -> Multiaddr {
+        iter::once(self.layer.port(self.port.get())).chain(self.upper.iter()).collect()
+    }
+
     /// What follows the IP address of a host of this name, or `None` if TLS needs the name and it
     /// is not one that a certificate could carry.
     ///

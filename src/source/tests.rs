@@ -32,6 +32,10 @@ fn canonical_texts_are_kept() {
         "/dnsaddr/bootstrap.libp2p.io",
         "/dnsaddr/bootstrap.libp2p.io.",
         "/dnsaddr/_dnsaddr.example",
+        "/dnsaddr/peers.example/tcp/4001",
+        "/dnsaddr/peers.example/udp/4001/quic-v1",
+        "/dnsaddr/peers.example/quic-v1",
+        "/dnsaddr/peers.example/tls/ws",
         "srv:_p2p._tcp.peers.ns.svc.cluster.local",
         "srv:_p2p._udp.peers.ns.svc.cluster.local.",
         "srv:_p2p._tcp.peers.example/tcp/0/tls/ws",
@@ -54,6 +58,7 @@ fn canonical_texts_are_kept() {
         format!("/ip4/10.0.0.7/tcp/4001/p2p/{A}/p2p-circuit/p2p/{B}"),
         format!("/dns4/relay.example/tcp/4001/p2p/{A}/p2p-circuit/p2p/{B}"),
         format!("/dns4/relay.example/tcp/1/p2p/{A}/p2p-circuit|/tcp/2/p2p/{B}"),
+        format!("/dnsaddr/relay.example/tcp/1/p2p/{A}/p2p-circuit/p2p/{B}"),
     ] {
         assert_eq!(printed(&text), text);
     }
@@ -80,6 +85,12 @@ fn other_spellings_become_canonical() {
         ("srv:_p2p._tcp.a|/udp/0/quic-v1", "srv:_p2p._tcp.a/tcp/0|/udp/0/quic-v1"),
         ("/ip6/::ffff:10.0.0.7/tcp/1", "/ip4/10.0.0.7/tcp/1"),
         ("/dns/a/tcp/1?sampled&sampled", "/dns/a/tcp/1?sampled"),
+        ("/dns/a/tcp/1/", "/dns/a/tcp/1"),
+        ("/dns/a/tcp/1/|/udp/1/quic-v1/?sampled", "/dns/a/tcp/1|/udp/1/quic-v1?sampled"),
+        ("/dnsaddr/a/", "/dnsaddr/a"),
+        ("/dnsaddr/a/wss", "/dnsaddr/a/tls/ws"),
+        ("srv:_p2p._tcp.a/", "srv:_p2p._tcp.a"),
+        ("/ip4/10.0.0.7/tcp/1/ws/", "/ip4/10.0.0.7/tcp/1/ws"),
         ("/dns/a/tcp/1?secure&pinned&sampled", "/dns/a/tcp/1?pinned&sampled&secure"),
     ] {
         assert_eq!(printed(text), canonical);
@@ -120,7 +131,30 @@ fn dnsaddr_is_looked_up_below_its_label() {
     let source: Source = format!("/dnsaddr/A.Example/p2p/{A}").parse().unwrap();
     let Kind::Dnsaddr(dnsaddr) = source.kind() else { panic!("{source:?}") };
     assert_eq!(dnsaddr.owner.to_ascii(), "_dnsaddr.a.example");
-    assert_eq!(dnsaddr.peer, Some(A.parse().unwrap()));
+    assert_eq!(dnsaddr.suffix, Protocol::P2p(A.parse().unwrap()).into());
+}
+
+/// The [specification of peer ids] asks for it.
+///
+/// [specification of peer ids]: https://github.com/libp2p/specs/blob/master/peer-ids/peer-ids.md#string-representation
+#[test]
+fn a_peer_id_may_be_written_as_a_cid() {
+    let rsa = "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N";
+    let [in_base32, in_base36] = [
+        "bafzbeie5745rpv2m6tjyuugywy4d5ewrqgqqhfnf445he3omzpjbx5xqxe",
+        "k2k4r8ncs1yoluq95unsd7x2vfhgve0ncjoggwqx9vyh3vl8warrcp15",
+    ];
+    for cid in [in_base32, in_base36] {
+        for (form, rest) in [("/dns/a/tcp/1", ""), ("/dnsaddr/a", "/"), ("/ip4/10.0.0.7/tcp/1", "")]
+        {
+            for tag in ["p2p", "ipfs"] {
+                let text = format!("{form}/{tag}/{cid}{rest}");
+                assert_eq!(printed(&text), format!("{form}/p2p/{rsa}"), "{text}");
+            }
+        }
+    }
+    let text = format!("/dns/a/tcp/1/p2p/{in_base32}/p2p-circuit/p2p/{A}");
+    assert_eq!(printed(&text), format!("/dns/a/tcp/1/p2p/{rsa}/p2p-circuit/p2p/{A}"));
 }
 
 #[test]

@@ -96,6 +96,20 @@ impl<'a> Upper<'a> {
         }
     }
 
+    /// What the entries of a `dnsaddr` name must end in.
+    pub(super) fn as_suffix(&self, name: &Component<'_>) -> Result<Multiaddr, SourceError> {
+        relay_has_peer(self.circuit.clone(), self.peer)?;
+        match self.layer {
+            Some(_) => Ok(self.pinned(&self.with_port(name)?.unnamed())),
+            None => Ok(self.pinned(&self.upper)),
+        }
+    }
+
+    /// The address with the peer id that was written, if one was.
+    pub(super) fn pinned(&self, address: &Multiaddr) -> Multiaddr {
+        address.iter().chain(self.peer.map(Protocol::P2p)).collect()
+    }
+
     /// The transport over a host whose address is known.
     pub(super) fn with_port(&self, host: &Component<'_>) -> Result<Tail<NonZeroU16>, SourceError> {
         let Some((layer, component, port)) = &self.layer else {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use hickory_proto::rr::{Name, RecordType};
-use libp2p_identity::PeerId;
+use libp2p_core::Multiaddr;
 
 pub(crate) use self::outcome::{Named, Resolution, Threads};
 use self::{
@@ -251,10 +251,10 @@ impl Refresh {
                 self.ask_lacking();
                 sum
             }
-            Task::Entries(peer, depth) => {
+            Task::Entries(suffix, depth) => {
                 let texts = record::texts(section.records, self.limits.text_length.get());
                 let sum = sum_of(&texts);
-                self.entries(question, texts, peer, depth);
+                self.entries(question, texts, &suffix, depth);
                 sum
             }
         };
@@ -397,12 +397,12 @@ impl Refresh {
         }
     }
 
-    /// Takes the texts of a `dnsaddr` name.
+    /// Takes the texts of a `dnsaddr` name: those of which the address ends in the suffix.
     fn entries(
         &mut self,
         query: &Query,
         texts: BTreeSet<record::Text>,
-        peer: Option<PeerId>,
+        suffix: &Multiaddr,
         depth: usize,
     ) {
         let longest = self.limits.text_length.get();
@@ -415,7 +415,7 @@ impl Refresh {
                 }
                 None => continue,
             };
-            if peer.is_some() && pin_of(&kind) != peer {
+            if !kind.ends_with(suffix) {
                 continue;
             }
             match kind {
@@ -439,7 +439,7 @@ impl Refresh {
             return self.found.forbid(&query, parent, why);
         }
         // What cannot be asked is not remembered either: an entry may lead to thousands.
-        if self.ask(query, Task::Entries(dnsaddr.peer, depth), parent) {
+        if self.ask(query, Task::Entries(dnsaddr.suffix.clone(), depth), parent) {
             self.visited.insert(dnsaddr.clone(), depth);
         }
     }
@@ -480,15 +480,5 @@ impl Refresh {
 
     fn too_many_lookups(&self) -> Why {
         Why::TooManyLookups(self.limits.lookups_per_refresh.get())
-    }
-}
-
-/// The peer that an entry names.
-fn pin_of(kind: &Kind) -> Option<PeerId> {
-    match kind {
-        Kind::Static(candidate) => candidate.pinned().copied(),
-        Kind::Host(host) => host.pin,
-        Kind::Dnsaddr(dnsaddr) => dnsaddr.peer,
-        Kind::Srv(srv) => srv.pin,
     }
 }

@@ -1,5 +1,8 @@
 use super::*;
 
+/// Of a raw block: no peer id.
+const RAW_CID: &str = "bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq";
+
 /// What is wrong, where, and what would be right.
 #[test]
 fn errors_tell_what_to_write() {
@@ -48,7 +51,8 @@ fn errors_tell_what_to_write() {
         ("[fe80::zz]", &["`[fe80::zz]` at byte 0", "IPv6"]),
         ("[10.0.0.7]:4001", &["`[10.0.0.7]` at byte 0", "IPv6"]),
         ("/", &["`/` at byte 0", "empty"]),
-        ("/dns/a/tcp/1/", &["`/` at byte 12", "trailing"]),
+        ("/dns/a/tcp/1//", &["`/` at byte 12", "doubled"]),
+        ("/dns/a//tcp/1", &["`/` at byte 6", "doubled"]),
         ("/dns/a/tpc/1", &["`/tpc` at byte 6", "no such protocol"]),
         ("/ip4/10.0.0/tcp/1", &["`/ip4/10.0.0` at byte 0", "IPv4"]),
         ("/ip6/10.0.0.7/tcp/1", &["`/ip6/10.0.0.7` at byte 0", "IPv6"]),
@@ -91,8 +95,11 @@ fn errors_tell_what_to_write() {
         ("srv:_tcp.a/dns4/b", &["second DNS component `/dns4/b` at byte 10"]),
         ("/dns/a/tcp/1/tcp/2", &["`/tcp/2` at byte 12", "only one address and one port"]),
         ("/dns/a/tcp/1/ip4/10.0.0.7", &["`/ip4/10.0.0.7` at byte 12"]),
-        ("/dnsaddr/a/tcp/1", &["`/tcp/1` at byte 10", "only `/p2p/ID`"]),
-        ("/dnsaddr/a|/tcp/1", &["`/tcp/1` at byte 11", "only `/p2p/ID`"]),
+        ("/dnsaddr/a|/tcp/1", &["`/tcp/1` at byte 11", "a source for each"]),
+        ("/dnsaddr/a/tcp/0", &["bad port in `/tcp/0` at byte 10"]),
+        ("/dnsaddr/a/udp/1", &["no transport after `/dnsaddr/a/udp/1`", "/udp/1/quic-v1"]),
+        ("/dnsaddr/a/tcp/1/tcp/2", &["`/tcp/2` at byte 16", "only one address and one port"]),
+        (&format!("/dnsaddr/a/p2p/{A}/p2p-circuit"), &["`/p2p-circuit`", "peer's id is missing"]),
         ("/dns/a/tcp/1/quic-v1", &["`/tcp/1` at byte 6", "`/quic-v1` goes over `/udp`"]),
         ("/dns/a/udp/1/ws", &["`/udp/1` at byte 6", "`/ws` goes over `/tcp`"]),
         ("/dns/a/tcp/1|tcp/2", &["`tcp/2` at byte 13", "starts with `/`"]),
@@ -102,6 +109,7 @@ fn errors_tell_what_to_write() {
         ("/ip6zone/eth0/tcp/1", &["`/ip6zone/eth0` at byte 0", "`/ip6zone/eth0/ip6/fe80::1`"]),
         ("/memory/7/tcp/1", &["`/tcp/1` at byte 9", "no transport"]),
         ("/dns/a/tcp/1/p2p/Qm", &["bad peer id in `/p2p/Qm` at byte 12", "`/p2p/Qm…`"]),
+        (&format!("/dns/a/tcp/1/p2p/{RAW_CID}"), &["bad peer id in `/p2p/bafk", "at byte 12"]),
         ("/dns/a/tcp/1/p2p/", &["bad peer id in `/p2p/` at byte 12", "missing"]),
         (&format!("/dns/a/tcp/1/p2p/{A}/ws"), &["`/ws` at byte", "`/p2p-circuit`"]),
         (&format!("/dns/a/tcp/1/p2p/{A}/p2p/{B}"), &["nothing but `/p2p-circuit`"]),

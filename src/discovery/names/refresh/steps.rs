@@ -6,7 +6,7 @@ use std::{
 };
 
 use hickory_proto::rr::Name;
-use libp2p_identity::PeerId;
+use libp2p_core::Multiaddr;
 
 use crate::{alias::Chain, record, resolver::Query, source::Srv};
 
@@ -29,8 +29,8 @@ pub(super) enum Task {
     /// Addresses of the host that [`Hosts`](super::Hosts) knows by this name.
     Addresses(Name),
     Targets(Srv),
-    /// Entries that end in this id, if there is one, at this depth of recursion.
-    Entries(Option<PeerId>, usize),
+    /// Entries that end in this, at this depth of recursion.
+    Entries(Multiaddr, usize),
 }
 
 impl Step {

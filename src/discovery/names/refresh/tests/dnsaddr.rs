@@ -73,6 +73,52 @@ fn an_asked_peer_filters_entries() {
     assert_eq!(resolution.dropped_total, 0);
 }
 
+/// Of the [multiaddr specification]: what follows the name is matched against the end of each entry.
+///
+/// [multiaddr specification]: https://github.com/multiformats/multiaddr/blob/master/protocols/DNSADDR.md
+#[test]
+fn entries_must_end_in_what_follows_the_name() {
+    let entries = [
+        format!("/ip4/10.0.0.1/tcp/4001/p2p/{P}"),
+        format!("/ip4/10.0.0.2/tcp/4002/p2p/{P}"),
+        format!("/ip4/10.0.0.3/tcp/4001/p2p/{Q}"),
+        "/ip4/10.0.0.4/tcp/4001".to_owned(),
+        format!("/ip4/10.0.0.5/udp/4001/quic-v1/p2p/{P}"),
+        format!("/ip4/10.0.0.6/tcp/443/wss/p2p/{P}/"),
+        format!("/dns4/h/tcp/4001/p2p/{P}"),
+        format!("/dnsaddr/y/tcp/4001/p2p/{P}"),
+        format!("/dnsaddr/z/p2p/{P}"),
+    ];
+    let entries = entries.map(|entry| format!("dnsaddr={entry}"));
+    let entries: Vec<_> = entries.iter().map(String::as_str).collect();
+    let nested = format!("dnsaddr=/ip4/10.0.0.7/tcp/4007/p2p/{P}");
+    let also = nested.replace("4007", "4001");
+    let nested = [nested.as_str(), also.as_str()];
+    let replies = [
+        at_x(&entries),
+        ("h. A", answer("h.", vec![a("h.", 9)])),
+        ("_dnsaddr.y. TXT", texts_at("_dnsaddr.y.", &nested)),
+        ("_dnsaddr.z. TXT", texts_at("_dnsaddr.z.", &nested)),
+    ];
+    for (suffix, lasts) in [
+        (format!("/tcp/4001/p2p/{P}"), vec![1, 7, 9]),
+        (format!("/p2p/{Q}"), vec![3]),
+        ("/tcp/4001".to_owned(), vec![4]),
+        (format!("/quic-v1/p2p/{P}"), vec![5]),
+        (format!("/tls/ws/p2p/{P}"), vec![6]),
+        (format!("/ws/p2p/{P}"), vec![6]),
+        (format!("/tcp/1/p2p/{P}"), vec![]),
+    ] {
+        let resolution = run(&format!("{SOURCE}{suffix}"), &replies).unwrap();
+        let named: Vec<_> =
+            resolution.candidates.iter().map(|named| named.candidate.ip()).collect();
+        let expected: Vec<_> =
+            lasts.iter().map(|last| Some(Ipv4Addr::new(10, 0, 0, *last).into())).collect();
+        assert_eq!(named, expected, "{suffix}");
+        assert_eq!(resolution.dropped_total, 0);
+    }
+}
+
 #[test]
 fn nested_hosts_are_looked_up_once() {
     let entries = [
