@@ -52,6 +52,9 @@ pub(super) struct Core {
     failures: Option<(Discriminant<UpdateError>, u32)>,
     /// By what addresses the zone may name us.
     claimed: BTreeSet<Candidate>,
+    /// What was added since the zone was read the last time; `None` before the first time, when a process
+    /// before this one may have added all that is wanted.
+    unseen: Option<BTreeSet<Candidate>>,
     stay: Stay,
     outputs: VecDeque<Output>,
     serial: u64,
@@ -88,6 +91,8 @@ enum Step {
     Read,
     /// What is to be told once it is done.
     Update(Done),
+    /// To take back what the name has no room for. Why that is done.
+    TakeBack(UpdateError),
 }
 
 /// What the zone is like after an update.
@@ -127,6 +132,7 @@ impl Core {
             next: None,
             failures: None,
             claimed: BTreeSet::new(),
+            unseen: None,
             stay: Stay::Staying,
             outputs: VecDeque::new(),
             serial: 0,
@@ -167,8 +173,22 @@ impl Core {
                 let claimed: Vec<_> = self.claimed.iter().map(record::write).collect();
                 self.compare(&claimed, now);
             }
+            // Nobody sees any record of the name, or can make room, unless those who came last do.
+            Err(error @ (UpdateError::Full { .. } | UpdateError::Server { .. }))
+                if self.unseen.as_ref().is_none_or(|unseen| !unseen.is_empty()) =>
+            {
+                self.take_back(error, now);
+            }
             Err(error) => self.fail(error, exchange.leaving, now),
         }
+    }
+
+    /// Removes what no read has shown: several nodes may have found room for one record each, at the same
+    /// time, and filled the name up.
+    fn take_back(&mut self, error: UpdateError, now: Instant) {
+        let unseen = self.unseen.as_ref().unwrap_or(&self.wanted.addresses);
+        let delete = unseen.iter().map(record::write).collect();
+        self.update(Step::TakeBack(error), delete, Vec::new(), now);
     }
 
     /// Takes the result of an update.
@@ -179,10 +199,15 @@ impl Core {
         now: Instant,
     ) {
         let Some(exchange) = self.exchange.take_if(|e| e.id == id) else { return };
-        let Step::Update(done) = exchange.step else { return };
-        match result {
-            Ok(()) => self.succeed(done, exchange.leaving, now),
-            Err(error) => self.fail(error, exchange.leaving, now),
+        match (exchange.step, result) {
+            (Step::Update(done), Ok(())) => self.succeed(done, exchange.leaving, now),
+            (Step::TakeBack(error), Ok(())) => {
+                self.unseen = Some(BTreeSet::new());
+                self.published = None;
+                self.fail(error, exchange.leaving, now);
+            }
+            (_, Err(error)) => self.fail(error, exchange.leaving, now),
+            (Step::Read, Ok(())) => {}
         }
     }
 
@@ -267,6 +292,7 @@ impl Core {
             );
         }
         self.claimed.extend(wanted.addresses.iter().cloned());
+        self.unseen = Some(plan.add.iter().filter_map(record::read).collect());
         let (is_done, added, more) =
             (plan.is_empty(), !plan.add.is_empty(), plan.more || plan.full);
         let deleted = plan.delete.clone();
@@ -274,14 +300,13 @@ impl Core {
         if is_done {
             return self.succeed(done, leaving, now);
         }
-        let id = self.begin(Step::Update(done), now);
-        let update = Update {
-            zone: self.config.zone.clone(),
-            owner: self.config.owner.clone(),
-            ttl: self.config.ttl_seconds(),
-            delete: plan.delete,
-            add: plan.add,
-        };
+        self.update(Step::Update(done), plan.delete, plan.add, now);
+    }
+
+    fn update(&mut self, step: Step, delete: Vec<TXT>, add: Vec<TXT>, now: Instant) {
+        let id = self.begin(step, now);
+        let (zone, owner) = (self.config.zone.clone(), self.config.owner.clone());
+        let update = Update { zone, owner, ttl: self.config.ttl_seconds(), delete, add };
         self.outputs.push_back(Output::Update(id, update));
     }
 

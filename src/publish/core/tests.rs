@@ -7,6 +7,7 @@ use super::*;
 use crate::publish::record;
 
 mod leaving;
+mod race;
 mod world;
 
 use self::world::{S, World, config, here, named, published, raw};
