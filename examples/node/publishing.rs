@@ -25,8 +25,8 @@ use crate::{
     key::warn_if_open_to_others,
 };
 
-/// More than any key takes: whatever is larger is no key.
-const LARGEST: u64 = 1_024;
+/// More than any key takes, with comments around it: whatever is larger is no key.
+const LARGEST: u64 = 4 * 1_024;
 
 /// Where and how to publish. Each flag is optional, but not without the others.
 #[derive(Debug, Args)]
@@ -45,8 +45,8 @@ pub(crate) struct Publishing {
     #[arg(long, value_name = "IP:PORT", required = false)]
     publish_server: NameServer,
 
-    /// The file that holds the key for updates in one line, as `nsupdate -y` takes it:
-    /// `hmac-sha256:KEYNAME:SECRET`
+    /// The file that holds the key for updates, as `tsig-keygen` or `keymgr -t` print it, or in one line, as
+    /// `nsupdate -y` takes it: `hmac-sha256:KEYNAME:SECRET`
     #[arg(long, value_name = "FILE", required = false)]
     publish_key: PathBuf,
 

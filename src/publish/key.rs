@@ -14,13 +14,22 @@ const FUDGE: u16 = 300;
 /// A key that this node shares with the name server, by which it signs what it sends ([RFC 8945]).
 ///
 /// It is read from the form that `nsupdate -y` takes, `[hmac:]keyname:secret`, with the secret in
-/// Base64. Its `Debug` does not show the secret.
+/// Base64; or from what BIND's `tsig-keygen` and Knot's `keymgr -t` print, as those servers' configurations
+/// have it. Its `Debug` does not show the secret.
 ///
 /// ```
 /// use libp2p_dns_discovery::publish::TsigKey;
 ///
 /// let key: TsigKey = "hmac-sha256:peers.example:c2VjcmV0IG9mIHRoaXMgZXhhbXBsZQ==".parse()?;
 /// assert!(!format!("{key:?}").contains("c2Vj"));
+///
+/// let of_tsig_keygen = r#"
+/// key "peers.example" {
+///     algorithm hmac-sha256;
+///     secret "c2VjcmV0IG9mIHRoaXMgZXhhbXBsZQ==";
+/// };
+/// "#;
+/// assert_eq!(of_tsig_keygen.parse(), Ok(key));
 /// # Ok::<(), libp2p_dns_discovery::publish::KeyError>(())
 /// ```
 ///
@@ -52,8 +61,11 @@ pub enum Algorithm {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// It has not two or three parts.
-    #[error("a key is written `[hmac:]keyname:secret`, as for `nsupdate -y`")]
+    /// It is in none of the forms, or more than one key.
+    #[error(
+        "a key is written `[hmac:]keyname:secret`, as for `nsupdate -y`, or as `tsig-keygen` (BIND) \
+         or `keymgr -t` (Knot) print it; one key, and nothing else"
+    )]
     Form,
     /// Its algorithm is none of [`Algorithm`].
     #[error("the key's algorithm is not hmac-sha256, hmac-sha384 or hmac-sha512")]
@@ -114,10 +126,17 @@ impl FromStr for TsigKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let words = words(text);
         let parts: Vec<&str> = text.trim().split(':').collect();
-        let (algorithm, name, secret) = match parts[..] {
-            [name, secret] => (Algorithm::default(), name, secret),
-            [algorithm, name, secret] => (algorithm.parse()?, name, secret),
+        let (algorithm, name, secret) = match (&words[..], &parts[..]) {
+            (["key", name, rest @ ..], _) if rest.len() == 4 => {
+                (field("algorithm", rest)?.parse()?, *name, field("secret", rest)?)
+            }
+            (["key", rest @ ..], _) if rest.len() == 6 => {
+                (field("algorithm", rest)?.parse()?, field("id", rest)?, field("secret", rest)?)
+            }
+            (_, [name, secret]) => (Algorithm::default(), *name, *secret),
+            (_, [algorithm, name, secret]) => (algorithm.parse()?, *name, *secret),
             _ => return Err(KeyError::Form),
         };
         if name.is_empty() {
@@ -126,6 +145,24 @@ impl FromStr for TsigKey {
         let name = Name::from_ascii(name).map_err(|_| KeyError::Name)?;
         Self::new(name, algorithm, BASE64.decode(secret.as_bytes()).map_err(KeyError::Base64)?)
     }
+}
+
+/// The words of a server's configuration, without its comments and punctuation.
+///
+/// BIND writes `key "NAME" { algorithm ALGORITHM; secret "SECRET"; };`, and Knot, in YAML,
+/// `key:`, then `- id: NAME`, `algorithm: ALGORITHM` and `secret: SECRET`.
+fn words(text: &str) -> Vec<&str> {
+    let is_mark = |c: char| c.is_whitespace() || matches!(c, '{' | '}' | ';' | ':' | '"' | '\'');
+    let is_comment = |line: &&str| line.starts_with('#') || line.starts_with("//");
+    let lines = text.lines().map(str::trim).filter(|line| !is_comment(line));
+    let words = lines.flat_map(|line| line.split(is_mark));
+    words.filter(|word| !word.is_empty() && *word != "-").collect()
+}
+
+/// The value behind its name.
+fn field<'a>(name: &str, words: &[&'a str]) -> Result<&'a str, KeyError> {
+    let mut pairs = words.chunks_exact(2);
+    pairs.find_map(|pair| (pair[0] == name).then_some(pair[1])).ok_or(KeyError::Form)
 }
 
 impl FromStr for Algorithm {
@@ -178,6 +215,36 @@ mod tests {
             assert_eq!(key.algorithm(), algorithm);
             assert_eq!(key.signer().algorithm().to_string(), algorithm.to_string());
         }
+    }
+
+    /// As `tsig-keygen` of BIND 9.18 prints it.
+    const OF_BIND: &str =
+        "key \"Key.Example\" {\n\talgorithm hmac-sha512;\n\tsecret \"SECRET\";\n};\n";
+    /// As `keymgr -t` of Knot 3.2 prints it.
+    const OF_KNOT: &str = "# hmac-sha512:key.example.:SECRET\nkey:\n  - id: key.example.\n    \
+                           algorithm: hmac-sha512\n    secret: SECRET\n";
+
+    /// Fails on the code that reads the form of `nsupdate` alone.
+    #[test]
+    fn what_the_tools_of_name_servers_print_is_read() {
+        let expected = format!("hmac-sha512:key.example:{SECRET}").parse::<TsigKey>();
+        for text in [
+            OF_BIND,
+            OF_KNOT,
+            "// of ns1\nkey key.example. { secret SECRET; algorithm hmac-sha512; };",
+            "key: [ ]\n# more\n  - secret: \"SECRET\"\n    id: 'key.example'\n    algorithm: hmac-sha512",
+        ] {
+            let text = text.replace("[ ]", "").replace("SECRET", SECRET);
+            assert_eq!(text.parse(), expected, "{text}");
+        }
+        // A key may have any name.
+        assert!(format!("key:{SECRET}").parse::<TsigKey>().is_ok());
+        let two = format!("{OF_BIND}{OF_BIND}").replace("SECRET", SECRET);
+        assert_eq!(two.parse::<TsigKey>(), Err(KeyError::Form));
+        let md5 = OF_BIND.replace("sha512", "md5").replace("SECRET", SECRET);
+        assert_eq!(md5.parse::<TsigKey>(), Err(KeyError::Algorithm));
+        let without = OF_BIND.replace("secret", "secrets").replace("SECRET", SECRET);
+        assert_eq!(without.parse::<TsigKey>(), Err(KeyError::Form));
     }
 
     #[test]
