@@ -117,7 +117,7 @@ impl Validator {
                 return Err(failure.unwrap_or_else(|| LookupError::failed(error)));
             }
         };
-        match proof::of(&message, denial) {
+        match proof::of(&question.name, &message, denial) {
             Some(proof) => Ok(Proved { message: proof::strip(message, proof), proof }),
             None => Err(self.bogus(question, &message).await),
         }

@@ -15,7 +15,7 @@ use libp2p_dns_discovery::{
 use tokio::time::timeout;
 
 use super::{
-    server::Server,
+    server::{Forgery, Server},
     zones::{Denial, Key, Zone, address, name, now},
 };
 
@@ -220,6 +220,29 @@ async fn nothing_is_secure_if_it_is_denied() {
             let outcome = ask(&resolver, owner, record_type).await;
             assert_nothing(outcome, "NODATA", Some(Proof::Secure));
         }
+    }
+}
+
+/// What hickory-server 0.26 leaves out of such a reply is put in here: the records of the closest name that
+/// there is, of the wildcard, and of what would be closer (RFC 5155 section 7.2.5). An opt-out record among them
+/// covers unsigned names (section 9.2).
+#[tokio::test]
+async fn no_data_of_a_wildcard_is_as_well_proved_as_that_nothing_is_closer() {
+    for denial in DENIALS {
+        let key = Key::new("test.");
+        let zone = || Zone::denying("test.", denial).with("*.wild", address(9)).signed(&[&key]);
+        let server = Server::start([zone()]).await;
+        let mut authorities = zone().records("@", RecordType::SOA);
+        authorities.extend(zone().records_of_type(RecordType::NSEC));
+        authorities.extend(zone().records_of_type(RecordType::NSEC3));
+        server.forge(move |owner, record_type| {
+            let is_asked = *owner == name("a.wild.test.") && record_type == RecordType::AAAA;
+            is_asked.then(|| Forgery { authorities: authorities.clone(), ..Forgery::default() })
+        });
+        let outcome =
+            ask(&resolver(&server, key.anchors()), "a.wild.test.", RecordType::AAAA).await;
+        let proof = if denial.opts_out() { Proof::Insecure } else { Proof::Secure };
+        assert_nothing(outcome, "NODATA", Some(proof));
     }
 }
 

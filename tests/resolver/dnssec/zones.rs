@@ -251,6 +251,12 @@ impl Zone {
         self.sets()[&key].records_with_rrsigs().cloned().collect()
     }
 
+    /// All sets of a type with their signatures.
+    pub fn records_of_type(&mut self, record_type: RecordType) -> Vec<Record> {
+        let sets = self.sets().iter().filter(|(key, _)| key.record_type == record_type);
+        sets.flat_map(|(_, set)| set.records_with_rrsigs()).cloned().collect()
+    }
+
     pub fn origin(&self) -> LowerName {
         (&self.origin).into()
     }
