@@ -170,6 +170,12 @@ impl<R: Resolver> Behaviour<R> {
         self.core.peers()
     }
 
+    /// How many different peers are in the verified peer table. [`peers`](Self::peers) names one once for
+    /// each of its addresses.
+    pub fn peer_count(&self) -> usize {
+        self.core.stats().peers()
+    }
+
     /// The addresses at which a peer is verified, in order, without `/p2p`.
     pub fn addresses_of(&self, peer: &PeerId) -> impl Iterator<Item = &Multiaddr> {
         self.core.addresses_of(peer)
@@ -212,6 +218,26 @@ impl<R: Resolver> Behaviour<R> {
     ///     }
     /// }
     /// ```
+    ///
+    /// To wait until it is `Joined`, run the swarm until it is: every change is an event, so that the loop
+    /// looks again after each.
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// use libp2p_dns_discovery::{Behaviour, Status, resolver::zone::Zone};
+    /// use libp2p_swarm::Swarm;
+    ///
+    /// async fn join(swarm: &mut Swarm<Behaviour<Zone>>) {
+    ///     while swarm.behaviour().status() != Status::Joined {
+    ///         let event = swarm.select_next_some().await;
+    ///         // Handle it as everywhere else.
+    ///         println!("{event:?}");
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Where another part of the program waits, hand it what [`Event::status`] says, say by
+    /// `tokio::sync::watch`.
     pub fn status(&self) -> Status {
         self.core.status()
     }

@@ -224,9 +224,10 @@ impl fmt::Display for Candidate {
     }
 }
 
+/// The text, as `Multiaddr` has it.
 impl fmt::Debug for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Candidate({self})")
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -120,6 +120,8 @@ pub enum Event {
         new: PeerId,
         /// Nothing is left of the old peer: it is verified nowhere else, and not connected.
         gone: bool,
+        /// The new peer is this node: the address turned out to lead here.
+        ours: bool,
     },
     /// DNS no longer names an address, and no live connection contradicts; or it names it for another
     /// peer by now.
@@ -271,6 +273,60 @@ impl Event {
         "status",
         "isolated",
     ];
+
+    /// The peer that is now verified at an address, and was not there before; the address is without
+    /// `/p2p`. Never this node itself.
+    ///
+    /// ```
+    /// # use libp2p_dns_discovery::Event;
+    /// # use libp2p_swarm::{PeerId, NetworkBehaviour};
+    /// # use std::collections::HashSet;
+    /// // The peers that there are, such as the explicit peers of gossipsub.
+    /// fn follow(event: &Event, there: &mut HashSet<PeerId>) {
+    ///     if let Some((peer, address)) = event.found() {
+    ///         println!("{peer} at {address}");
+    ///         there.insert(*peer);
+    ///     }
+    ///     if let Some((peer, _)) = event.gone() {
+    ///         there.remove(peer);
+    ///     }
+    /// }
+    /// ```
+    pub fn found(&self) -> Option<(&PeerId, &Multiaddr)> {
+        match self {
+            Self::Verified { peer, address, .. }
+            | Self::Replaced { new: peer, address, ours: false, .. } => Some((peer, address)),
+            _ => None,
+        }
+    }
+
+    /// The peer of which nothing is left: it is verified nowhere, and not connected, or silent. With it the address,
+    /// without `/p2p`, where it was verified last; `None` where that ended before its connection did.
+    ///
+    /// A peer that moves is found before it is gone from its old address, or in the other order: what was
+    /// found counts until this names it.
+    pub fn gone(&self) -> Option<(&PeerId, Option<&Multiaddr>)> {
+        match self {
+            Self::Gone { peer } => Some((peer, None)),
+            Self::Replaced { old: peer, address, gone: true, .. }
+            | Self::Refused { old: Some(peer), address, gone: true, .. }
+            | Self::Stranger { old: Some(peer), address, gone: true, .. }
+            | Self::Departed { peer, address, gone: true }
+            | Self::Unreachable { peer: Some(peer), address, gone: true, .. }
+            | Self::SharedAddress { peer: Some(peer), address, gone: true } => {
+                Some((peer, Some(address)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The status from now on, where it has changed, or whether DNS lists us has.
+    pub fn status(&self) -> Option<Status> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
 
     /// Its name in metrics: that of the variant, in snake case.
     pub fn name(&self) -> &'static str {

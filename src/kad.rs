@@ -76,7 +76,8 @@ where
         | Event::Status { .. }
         | Event::Isolated(_) => {}
     }
-    for peer in gone(event).into_iter().chain(turned_away(event)) {
+    let gone = event.gone().map(|(peer, _)| peer);
+    for peer in gone.into_iter().chain(turned_away(event)) {
         if discovery.addresses_of(peer).next().is_none() {
             kad.remove_peer(peer);
         }
@@ -88,20 +89,6 @@ where
 fn turned_away(event: &Event) -> Option<&PeerId> {
     match event {
         Event::Refused { peer, .. } | Event::Stranger { peer, .. } => Some(peer),
-        _ => None,
-    }
-}
-
-/// The peer of which an event says that nothing is left.
-fn gone(event: &Event) -> Option<&PeerId> {
-    match event {
-        Event::Gone { peer }
-        | Event::Replaced { old: peer, gone: true, .. }
-        | Event::Refused { old: Some(peer), gone: true, .. }
-        | Event::Stranger { old: Some(peer), gone: true, .. }
-        | Event::Departed { peer, gone: true, .. }
-        | Event::Unreachable { peer: Some(peer), gone: true, .. }
-        | Event::SharedAddress { peer: Some(peer), gone: true, .. } => Some(peer),
         _ => None,
     }
 }

@@ -16,13 +16,16 @@ pub use crate::{
     discovery::{CandidateState, VerifiedPeer},
     event::{Event, Failure, Isolation, Proved, Status},
     filter::{Filter, Rejection, TransportKind},
-    handler::{FromHandler, Handler, SignOfLife, ToHandler},
     limits::Limits,
     record::Dropped,
     resolver::{Answer, LookupError, LookupFuture, Nothing, NothingKind, Proof, Query, Resolver},
     selection::{Selection, SelectionError},
     source::{Source, SourceError},
 };
+
+// Types that `NetworkBehaviour` has to name, and nobody else.
+#[doc(hidden)]
+pub use crate::handler::{FromHandler, Handler, SignOfLife, ToHandler};
 
 #[cfg(any(doc, doctest))]
 #[doc = include_str!("../THREATS.md")]

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use libp2p_core::Multiaddr;
+use libp2p_core::{Multiaddr, multiaddr::Protocol};
 
 pub use self::error::SourceError;
 use self::{kind::Printed, options::Options};
@@ -101,13 +101,49 @@ mod upper;
 /// [multiaddrs]: https://multiformats.io/multiaddr/
 /// [RFC 1035 section 2.3.4]: https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
 /// [RFC 2782]: https://www.rfc-editor.org/rfc/rfc2782
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Source {
     kind: Kind,
     options: Options,
 }
 
 impl Source {
+    /// The source of all who listen as this node does: the addresses at `name`, with the transports and
+    /// ports of these listeners, in this order of preference.
+    ///
+    /// ```
+    /// # use libp2p_core::Multiaddr;
+    /// use libp2p_dns_discovery::Source;
+    ///
+    /// let listen = ["/ip4/0.0.0.0/udp/4001/quic-v1", "/ip6/::/udp/4001/quic-v1", "/ip4/0.0.0.0/tcp/4001"];
+    /// let listen = listen.map(|address| address.parse::<Multiaddr>().unwrap());
+    /// let source = Source::of_listeners("peers.example", &listen)?;
+    /// assert_eq!(source.to_string(), "/dns/peers.example/udp/4001/quic-v1|/tcp/4001");
+    /// # Ok::<_, libp2p_dns_discovery::SourceError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with the name, or with a listener: port 0, above all, which is another one in each
+    /// node, and addresses without a port, such as `/memory/7`. Positions are those in the text
+    /// of the source, `/dns/NAME…`.
+    pub fn of_listeners<'a>(
+        name: &str,
+        listeners: impl IntoIterator<Item = &'a Multiaddr>,
+    ) -> Result<Self, SourceError> {
+        let name = name::name(name, "/dns/".len())?.to_ascii();
+        let transport = |listener: &Multiaddr| {
+            let is_host = |p: &Protocol<'_>| {
+                matches!(p, Protocol::Ip6zone(_) | Protocol::Ip4(_) | Protocol::Ip6(_))
+            };
+            let is_own = |p: &Protocol<'_>| !matches!(p, Protocol::P2p(_));
+            let parts = listener.iter().skip_while(is_host).take_while(is_own);
+            Printed(&parts.collect()).to_string()
+        };
+        let transports: Vec<_> = listeners.into_iter().map(transport).collect();
+        format!("/dns/{name}{}", transports.join("|")).parse()
+    }
+
     /// Says that an answer of this source is a sample, although it claims to be complete.
     ///
     /// Consul over UDP and AWS Cloud Map answer with a few members chosen at random. An answer of a
@@ -188,6 +224,13 @@ impl TryFrom<Multiaddr> for Source {
 
     fn try_from(address: Multiaddr) -> Result<Self, SourceError> {
         Self::try_from(&address)
+    }
+}
+
+/// The text, as `Multiaddr` has it.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -72,6 +72,7 @@ fn a_trailing_id_is_the_pin() {
     ] {
         let candidate = candidate(&written);
         assert_eq!(candidate.address().to_string(), address);
+        assert_eq!(format!("{candidate:?}"), candidate.to_string());
         assert_eq!(candidate.pinned(), pinned.map(|id| id.parse().unwrap()).as_ref());
     }
 }

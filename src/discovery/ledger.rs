@@ -417,8 +417,10 @@ impl Ledger {
         }
         let (gone, address) = (!connected && !is_left, candidate.address().clone());
         cx.effects.tell(match ending {
-            Ending::Replaced(new) => Event::Replaced { address, old: peer, new, gone },
-            Ending::Ours => Event::Replaced { address, old: peer, new: *cx.own.local(), gone },
+            Ending::Replaced(new) => Event::Replaced { address, old: peer, new, gone, ours: false },
+            Ending::Ours => {
+                Event::Replaced { address, old: peer, new: *cx.own.local(), gone, ours: true }
+            }
             Ending::Departed => Event::Departed { peer, address, gone },
             Ending::Failed(failure) => told(candidate, failure, Some(peer), gone),
             Ending::Shared { again } => {

@@ -43,7 +43,7 @@ impl Event {
     fn log_of_peer(&self) {
         match self {
             Self::Verified { peer, address, how } => info!(%peer, %address, ?how, "verified"),
-            Self::Replaced { address, old, new, gone } => {
+            Self::Replaced { address, old, new, gone, .. } => {
                 info!(%address, %old, peer = %new, gone, "replaced");
             }
             Self::Departed { peer, address, gone } => info!(%peer, %address, gone, "departed"),

@@ -158,6 +158,34 @@ fn a_peer_id_may_be_written_as_a_cid() {
 }
 
 #[test]
+fn a_source_has_the_ports_of_the_listeners() {
+    let source = |name: &str, listeners: &[&str]| {
+        let listeners: Vec<Multiaddr> = listeners.iter().map(|l| l.parse().unwrap()).collect();
+        Source::of_listeners(name, &listeners).map(|source| source.to_string())
+    };
+    let both =
+        ["/ip6/::/udp/4001/quic-v1", "/ip4/0.0.0.0/udp/4001/quic-v1", "/ip4/0.0.0.0/tcp/4002"];
+    assert_eq!(source("A.example.", &both).unwrap(), "/dns/a.example./udp/4001/quic-v1|/tcp/4002");
+    let own = format!("/ip6zone/eth0/ip6/fe80::1/tcp/443/wss/p2p/{A}");
+    assert_eq!(source("a", &[&own]).unwrap(), "/dns/a/tcp/443/tls/ws");
+    for (name, listeners, part) in [
+        ("a", &["/ip4/0.0.0.0/tcp/0"][..], "bad port in `/tcp/0` at byte 6"),
+        ("a", &[], "no transport after `/dns/a`"),
+        ("a", &["/memory/7"], "`/memory/7` at byte 6"),
+        ("a/tcp/1", &["/ip4/0.0.0.0/tcp/1"], "bad name `a/tcp/1` at byte 5"),
+    ] {
+        let error = source(name, listeners).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn the_debug_text_is_the_text() {
+    let text = format!("/dns/a/tcp/1|/udp/1/quic-v1/p2p/{A}?sampled");
+    assert_eq!(format!("{:?}", text.parse::<Source>().unwrap()), text);
+}
+
+#[test]
 fn a_multiaddr_is_a_source() {
     for text in ["/dns/a.example/tcp/1", "/ip4/10.0.0.7/tcp/80/x-parity-ws/%2Fa%7Cb", "/memory/7"] {
         let address: Multiaddr = text.parse().unwrap();

@@ -91,6 +91,23 @@ fn every_ending_is_told_with_whether_anything_is_left_of_the_peer() {
     }
 }
 
+#[test]
+fn every_ending_says_who_is_gone_and_whoever_answers_is_found_unless_it_is_us() {
+    for (what, end, _) in CASES {
+        let (mut world, peer) = with_entry(false);
+        let local = *world.own.local();
+        end(&mut world, &c(1));
+        let told = world.told();
+        let here = c(1);
+        let gone: Vec<_> = told.iter().filter_map(|event| event.gone()).collect();
+        assert!(gone.contains(&(&peer, Some(here.address()))), "{what}: {told:?}");
+        let found = || told.iter().filter_map(|event| event.found());
+        assert!(found().all(|(found, at)| *found != local && at == here.address()), "{what}");
+        let others = found().filter(|(found, _)| **found != peer).count();
+        assert_eq!(others > 0, what == "another peer answers", "{what}");
+    }
+}
+
 /// A peer that took a place is lost: others may have been lost with it, and DNS may know more. Fails
 /// on the code before the endings were one: there, only failures and refusals asked sooner.
 #[test]
