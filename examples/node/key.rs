@@ -49,7 +49,7 @@ fn stored(path: &Path) -> Result<Option<Keypair>, Stop> {
     let key = Keypair::from_protobuf_encoding(&bytes).map_err(|_| {
         unusable(
             path,
-            "holds no ed25519 key in libp2p's protobuf encoding; name another file, or one that \
+            "holds no private key in libp2p's protobuf encoding; name another file, or one that \
              does not exist to have a key made",
         )
     })?;

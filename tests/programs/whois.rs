@@ -82,6 +82,44 @@ fn speaks_every_transport() {
     assert!(whois.json.iter().all(|row| row["peer"] == node.peer), "{whois:?}");
 }
 
+/// libp2p's protobuf encoding of a private key of a kind.
+fn private_key(kind: u8, data: &[u8]) -> Vec<u8> {
+    let len = u16::try_from(data.len()).expect("a short key");
+    let len = match u8::try_from(len) {
+        Ok(len @ 0..=127) => vec![len],
+        _ => vec![len.to_le_bytes()[0] | 0x80, u8::try_from(len >> 7).expect("a short key")],
+    };
+    [&[0x08, kind, 0x12][..], &len, data].concat()
+}
+
+/// Fails without the features `ecdsa`, `rsa` and `secp256k1` of libp2p: the handshake does, and nobody can have such a
+/// key.
+#[test]
+fn verifies_peers_of_every_kind_of_key() {
+    const RSA: &[u8] = include_bytes!("rsa-key.der");
+    let secret = [7; 32];
+    // SEC 1, on the curve P-256.
+    let (head, curve) =
+        (*b"\x30\x31\x02\x01\x01\x04\x20", *b"\xa0\x0a\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07");
+    let ecdsa = [&head[..], &secret, &curve].concat();
+    let dns = Dns::start();
+    let dir = tempfile::tempdir().expect("a directory can be made");
+    for (kind, data, id) in [(0, RSA, "Qm"), (2, &secret[..], "16Uiu2HA"), (3, &ecdsa[..], "Qm")] {
+        let path = dir.path().join(kind.to_string());
+        std::fs::write(&path, private_key(kind, data)).expect("it can be written");
+        let key = path.to_str().expect("the path is UTF-8");
+        dns.name([]);
+        let node = Node::start(&dns, &["--key", key]);
+        assert!(node.peer.starts_with(id), "{kind}: {}", node.peer);
+        let whois = run("whois", &["--json", &format!("/ip4/127.0.0.1/tcp/{}", node.port)]);
+        assert_eq!(whois.code, Some(0), "{whois:?}");
+        assert_eq!(whois.json[0]["peer"], node.peer, "{whois:?}");
+        dns.name([node.port]);
+        let mut other = Node::start(&dns, &[]);
+        other.process.wait_for(|line| line["event"] == "verified" && line["peer"] == node.peer);
+    }
+}
+
 #[test]
 fn exits_with_1_if_nobody_is_verified() {
     let dns = Dns::start();
