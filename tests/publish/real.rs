@@ -43,6 +43,14 @@ pub(crate) fn installed() -> Vec<Kind> {
     kinds
 }
 
+/// Where a program is: those of servers are often not in the path of users.
+fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let places =
+        std::env::split_paths(&path).chain(["/usr/sbin", "/usr/local/sbin"].map(Into::into));
+    places.map(|place| place.join(name)).find(|program| program.is_file())
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Bind,
@@ -50,16 +58,22 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Where the program is: servers are often not in the path of users.
     fn program(self) -> Option<PathBuf> {
-        let name = match self {
+        find(match self {
             Self::Bind => "named",
             Self::Knot => "knotd",
+        })
+    }
+
+    /// What makes a key of this name.
+    fn keygen(self, name: &str) -> Option<Command> {
+        let (tool, args) = match self {
+            Self::Bind => ("tsig-keygen", ["-a", "hmac-sha512", name]),
+            Self::Knot => ("keymgr", ["-t", name, "hmac-sha512"]),
         };
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        let places =
-            std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
-        places.map(|place| place.join(name)).find(|program| program.is_file())
+        let mut command = Command::new(find(tool)?);
+        command.args(args);
+        Some(command)
     }
 
     fn config(self, dir: &Path, address: SocketAddr) -> String {
@@ -269,6 +283,21 @@ async fn all_algorithms_are_those_of_the_servers() {
 }
 
 /// A name that is past what one answer carries: BIND answers nothing, Knot `SERVFAIL`.
+/// Fails on the code that reads the form of `nsupdate` alone.
+#[test]
+fn a_key_is_read_as_the_tools_of_the_servers_print_it() {
+    for kind in installed() {
+        let Some(mut keygen) = kind.keygen("Made.Key") else { continue };
+        let printed = keygen.output().expect("it runs").stdout;
+        let printed = String::from_utf8(printed).expect("a text");
+        let key: TsigKey = printed.parse().unwrap_or_else(|error| panic!("{kind:?}: {error}"));
+        assert_eq!(
+            (key.name().to_ascii().as_str(), key.algorithm()),
+            ("made.key.", Algorithm::HmacSha512)
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_name_that_is_full_is_told_and_can_be_left_nevertheless() {
     for kind in installed() {
