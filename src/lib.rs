@@ -65,6 +65,7 @@ mod shell;
 mod source;
 #[cfg(test)]
 mod testing;
+pub mod websocket;
 
 #[cfg(test)]
 mod tests {

@@ -53,6 +53,11 @@ mod upper;
 /// checked against the IP address otherwise. With `srv:` it is the target's name. A `/tls/sni/X`
 /// that was written stays.
 ///
+/// `libp2p-websocket` names the IP address in the header `Host` all the same, and a proxy that serves several names
+/// answers 404. [`HostHeader`](crate::websocket::HostHeader) around it has the name written there. Without
+/// TLS, nothing in an address says the name but the path, which may be a whole URL ([RFC 9112 section 3.2.2];
+/// nginx takes it): `/dns/NAME/tcp/80/x-parity-ws/http%3A%2F%2FNAME%2F`.
+///
 /// # SRV
 ///
 /// `OWNER` is the whole name, at which the records are ([RFC 2782]):
@@ -101,6 +106,7 @@ mod upper;
 /// [multiaddrs]: https://multiformats.io/multiaddr/
 /// [RFC 1035 section 2.3.4]: https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
 /// [RFC 2782]: https://www.rfc-editor.org/rfc/rfc2782
+/// [RFC 9112 section 3.2.2]: https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Source {
     kind: Kind,

@@ -15,6 +15,8 @@ use libp2p::{
     tcp, tls, websocket, yamux,
 };
 
+use libp2p_dns_discovery::websocket::HostHeader;
+
 use super::run::Stop;
 
 type AnyError = Box<dyn Error + Send + Sync>;
@@ -87,7 +89,7 @@ fn over<B: NetworkBehaviour>(
 }
 
 fn websocket(key: &Keypair) -> Result<BoxedTransport, AnyError> {
-    upgraded(websocket::Config::new(tcp::tokio::Transport::default()), key)
+    upgraded(HostHeader::new(websocket::Config::new(tcp::tokio::Transport::default())), key)
 }
 
 fn upgraded<T>(transport: T, key: &Keypair) -> Result<BoxedTransport, AnyError>

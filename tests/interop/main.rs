@@ -24,6 +24,7 @@ mod node;
 mod peers;
 mod program;
 mod prometheus;
+mod proxy;
 mod servers;
 mod suite;
 mod system;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
     system::add(&mut suite);
     manifests::add(&mut suite);
     prometheus::add(&mut suite);
+    proxy::add(&mut suite);
     joining::add(&mut suite);
     suite.run(&Arguments::from_args())
 }

@@ -10,6 +10,7 @@ mod first_dials;
 mod kad;
 mod liveness;
 mod members;
+mod names;
 mod namespace;
 mod route;
 mod same_key;
