@@ -53,6 +53,12 @@ pub(crate) fn add(suite: &mut Suite) {
             }
         });
     }
+    // js-libp2p has no ids for peers with ECDSA keys.
+    for key in ["RSA", "secp256k1"] {
+        suite.ask("Peer", &format!("js-libp2p, {key} key"), PROBE, When::Always, move || {
+            with_key(key).err().unwrap_or(Answer::Pass)
+        });
+    }
     suite.ask("Peer", "Rust, Go and JS in one", KADEMLIA, When::Always, || {
         mixed().err().unwrap_or(Answer::Pass)
     });
@@ -145,6 +151,14 @@ fn one(story: &mut Story, peer: Peer) -> Result<(), Answer> {
         is_taken_over(lines, &address, &id, &new).then_some(())
     });
     story.tell(Answer::Pass);
+    Ok(())
+}
+
+/// A peer with a key of another type than ours.
+fn with_key(key: &str) -> Result<(), Answer> {
+    let scene = Scene::new(2, 1)?;
+    let theirs = scene.listen(0, JS, TCP, &["--key-type", key])?;
+    assert_eq!(whois(&scene, TCP)?, theirs.peer());
     Ok(())
 }
 

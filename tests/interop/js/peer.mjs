@@ -3,6 +3,7 @@
 import './node20.mjs'
 
 import { quic } from '@chainsafe/libp2p-quic'
+import { generateKeyPair } from '@libp2p/crypto/keys'
 import { identify } from '@libp2p/identify'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
@@ -44,6 +45,7 @@ function wantedOrEnd () {
 async function startedOrEnd () {
   try {
     return await createLibp2p({
+      privateKey: await generateKeyPair(wanted.keyType),
       addresses: { listen: wanted.listen },
       transports: [tcp(), quic()],
       connectionEncrypters: [noise()],
