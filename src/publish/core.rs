@@ -52,9 +52,8 @@ pub(super) struct Core {
     failures: Option<(Discriminant<UpdateError>, u32)>,
     /// By what addresses the zone may name us.
     claimed: BTreeSet<Candidate>,
-    /// What was added since the zone was read the last time; `None` before the first time, when a process
-    /// before this one may have added all that is wanted.
-    unseen: Option<BTreeSet<Candidate>>,
+    /// What was added since the zone was read the last time.
+    unseen: BTreeSet<Candidate>,
     stay: Stay,
     outputs: VecDeque<Output>,
     serial: u64,
@@ -132,7 +131,7 @@ impl Core {
             next: None,
             failures: None,
             claimed: BTreeSet::new(),
-            unseen: None,
+            unseen: BTreeSet::new(),
             stay: Stay::Staying,
             outputs: VecDeque::new(),
             serial: 0,
@@ -175,7 +174,7 @@ impl Core {
             }
             // Nobody sees any record of the name, or can make room, unless those who came last do.
             Err(error @ (UpdateError::Full { .. } | UpdateError::Server { .. }))
-                if self.unseen.as_ref().is_none_or(|unseen| !unseen.is_empty()) =>
+                if !self.unseen.is_empty() =>
             {
                 self.take_back(error, now);
             }
@@ -186,8 +185,7 @@ impl Core {
     /// Removes what no read has shown: several nodes may have found room for one record each, at the same
     /// time, and filled the name up.
     fn take_back(&mut self, error: UpdateError, now: Instant) {
-        let unseen = self.unseen.as_ref().unwrap_or(&self.wanted.addresses);
-        let delete = unseen.iter().map(record::write).collect();
+        let delete = self.unseen.iter().map(record::write).collect();
         self.update(Step::TakeBack(error), delete, Vec::new(), now);
     }
 
@@ -202,7 +200,7 @@ impl Core {
         match (exchange.step, result) {
             (Step::Update(done), Ok(())) => self.succeed(done, exchange.leaving, now),
             (Step::TakeBack(error), Ok(())) => {
-                self.unseen = Some(BTreeSet::new());
+                self.unseen.clear();
                 self.published = None;
                 self.fail(error, exchange.leaving, now);
             }
@@ -292,7 +290,7 @@ impl Core {
             );
         }
         self.claimed.extend(wanted.addresses.iter().cloned());
-        self.unseen = Some(plan.add.iter().filter_map(record::read).collect());
+        self.unseen = plan.add.iter().filter_map(record::read).collect();
         let (is_done, added, more) =
             (plan.is_empty(), !plan.add.is_empty(), plan.more || plan.full);
         let deleted = plan.delete.clone();
