@@ -279,7 +279,7 @@ impl Event {
     ///
     /// ```
     /// # use libp2p_dns_discovery::Event;
-    /// # use libp2p_swarm::{PeerId, NetworkBehaviour};
+    /// # use libp2p_identity::PeerId;
     /// # use std::collections::HashSet;
     /// // The peers that there are, such as the explicit peers of gossipsub.
     /// fn follow(event: &Event, there: &mut HashSet<PeerId>) {
