@@ -5,6 +5,7 @@ mod dropped;
 mod entry;
 mod glue;
 mod section;
+mod sum;
 mod value;
 
 pub use self::dropped::Dropped;
@@ -13,5 +14,6 @@ pub(crate) use self::{
     entry::{Text, dnsaddr, texts},
     glue::Glue,
     section::Section,
+    sum::{Sum, Sums},
     value::{absolute, addresses, least, targets, ttl_of_all},
 };

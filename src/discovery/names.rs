@@ -418,13 +418,16 @@ fn take_answer(
     }
     source.note_provisional(resolution.provisional);
     source.resolved = (!source.source().is_static()).then_some(context.now);
-    let Resolution { candidates, threads, complete, ttl, records, .. } = resolution;
-    let passed = sift(source, candidates, context);
+    let Resolution { candidates, repeats, threads, known, complete, ttl, records, .. } = resolution;
+    let passed = (!repeats).then(|| sift(source, candidates, context));
     let recovered = source.note_answer();
     let (config, now) = (context.config, context.now);
-    let Applied { turned, brings_others } = source.apply(passed, &threads, context.liveness, now);
-    let rank = |list: &[Candidate]| (context.rank)(list, list.len());
-    source.members_mut().bound(config.limits.candidates.get(), rank);
+    let Applied { turned, brings_others } =
+        source.apply(passed, (&threads, known), context.liveness, now);
+    if !repeats {
+        let rank = |list: &[Candidate]| (context.rank)(list, list.len());
+        source.members_mut().bound(config.limits.candidates.get(), rank);
+    }
     if turned {
         let (source, sampled) = (source.source().clone(), source.members().is_sampled());
         context.effects.tell(Event::Sampled { source, sampled });

@@ -28,6 +28,8 @@ pub(crate) struct Section<'a> {
     pub(crate) aliased: bool,
     /// The least TTL of the records and of the CNAME records that lead to them.
     pub(crate) ttl: Option<Duration>,
+    /// Whether the answer has no other records than these and the CNAME records that lead to them.
+    pub(crate) is_all: bool,
 }
 
 impl<'a> Section<'a> {
@@ -36,7 +38,7 @@ impl<'a> Section<'a> {
         let aliases = aliases(&answer.records);
         let owners = chain(&aliases, [&query.name, &answer.name]);
         let (mut records, mut ttl) = (Vec::new(), None);
-        let (mut answered, mut aliased) = (false, false);
+        let (mut answered, mut aliased, mut taken) = (false, false, 0);
         // Nearly always, all records have the same owner.
         let mut last: Option<(&Name, bool)> = None;
         for record in &answer.records {
@@ -57,10 +59,12 @@ impl<'a> Section<'a> {
                 }
                 records.push(record);
             }
+            taken += 1;
             ttl = least(ttl, Some(ttl_of(record)));
         }
         let end = if aliased { end_of(&aliases, absolute(&answer.name)) } else { None };
-        Self { records, answered, end, aliased, ttl }
+        let is_all = taken == answer.records.len();
+        Self { records, answered, end, aliased, ttl, is_all }
     }
 }
 

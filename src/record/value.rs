@@ -31,8 +31,8 @@ pub(super) fn ttl_of(record: &Record) -> Duration {
     Duration::from_secs(seconds.into())
 }
 
-/// The IP addresses of A and AAAA records, sorted, without duplicates.
-pub(crate) fn addresses<'a>(records: impl IntoIterator<Item = &'a Record>) -> BTreeSet<IpAddr> {
+/// The IP addresses of A and AAAA records.
+pub(crate) fn addresses<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<IpAddr> {
     records.into_iter().filter_map(ip_of).collect()
 }
 

@@ -51,6 +51,8 @@ pub(super) struct Members {
     /// family.
     last_complete: [Option<Instant>; Family::ALL.len()],
     sampling: [Sampling; Family::ALL.len()],
+    /// Whether a member is held for a question that did not name it when the last answer came.
+    holds_more: bool,
 }
 
 #[derive(Debug)]
@@ -183,6 +185,33 @@ impl Members {
     /// Whether the last answer could be a sample that claims to be complete.
     pub(super) fn is_suspect(&self) -> bool {
         !self.sampled && self.sampling.iter().any(Sampling::is_suspect)
+    }
+
+    /// Whether an answer that names just what the last one named changes nothing of who the members are:
+    /// that one named them all, and brought no more.
+    pub(super) fn are_as_named(&self) -> bool {
+        let is_named = |member: &Member| member.is_named && !member.is_early;
+        !self.holds_more && self.cut == [0; Family::ALL.len()] && self.all.iter().all(is_named)
+    }
+
+    /// Merges a refresh that names just what the last one named, where the members
+    /// [are as that named them](Self::are_as_named): what follows from repetition is noted.
+    pub(super) fn repeat(&mut self, heard_of: impl Fn(&Query) -> Heard, now: Instant) -> Applied {
+        let was_sampled = self.is_sampled();
+        let mut heard = remember(|origin: &Origin| origin.heard(&heard_of));
+        let (mut whole, mut sizes) = ([true; Family::ALL.len()], [0; Family::ALL.len()]);
+        for member in &self.all {
+            let family = member.candidate.family().index();
+            sizes[family] += 1;
+            whole[family] &= heard(&member.origin) == Heard::All;
+        }
+        for family in Family::ALL {
+            let size = sizes[family.index()];
+            if whole[family.index()] && size > 0 {
+                self.note_look(family, Look { size, changed: false, omitted_answers: None }, now);
+            }
+        }
+        Applied { turned: self.is_sampled() != was_sampled, brings_others: false }
     }
 
     /// Merges a refresh into the members. `heard_of` says how much was heard of what a question names.
@@ -343,7 +372,7 @@ impl Members {
 
     /// Adds what an answer names, in place of what was known of it. Says whether anybody was no member.
     fn name(&mut self, candidates: Vec<Named>, is_early: bool) -> bool {
-        let mut strangers = candidates.len();
+        let (mut strangers, mut holds_more) = (candidates.len(), false);
         self.all.extend(candidates.into_iter().map(|named| Member::new(named, is_early)));
         // Two sorted runs: a stable sort merges them in one pass, the known one first.
         self.all.sort_by(|a, b| a.candidate.cmp(&b.candidate));
@@ -353,12 +382,13 @@ impl Members {
                 strangers -= usize::from(!known.is_early);
                 if known.heard < Heard::All {
                     // These questions keep what they named.
-                    named.origin.join(&known.origin);
+                    holds_more |= named.origin.join(&known.origin);
                 }
                 mem::swap(named, known);
             }
             same
         });
+        self.holds_more = holds_more;
         strangers > 0
     }
 

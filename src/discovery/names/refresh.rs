@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeSet, HashMap, HashSet},
     mem,
     net::IpAddr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,10 +13,12 @@ use libp2p_core::Multiaddr;
 
 pub(crate) use self::outcome::{Named, Resolution, Threads};
 use self::{
-    found::{Found, sum_of},
+    found::Found,
+    list::{List, sum_of},
     steps::{Step, Steps, Task},
 };
 pub(super) use self::{
+    found::Known,
     origin::{Heard, Origin},
     tally::earlier_domain_failed,
 };
@@ -31,6 +34,7 @@ use crate::{
 
 mod found;
 mod hosts;
+mod list;
 mod origin;
 mod outcome;
 mod steps;
@@ -99,10 +103,16 @@ impl Refresh {
     }
 
     /// Takes these questions for "nothing" unless they are answered, and waits for none of them. `turn`
-    /// is how many refreshes went before this one, and `is_dual` whether one of them has found a host with
-    /// addresses of both families.
-    pub(crate) fn after(mut self, turn: usize, given_up: HashSet<Query>, is_dual: bool) -> Self {
-        (self.turn, self.given_up) = (turn, given_up);
+    /// is how many refreshes went before this one, `is_dual` whether one of them has found a host with
+    /// addresses of both families, and `known` what was named last.
+    pub(crate) fn after(
+        mut self,
+        turn: usize,
+        given_up: HashSet<Query>,
+        is_dual: bool,
+        known: Known,
+    ) -> Self {
+        (self.turn, self.given_up, self.found.known) = (turn, given_up, known);
         if is_dual {
             self.found.hosts.note_dual();
         }
@@ -194,9 +204,10 @@ impl Refresh {
         self.steps.are_started() && self.unanswered().all(is_given_up)
     }
 
-    /// The candidates that are named by what was answered so far; `None` if nothing was.
-    pub(crate) fn so_far(&self, pool: &Pool) -> Option<Vec<Named>> {
-        self.found.so_far(pool)
+    /// The candidates that are named by what was answered so far; `None` if nothing was. `may_repeat` says
+    /// that these need not be made if all of them were named before.
+    pub(crate) fn so_far(&self, pool: &Pool, may_repeat: bool) -> Option<Vec<Named>> {
+        self.found.so_far(pool, may_repeat)
     }
 
     /// Whether no query is waiting or under way.
@@ -204,8 +215,13 @@ impl Refresh {
         self.steps.are_started() && self.unanswered().next().is_none()
     }
 
-    /// The outcome. Look-ups still waiting or under way count as timed out.
-    pub(crate) fn finish(mut self, pool: &Pool) -> Result<Resolution, LookupError> {
+    /// The outcome. Look-ups still waiting or under way count as timed out. `may_repeat` says that
+    /// candidates need not be made if they are just those that were named before.
+    pub(crate) fn finish(
+        mut self,
+        pool: &Pool,
+        may_repeat: bool,
+    ) -> Result<Resolution, LookupError> {
         for question in self.unanswered().cloned().collect::<Vec<_>>() {
             let is_in_vain = self.given_up.contains(&question);
             let error = if is_in_vain { LookupError::no_data(None) } else { LookupError::TimedOut };
@@ -214,32 +230,25 @@ impl Refresh {
         if !self.steps.are_started() {
             self.found.tally.fail(LookupError::TimedOut);
         }
-        self.found.finish(&self.given_up, pool)
+        self.found.finish(&self.given_up, pool, may_repeat)
     }
 
     fn handle_answer(&mut self, step: Step, answer: &Answer) {
+        if let Task::Addresses(host) = &step.task {
+            let host = host.clone();
+            return match self.found.read(&host, &step, answer) {
+                Ok((list, ttl)) => self.addresses(step, answer, host, list, ttl),
+                Err(section) => self.handle_empty(step, answer, &section),
+            };
+        }
         let section = Section::of(&step.query, answer);
-        self.found.tally.answer(answer, section.ttl);
         if section.records.is_empty() {
             return self.handle_empty(step, answer, &section);
         }
-        // Where this is not the source's own name, that one had records, or nobody had asked.
-        self.found.tally.note_records();
-        let is_whole = answer.complete && !answer.provisional && !step.is_provisional;
-        let heard = if is_whole { Heard::All } else { Heard::Part };
+        let is_first = self.note_records(&step, answer, section.ttl);
         let question = &step.question;
-        let is_first = self.found.note_heard(question, heard);
         let sum = match step.task {
-            Task::Addresses(host) => {
-                let addresses = record::addresses(section.records);
-                let addresses = self.found.bounded(addresses, question);
-                let sum = sum_of(&addresses);
-                self.found.add_ips(host.clone(), addresses, question);
-                if self.found.hosts.note_addresses(&host) {
-                    self.ask_lacking();
-                }
-                sum
-            }
+            Task::Addresses(_) => return,
             Task::Targets(srv) => {
                 let targets = record::targets(section.records);
                 let sum = sum_of(&targets);
@@ -264,8 +273,39 @@ impl Refresh {
         }
     }
 
+    /// Takes the addresses of a host.
+    fn addresses(
+        &mut self,
+        step: Step,
+        answer: &Answer,
+        host: Name,
+        list: Arc<List>,
+        ttl: Option<Duration>,
+    ) {
+        let is_first = self.note_records(&step, answer, ttl);
+        let (question, sum) = (step.question, list.sum);
+        self.found.add_ips(host.clone(), list, question.record_type, &question);
+        if self.found.hosts.note_addresses(&host) {
+            self.ask_lacking();
+        }
+        if is_first {
+            self.replies.push((question, Reply::Answer { ttl, sum }));
+        }
+    }
+
+    /// Notes that an answer has records. Says whether it is the first to the question.
+    fn note_records(&mut self, step: &Step, answer: &Answer, ttl: Option<Duration>) -> bool {
+        self.found.tally.answer(answer, ttl);
+        // Where this is not the source's own name, that one had records, or nobody had asked.
+        self.found.tally.note_records();
+        let is_whole = answer.complete && !answer.provisional && !step.is_provisional;
+        let heard = if is_whole { Heard::All } else { Heard::Part };
+        self.found.note_heard(&step.question, heard)
+    }
+
     /// Takes an answer that says nothing of where peers are.
     fn handle_empty(&mut self, step: Step, answer: &Answer, section: &Section<'_>) {
+        self.found.tally.answer(answer, section.ttl);
         if section.aliased && !section.answered {
             self.follow(step, answer, section.end.clone());
         } else if !answer.complete {
@@ -332,17 +372,17 @@ impl Refresh {
     /// Takes the addresses of a target that came along with its SRV record, as answers to the
     /// questions for them.
     fn take_glue(&mut self, target: &Name, ips: BTreeSet<IpAddr>, ttl: Duration, query: &Query) {
-        let (v4, v6) = ips.into_iter().partition::<BTreeSet<_>, _>(|ip| ip.is_ipv4());
+        let (v4, v6) = ips.into_iter().partition::<Vec<_>, _>(|ip| ip.is_ipv4());
         for (ips, record_type) in [(v4, RecordType::A), (v6, RecordType::AAAA)] {
             if ips.is_empty() {
                 continue;
             }
             let question = Query::new(target.clone(), record_type);
-            let sum = sum_of(&ips);
-            let ips = self.found.bounded(ips, query);
+            let ips = List::of_answer(ips, None, self.limits.records_per_answer.get());
+            let sum = ips.sum;
             self.found.note_question(&question, Some(query));
             self.found.note_heard(&question, Heard::All);
-            self.found.add_ips(target.clone(), ips, query);
+            self.found.add_ips(target.clone(), ips, record_type, query);
             self.replies.push((question, Reply::Answer { ttl: Some(ttl), sum }));
         }
     }

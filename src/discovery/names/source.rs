@@ -15,7 +15,7 @@ use super::{
     members::{Applied, Liveness, Members},
     pace::{Looks, StartUp},
     questions::Questions,
-    refresh::{Heard, Named, Refresh, Resolution, Threads},
+    refresh::{Heard, Known, Named, Refresh, Resolution, Threads},
     rejections::Rejections,
     schedule::Schedule,
     under_way::UnderWay,
@@ -46,6 +46,8 @@ pub(super) struct SourceState {
     pub(super) resolved: Option<Instant>,
     questions: Questions,
     inquiries: Inquiries,
+    /// What was named last, once there was an answer.
+    known: Option<Known>,
     /// When the first of the questions is due again.
     due: Option<Instant>,
     /// Whether all is to be asked next that was answered, due or not.
@@ -92,6 +94,7 @@ impl SourceState {
             resolved: None,
             questions: Questions::default(),
             inquiries: Inquiries::default(),
+            known: None,
             due: None,
             asks_all: false,
             haste: None,
@@ -154,7 +157,9 @@ impl SourceState {
         }
         let given_up = self.questions.given_up(now);
         let plan = Refresh::new(&self.source, &config.limits);
-        let plan = plan.after(self.inquiries.turn() - 1, given_up, self.is_dual);
+        let known =
+            self.known.clone().unwrap_or_else(|| Known::new(config.limits.records_per_answer));
+        let plan = plan.after(self.inquiries.turn() - 1, given_up, self.is_dual, known);
         self.refresh = Some(UnderWay::new(plan, now + config.lookup_timeout));
         self.next = None;
         self.jitter = rng.f64();
@@ -244,7 +249,7 @@ impl SourceState {
         }
         self.answered = under_way.answered;
         self.records = under_way.plan.records();
-        let outcome = under_way.plan.finish(&config.pool);
+        let outcome = under_way.plan.finish(&config.pool, self.members.are_as_named());
         self.due = self.plan_questions(config, outcome.as_ref().ok(), rng, now);
         if let Ok(resolution) = &outcome {
             self.follow(&resolution.threads, now);
@@ -311,17 +316,22 @@ impl SourceState {
             && threads.hollow.iter().all(is_believed);
     }
 
-    /// Merges an answer into the members.
+    /// Merges an answer into the members: what passed of the candidates that it names; `None` if it names
+    /// just those that the last one named.
     pub(super) fn apply(
         &mut self,
-        candidates: Vec<Named>,
-        threads: &Threads,
+        passed: Option<Vec<Named>>,
+        (threads, known): (&Threads, Known),
         liveness: impl Fn(&Candidate) -> Liveness,
         now: Instant,
     ) -> Applied {
+        self.known = Some(known);
         let questions = &self.questions;
         let heard = |question: &Query| questions.heard(question, threads);
-        self.members.apply(candidates, heard, liveness, now)
+        match passed {
+            Some(candidates) => self.members.apply(candidates, heard, liveness, now),
+            None => self.members.repeat(heard, now),
+        }
     }
 
     /// When the first reply of the last refresh came.
@@ -347,7 +357,8 @@ impl SourceState {
     /// The candidates that a refresh has named so far, when they have waited for long enough for the
     /// rest of it.
     pub(super) fn take_so_far(&mut self, config: &Config, now: Instant) -> Option<Vec<Named>> {
-        let named = self.refresh.as_mut()?.take_so_far(config, now)?;
+        let may_repeat = self.members.are_as_named();
+        let named = self.refresh.as_mut()?.take_so_far(config, may_repeat, now)?;
         // What the filter rejects is told when the refresh has ended.
         Some(named.into_iter().filter(|named| self.passes(named, config).is_ok()).collect())
     }
@@ -607,7 +618,8 @@ mod tests {
         assert_eq!(resolution.ttl, None);
         let (passed, news) = source.sift(resolution.candidates, &Config::new());
         assert!(news.is_empty());
-        source.apply(passed, &resolution.threads, |_| Default::default(), now);
+        let made_of = (&resolution.threads, resolution.known);
+        source.apply(Some(passed), made_of, |_| Default::default(), now);
         assert_eq!(source.announce(true, false).map(|all| all.len()), Some(1));
         assert!(source.announce(true, false).is_none() && source.is_settled());
         assert_eq!(source.next_timeout(secs(20)), None);

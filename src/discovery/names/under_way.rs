@@ -63,11 +63,17 @@ impl UnderWay {
         }
     }
 
-    /// The candidates that it has named so far, when they have waited for long enough for the rest.
-    pub(super) fn take_so_far(&mut self, config: &Config, now: Instant) -> Option<Vec<Named>> {
+    /// The candidates that it has named so far, when they have waited for long enough for the rest; if
+    /// `may_repeat`, only where some of them were not named before.
+    pub(super) fn take_so_far(
+        &mut self,
+        config: &Config,
+        may_repeat: bool,
+        now: Instant,
+    ) -> Option<Vec<Named>> {
         self.use_at.take_if(|at| *at <= now)?;
         self.grace = self.grace.saturating_mul(2);
-        self.plan.so_far(&config.pool)
+        self.plan.so_far(&config.pool, may_repeat)
     }
 
     /// When it is over, whatever is still under way: that counts for the next refresh. So no question

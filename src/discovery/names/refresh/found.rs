@@ -3,10 +3,10 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    hash::{DefaultHasher, Hash, Hasher},
     mem,
-    net::IpAddr,
     num::{NonZeroU16, NonZeroUsize},
+    sync::Arc,
+    time::Duration,
 };
 
 use hickory_proto::rr::{Name, RecordType};
@@ -15,18 +15,33 @@ use libp2p_identity::PeerId;
 
 use super::{
     hosts::Hosts,
+    list::List,
     origin::{Heard, Origin},
     outcome::{Named, Resolution, Threads},
+    steps::Step,
     tally::Tally,
 };
 use crate::{
     candidate::Candidate,
     discovery::names::reply::Reply,
     pool::Pool,
-    record::{Dropped, Why},
-    resolver::{LookupError, NothingKind, Query},
+    record::{Dropped, Section, Sum, Sums, Why, addresses},
+    resolver::{Answer, LookupError, NothingKind, Query},
     source::{Families, Tail},
 };
+
+/// What the refreshes of a source have named last, by which it is recognised when answers say it again.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    sums: Sums,
+    hosts: Arc<Hosts>,
+}
+
+impl Known {
+    pub(in crate::discovery::names) fn new(records: NonZeroUsize) -> Self {
+        Self { sums: Sums::default(), hosts: Arc::new(Hosts::new(records)) }
+    }
+}
 
 /// What a refresh has found so far.
 #[derive(Debug)]
@@ -35,6 +50,8 @@ pub(super) struct Found {
     records: NonZeroUsize,
     pub(super) hosts: Hosts,
     pub(super) tally: Tally,
+    /// What was named last.
+    pub(super) known: Known,
     heard: HashMap<Query, Heard>,
     /// The questions whose answers led to a question.
     parents: HashMap<Query, Vec<Query>>,
@@ -56,8 +73,21 @@ impl Found {
     pub(super) fn new(records: NonZeroUsize) -> Self {
         let (hosts, tally) = (Hosts::new(records), Tally::default());
         let (heard, parents, missing, failures, hollow, ends, spare) = Default::default();
-        let cut = HashSet::new();
-        Self { records, hosts, tally, heard, parents, missing, cut, failures, hollow, ends, spare }
+        let (cut, known) = (HashSet::new(), Known::new(records));
+        Self {
+            records,
+            hosts,
+            tally,
+            known,
+            heard,
+            parents,
+            missing,
+            cut,
+            failures,
+            hollow,
+            ends,
+            spare,
+        }
     }
 
     /// Notes that the answer to a question, or the source itself, leads to a question.
@@ -131,8 +161,33 @@ impl Found {
         }
     }
 
-    pub(super) fn add_ips(&mut self, name: Name, ips: BTreeSet<IpAddr>, query: &Query) {
-        if !self.hosts.add_ips(name, ips) {
+    /// Reads the addresses that the answer to a question names, and for how long. If it says what the last
+    /// one said, nothing is made of it again.
+    pub(super) fn read<'a>(
+        &self,
+        host: &Name,
+        step: &Step,
+        answer: &'a Answer,
+    ) -> Result<(Arc<List>, Option<Duration>), Section<'a>> {
+        let Sum { says, ttl } = self.known.sums.of(&step.query, answer);
+        if let Some(known) = self.known.hosts.list(host, step.question.record_type, says) {
+            return Ok((known.clone(), ttl));
+        }
+        let section = Section::of(&step.query, answer);
+        if section.records.is_empty() {
+            return Err(section);
+        }
+        let ips = addresses(section.records.iter().copied());
+        let says = section.is_all.then_some(says);
+        Ok((List::of_answer(ips, says, self.records.get()), section.ttl))
+    }
+
+    /// Adds addresses of one type of a host, which the answer to a question names.
+    pub(super) fn add_ips(&mut self, name: Name, ips: Arc<List>, of: RecordType, query: &Query) {
+        if ips.is_cut {
+            self.cut(query, self.too_many_records());
+        }
+        if !self.hosts.add_ips(name, ips, of) {
             self.cut(query, self.too_many_records());
         }
     }
@@ -196,11 +251,13 @@ impl Found {
             && types.into_iter().any(|of| self.missing.contains(&sibling(of)))
     }
 
-    /// The outcome. `given_up` are questions that name nobody unless they were answered.
+    /// The outcome. `given_up` are questions that name nobody unless they were answered. `may_repeat` says
+    /// that candidates need not be made which were all named before, and nobody else.
     pub(super) fn finish(
         mut self,
         given_up: &HashSet<Query>,
         pool: &Pool,
+        may_repeat: bool,
     ) -> Result<Resolution, LookupError> {
         for (question, error) in mem::take(&mut self.failures) {
             // NXDOMAIN answers for all types of its name; but what such a question has named stays.
@@ -208,8 +265,10 @@ impl Found {
                 self.tally.fail(error);
             }
         }
-        let (candidates, cut) = self.hosts.candidates(pool);
-        if let Some(most) = cut {
+        let repeats = may_repeat && self.hosts == *self.known.hosts;
+        let (candidates, cut_at) =
+            if repeats { Default::default() } else { self.hosts.candidates(pool) };
+        if let Some(most) = cut_at {
             self.tally.cut(Dropped::new("candidates", Why::TooManyCandidates(most)));
             self.heard.values_mut().for_each(|heard| *heard = Heard::Part.min(*heard));
         }
@@ -222,22 +281,21 @@ impl Found {
         self.heard.retain(|of, heard| *heard > Heard::Nothing || !given_up.contains(of));
         let hollow = self.hosts.hollow().chain(self.hollow).collect();
         let is_dual = self.hosts.is_dual();
-        let Self { heard, parents, cut, ends, spare, .. } = self;
+        let Self { heard, parents, cut, ends, spare, mut known, .. } = self;
+        known.hosts = Arc::new(match cut_at {
+            None => self.hosts,
+            Some(_) => Hosts::new(self.records),
+        });
         let threads = Threads { heard, parents, cut, hollow, ends, spare, is_dual };
-        self.tally.resolution(candidates, threads)
+        self.tally.resolution(candidates, repeats, threads, known)
     }
 
-    /// The candidates so far; `None` if there were no records.
-    pub(super) fn so_far(&self, pool: &Pool) -> Option<Vec<Named>> {
+    /// The candidates so far; `None` if there were no records, or, where those that were all named before
+    /// need not be made, nobody else.
+    pub(super) fn so_far(&self, pool: &Pool, may_repeat: bool) -> Option<Vec<Named>> {
         // What is behind a domain that failed is judged as a whole.
         let is_usable = self.tally.has_records() && !self.tally.is_provisional();
-        is_usable.then(|| self.hosts.candidates(pool).0)
+        let is_news = !may_repeat || !self.hosts.are_part_of(&self.known.hosts);
+        (is_usable && is_news).then(|| self.hosts.candidates(pool).0)
     }
-}
-
-/// The same for the same items, and nearly always another one for others.
-pub(super) fn sum_of<T: Hash>(items: &BTreeSet<T>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    items.hash(&mut hasher);
-    hasher.finish()
 }

@@ -5,12 +5,13 @@ use std::{
     mem,
     net::IpAddr,
     num::NonZeroUsize,
+    sync::Arc,
 };
 
 use hickory_proto::rr::{Name, RecordType};
 use libp2p_core::Multiaddr;
 
-use super::{origin::Origin, outcome::Named};
+use super::{list::List, origin::Origin, outcome::Named};
 use crate::{
     candidate::{Candidate, Family, Transports},
     pool::{self, Pool},
@@ -44,7 +45,8 @@ struct KnownHost {
     asked: Vec<RecordType>,
     /// Whether addresses came along with an SRV record.
     has_glue: bool,
-    ips: BTreeSet<IpAddr>,
+    /// Its addresses of each of [`TYPES`].
+    lists: [Option<Arc<List>>; TYPES.len()],
     uses: BTreeSet<Use>,
     /// Whether it stands for all the targets of SRV records, whose own names say more.
     whole: bool,
@@ -104,23 +106,40 @@ impl Hosts {
 
     /// Adds addresses of a host, the lowest first, until there are twice as many as an answer may
     /// carry: once for each family. Says whether all are known.
-    pub(super) fn add_ips(&mut self, name: Name, ips: BTreeSet<IpAddr>) -> bool {
+    pub(super) fn add_ips(&mut self, name: Name, list: Arc<List>, of: RecordType) -> bool {
         let host = self.by_name.entry(name).or_default();
-        let most = self.records.get().saturating_mul(2);
-        let mut all = true;
-        for ip in ips {
-            if self.ips < most {
-                self.ips += usize::from(host.ips.insert(ip));
-            } else {
-                all &= host.ips.contains(&ip);
+        let room = self.records.get().saturating_mul(2) - self.ips;
+        let known = &mut host.lists[place_of(of)];
+        let before = known.as_ref().map_or(0, |known| known.ips.len());
+        let (now, all) = match known.as_deref() {
+            None if list.ips.len() <= room => (list, true),
+            known => {
+                let (ips, all) = list.added_to(known, room);
+                (List::new(ips), all)
             }
-        }
+        };
+        self.ips += now.ips.len() - before;
+        *known = (!now.ips.is_empty()).then_some(now);
         all
+    }
+
+    /// The addresses of one type of a host, if they are those that an answer of this sum named.
+    pub(super) fn list(&self, name: &Name, of: RecordType, says: u64) -> Option<&Arc<List>> {
+        let list = self.by_name.get(name)?.lists[place_of(of)].as_ref()?;
+        (list.says == Some(says)).then_some(list)
+    }
+
+    /// Whether others name all that these name.
+    pub(super) fn are_part_of(&self, others: &Self) -> bool {
+        self.direct.is_empty()
+            && self.by_name.iter().filter(|(_, host)| host.is_known()).all(|(name, host)| {
+                others.by_name.get(name).is_some_and(|other| host.is_part_of(other))
+            })
     }
 
     /// Whether addresses of the host are known.
     pub(super) fn is_known(&self, name: &Name) -> bool {
-        self.by_name.get(name).is_some_and(|host| !host.ips.is_empty())
+        self.by_name.get(name).is_some_and(KnownHost::is_known)
     }
 
     pub(super) fn is_asked(&self, name: &Name, record_type: RecordType) -> bool {
@@ -166,7 +185,7 @@ impl Hosts {
 
     /// The questions for addresses of hosts that have a use and no address.
     pub(super) fn hollow(&self) -> impl Iterator<Item = Query> {
-        let is_hollow = |host: &KnownHost| !host.uses.is_empty() && host.ips.is_empty();
+        let is_hollow = |host: &KnownHost| !host.uses.is_empty() && !host.is_known();
         let hollow = self.by_name.iter().filter(move |(_, host)| is_hollow(host));
         hollow.flat_map(|(name, host)| host.asked.iter().map(|of| Query::new(name.clone(), *of)))
     }
@@ -201,6 +220,21 @@ impl Hosts {
     }
 }
 
+impl PartialEq for Hosts {
+    /// Whether both name the same, whatever was asked to find it.
+    fn eq(&self, other: &Self) -> bool {
+        let hosts = self.by_name.iter().zip(&other.by_name);
+        self.by_name.len() == other.by_name.len()
+            && hosts.into_iter().all(|((a, ours), (b, theirs))| a == b && ours.is_like(theirs))
+            && self.direct == other.direct
+    }
+}
+
+/// The place of a type among [`TYPES`].
+fn place_of(record_type: RecordType) -> usize {
+    usize::from(record_type == RecordType::AAAA)
+}
+
 /// A host, and what names its addresses.
 #[derive(Debug)]
 struct Reached<'a> {
@@ -221,7 +255,29 @@ struct At<'a> {
 impl KnownHost {
     /// Whether addresses of this type are known.
     fn has(&self, of: RecordType) -> bool {
-        self.ips.iter().any(|ip| ip.is_ipv4() == (of == RecordType::A))
+        self.lists[place_of(of)].is_some()
+    }
+
+    /// Whether addresses are known.
+    fn is_known(&self) -> bool {
+        self.lists.iter().any(Option::is_some)
+    }
+
+    fn ips(&self) -> impl Iterator<Item = &IpAddr> {
+        self.lists.iter().flatten().flat_map(|list| &list.ips)
+    }
+
+    /// Whether both name the same.
+    fn is_like(&self, other: &Self) -> bool {
+        self.uses == other.uses && self.whole == other.whole && self.lists == other.lists
+    }
+
+    /// Whether another names all that this one names.
+    fn is_part_of(&self, other: &Self) -> bool {
+        let mut lists = self.lists.iter().zip(&other.lists);
+        self.uses == other.uses
+            && self.whole == other.whole
+            && lists.all(|(ours, theirs)| ours.is_none() || ours == theirs)
     }
 
     /// The ways that take an address of this family.
@@ -249,7 +305,7 @@ impl<'a> Reached<'a> {
 fn by_address<'a>(hosts: &'a [Reached<'a>]) -> Vec<At<'a>> {
     let mut all = Vec::new();
     for reached in hosts {
-        all.extend(reached.host.ips.iter().map(|named| reached.at(*named)));
+        all.extend(reached.host.ips().map(|named| reached.at(*named)));
     }
     all.sort_by_key(|at| at.ip);
     // Else one endpoint would be two candidates, which differ by the name for TLS.

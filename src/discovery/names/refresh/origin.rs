@@ -34,12 +34,15 @@ impl Origin {
         Self { questions: [question].into(), has_more: false }
     }
 
-    /// Adds the questions of another origin of the same candidate.
-    pub(in crate::discovery::names) fn join(&mut self, other: &Self) {
+    /// Adds the questions of another origin of the same candidate. Says whether there are any that it did
+    /// not have.
+    pub(in crate::discovery::names) fn join(&mut self, other: &Self) -> bool {
+        let had_more = self.has_more;
         self.has_more |= other.has_more;
         let is_known = |question: &&Query| self.questions.contains(question);
-        if self.is(other) || other.questions.iter().all(|question| is_known(&question)) {
-            return;
+        let is_same = Arc::ptr_eq(&self.questions, &other.questions);
+        if is_same || other.questions.iter().all(|question| is_known(&question)) {
+            return self.has_more != had_more;
         }
         let mut questions: Vec<_> =
             self.questions.iter().chain(&*other.questions).cloned().collect();
@@ -48,6 +51,7 @@ impl Origin {
         self.has_more |= questions.len() > MOST;
         questions.truncate(MOST);
         self.questions = questions.into();
+        true
     }
 
     /// Keeps these questions only: by the others, it is no longer named.
@@ -93,7 +97,7 @@ mod tests {
         }
         assert_eq!(*joined.questions, ["a.", "b.", "c."].map(query));
         assert_eq!(joined.heard(|_| Heard::All), Heard::All);
-        (0..99).for_each(|n| joined.join(&origin(&format!("x{n}."))));
+        (0..99).for_each(|n| _ = joined.join(&origin(&format!("x{n}."))));
         assert_eq!(joined.questions.len(), MOST);
         assert_eq!(joined.heard(|_| Heard::All), Heard::Part, "of the others, nothing is known");
     }

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use super::origin::{Heard, Origin};
+use super::{
+    found::Known,
+    origin::{Heard, Origin},
+};
 use crate::{
     candidate::{Candidate, Transports},
     record::Dropped,
@@ -18,8 +21,12 @@ pub(crate) struct Resolution {
     /// Sorted, without duplicates. Where an address is named with and without a pin, it is only
     /// here with: the pin says more.
     pub(crate) candidates: Vec<Named>,
+    /// Whether just those are named that were named last; then they are not listed again.
+    pub(crate) repeats: bool,
     /// What became of its questions.
     pub(crate) threads: Threads,
+    /// By what it is recognised when it is named again.
+    pub(crate) known: Known,
     /// Whether these are all that the source names now.
     pub(crate) complete: bool,
     /// The least TTL of all records used. `None` for a static source.

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::outcome::{DROPPED, Named, Resolution, Threads};
+use super::{
+    found::Known,
+    outcome::{DROPPED, Named, Resolution, Threads},
+};
 use crate::{
     record::{Dropped, least},
     resolver::{Answer, LookupError, Nothing, Proof},
@@ -119,7 +122,9 @@ impl Tally {
     pub(super) fn resolution(
         self,
         candidates: Vec<Named>,
+        repeats: bool,
         threads: Threads,
+        known: Known,
     ) -> Result<Resolution, LookupError> {
         if !self.positive {
             return Err(match (self.failure, self.nothing) {
@@ -130,7 +135,9 @@ impl Tally {
         }
         Ok(Resolution {
             candidates,
+            repeats,
             threads,
+            known,
             complete: self.complete && self.failure.is_none(),
             provisional: self.provisional,
             ttl: self.ttl,

@@ -98,8 +98,12 @@ fn a_target_of_one_family_does_not_speak_for_the_others_for_ever() {
     let glue: Vec<_> = (1..=3).zip(targets).map(|(n, (of, _))| a(of, n)).collect();
     let asked = |turn| {
         let source = SOURCE.parse().unwrap();
-        let mut refresh =
-            Refresh::new(&source, &Limits::default()).after(turn, HashSet::new(), false);
+        let mut refresh = Refresh::new(&source, &Limits::default()).after(
+            turn,
+            HashSet::new(),
+            false,
+            Known::new(Limits::default().records_per_answer),
+        );
         let (step, _) = refresh.poll_query().unwrap();
         refresh.handle_result(step, &answered(&targets, glue.clone()));
         let (step, query) = refresh.poll_query().unwrap();
