@@ -4,6 +4,7 @@
 mod dropped;
 mod entry;
 mod glue;
+mod owner;
 mod section;
 mod sum;
 mod value;

@@ -7,7 +7,10 @@ use std::{
 
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
-use super::value::{absolute, least, ttl_of};
+use super::{
+    owner::LastOwner,
+    value::{absolute, least, ttl_of},
+};
 use crate::{
     alias::Chain,
     dnsaddr,
@@ -39,13 +42,9 @@ impl<'a> Section<'a> {
         let owners = chain(&aliases, [&query.name, &answer.name]);
         let (mut records, mut ttl) = (Vec::new(), None);
         let (mut answered, mut aliased, mut taken) = (false, false, 0);
-        // Nearly always, all records have the same owner.
-        let mut last: Option<(&Name, bool)> = None;
+        let mut owner = LastOwner::default();
         for record in &answer.records {
-            let known = last.filter(|(name, _)| **name == record.name).map(|(_, ours)| ours);
-            let ours = known.unwrap_or_else(|| owners.contains(&absolute(&record.name)));
-            last = Some((&record.name, ours));
-            if !ours {
+            if !owner.get(&record.name, |name| owners.contains(&absolute(name))) {
                 continue;
             }
             if record.record_type() == RecordType::CNAME {

@@ -1,23 +1,31 @@
 //! Whether an answer says what another one has said, whatever the order of its records.
 
 use std::{
-    collections::hash_map::RandomState,
-    hash::{BuildHasher, Hash, Hasher},
+    hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState},
     time::Duration,
 };
 
-use hickory_proto::rr::{Name, RData, Record};
+use hickory_proto::rr::{RData, Record};
 
-use super::value::ttl_of;
+use super::{owner::LastOwner, value::seconds};
 use crate::resolver::{Answer, Query};
 
 /// Sums up answers, so that equal ones are recognised before anything is made of them.
 ///
-/// A sum adds up a number for each record, so that their order does not matter and each copy counts. The
-/// numbers are made with a key that nobody but this process knows: who writes the zone cannot make two
-/// answers of one sum other than by chance, one in 2⁶⁴.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Sums(RandomState);
+/// Each record is a number below the prime `2⁶¹ - 1`, and what a section says is the product of these, a
+/// secret added to each: the value of a polynomial that has the records for roots, at a place that nobody
+/// but this process knows. The order of records does not matter, and each copy counts. Two polynomials of
+/// degree n agree at n places at the most, so that who writes the zone makes two answers of one sum with a
+/// chance of n in 2⁶¹.
+#[derive(Debug, Clone)]
+pub(crate) struct Sums {
+    /// Makes numbers of what is neither short nor frequent.
+    state: RandomState,
+    /// Where the polynomial of the records is evaluated.
+    place: u64,
+    /// Where that of the words of an address is.
+    place_of_words: u64,
+}
 
 /// What an answer says, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,64 +37,172 @@ pub(crate) struct Sum {
     pub(crate) ttl: Option<Duration>,
 }
 
+impl Default for Sums {
+    fn default() -> Self {
+        let state = RandomState::new();
+        let [place, place_of_words] = [0, 1].map(|n| reduced(state.hash_one(n)));
+        Self { state, place, place_of_words }
+    }
+}
+
 impl Sums {
     /// The sum of an answer to a question.
     pub(crate) fn of(&self, query: &Query, answer: &Answer) -> Sum {
-        let mut hasher = self.0.build_hasher();
         let Answer { name, records, additionals, complete, proof, provisional } = answer;
-        (&query.name, query.record_type, name, complete, provisional).hash(&mut hasher);
-        proof.map(|proof| proof as u8).hash(&mut hasher);
-        (records.len(), additionals.len()).hash(&mut hasher);
-        let (answers, ttl) = self.add_up(0, records);
-        let (additionals, _) = self.add_up(1, additionals);
-        let says = hasher.finish().wrapping_add(answers).wrapping_add(additionals);
-        Sum { says, ttl }
+        let (product, ttl) = self.product(records);
+        let (additional, _) = self.product(additionals);
+        let (len, proof) = (records.len(), proof.map(|proof| proof as u8));
+        let head = (&query.name, query.record_type, name, complete, proof, provisional);
+        Sum { says: self.state.hash_one((head, len, product, additional)), ttl }
     }
 
-    /// What the records of a section add up to, and their least TTL.
-    fn add_up(&self, section: u8, records: &[Record]) -> (u64, Option<Duration>) {
-        let (mut sum, mut ttl) = (0_u64, u32::MAX);
-        // Nearly always, all records have the same owner and type.
-        let mut last: Option<(&Record, u64)> = None;
+    /// The product of the records of a section, and their least TTL.
+    fn product(&self, records: &[Record]) -> (u64, Option<Duration>) {
+        let (mut product, mut ttl, mut owner) = (1, u32::MAX, LastOwner::default());
         for record in records {
-            let known = last.filter(|(last, _)| is_alike(last, record)).map(|(_, number)| number);
-            let owner = known
-                .unwrap_or_else(|| self.0.hash_one((section, &record.name, record.record_type())));
-            last = Some((record, owner));
-            sum = sum.wrapping_add(self.number(owner, &record.data));
-            ttl = ttl.min(ttl_of(record).as_secs() as u32);
+            let owner = owner.get(&record.name, |name| reduced(self.state.hash_one(name)));
+            let of = times(self.place_of_words, u16::from(record.record_type()).into());
+            let number = self.number(plus(owner, of), &record.data);
+            product = times(product, plus(self.place, number));
+            ttl = ttl.min(seconds(record));
         }
-        (sum, (!records.is_empty()).then(|| Duration::from_secs(ttl.into())))
+        (product, (!records.is_empty()).then(|| Duration::from_secs(ttl.into())))
     }
 
-    /// The number of one record. `owner` is as secret as the key, and takes no room of its own.
+    /// The number of one record. That of its owner and type is as secret as the places.
     fn number(&self, owner: u64, data: &RData) -> u64 {
-        let mut hasher = self.0.build_hasher();
+        let hashed = |data: &dyn Fn(&mut DefaultHasher)| {
+            let mut hasher = self.state.build_hasher();
+            data(&mut hasher);
+            plus(owner, reduced(hasher.finish()))
+        };
         match data {
-            RData::A(ip) => hasher.write_u64(owner.wrapping_add(u32::from(ip.0).into())),
+            RData::A(ip) => plus(owner, u32::from(ip.0).into()),
             RData::AAAA(ip) => {
                 let bits = u128::from(ip.0);
-                hasher.write_u64(owner.wrapping_add((bits >> 64) as u64));
-                hasher.write_u64(bits as u64);
+                let words = [bits >> 96, bits >> 64, bits >> 32, bits].map(|word| word as u32);
+                let all = words
+                    .into_iter()
+                    .fold(1, |all, word| plus(times(all, self.place_of_words), word.into()));
+                plus(owner, all)
             }
-            RData::CNAME(target) => (owner, &target.0).hash(&mut hasher),
-            RData::SRV(srv) => {
-                (owner, srv.priority, srv.weight, srv.port, &srv.target).hash(&mut hasher);
-            }
-            RData::TXT(txt) => (owner, &txt.txt_data).hash(&mut hasher),
-            _ => (owner, 0_u8).hash(&mut hasher),
+            RData::CNAME(target) => hashed(&|hasher| target.0.hash(hasher)),
+            RData::SRV(srv) => hashed(&|hasher| {
+                (srv.priority, srv.weight, srv.port, &srv.target).hash(hasher);
+            }),
+            RData::TXT(txt) => hashed(&|hasher| txt.txt_data.hash(hasher)),
+            // No address.
+            _ => plus(owner, 1 << 32),
         }
-        hasher.finish()
     }
 }
 
-/// Whether two records have one type and one owner, letter by letter: that is compared sooner than it is
-/// folded.
-fn is_alike(a: &Record, b: &Record) -> bool {
-    a.record_type() == b.record_type() && is_spelled_alike(&a.name, &b.name)
+const PRIME: u64 = (1 << 61) - 1;
+
+/// A number of 64 bits as one below the prime.
+fn reduced(number: u64) -> u64 {
+    plus(number >> 61, number & PRIME)
 }
 
-/// Whether two names are the same, letter by letter.
-pub(super) fn is_spelled_alike(a: &Name, b: &Name) -> bool {
-    a.is_fqdn() == b.is_fqdn() && a.iter().eq(b.iter())
+/// The sum of two numbers of 61 bits at the most, below the prime.
+fn plus(a: u64, b: u64) -> u64 {
+    let sum = a + b;
+    if sum >= PRIME { sum - PRIME } else { sum }
+}
+
+/// The product of two numbers below the prime, below it.
+fn times(a: u64, b: u64) -> u64 {
+    let product = u128::from(a) * u128::from(b);
+    plus((product >> 61) as u64, product as u64 & PRIME)
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_proto::rr::{RecordType, rdata::AAAA};
+
+    use super::*;
+    use crate::{
+        resolver::Proof,
+        testing::{a, name, srv},
+    };
+
+    fn aaaa(owner: &str, ip: u128) -> Record {
+        Record::from_rdata(name(owner), 30, RData::AAAA(AAAA(ip.into())))
+    }
+
+    fn query() -> Query {
+        Query::new(name("x."), RecordType::A)
+    }
+
+    fn says(sums: &Sums, answer: &Answer) -> u64 {
+        sums.of(&query(), answer).says
+    }
+
+    fn answer(records: Vec<Record>) -> Answer {
+        Answer::new(name("x."), records)
+    }
+
+    #[test]
+    fn the_order_of_records_their_letters_and_their_ttls_do_not_matter() {
+        let sums = Sums::default();
+        let one = [a("x.", 30, 1), a("x.", 30, 2), aaaa("y.", 1 << 96), srv("a.", 1)];
+        let other = [srv("A.", 1), a("X.", 9, 2), aaaa("y.", 1 << 96), a("x.", 40, 1)];
+        let [one, other] = [one, other].map(|all| answer(all.into()));
+        assert_eq!(says(&sums, &one), says(&sums, &other));
+        let ttl = |answer| sums.of(&query(), answer).ttl.map(|ttl| ttl.as_secs());
+        assert_eq!((ttl(&one), ttl(&other)), (Some(5), Some(5)));
+        assert_eq!(ttl(&answer(vec![a("x.", 30, 1), a("x.", 9, 2)])), Some(9));
+        assert_eq!(ttl(&answer(vec![])), None);
+    }
+
+    /// Fails if any of what an answer says is left out, or if copies cancel each other.
+    #[test]
+    fn whatever_an_answer_says_otherwise_makes_another_sum() {
+        let sums = Sums::default();
+        let two = || answer(vec![a("x.", 30, 1), a("x.", 30, 2)]);
+        let glue = || vec![a("y.", 30, 3)];
+        let all = [
+            two(),
+            answer(vec![]),
+            answer(vec![a("x.", 30, 1), a("x.", 30, 3)]),
+            answer(vec![a("x.", 30, 1), a("x.", 30, 2), a("x.", 30, 2)]),
+            answer(vec![a("x.", 30, 1), a("x.", 30, 1), a("x.", 30, 2)]),
+            answer(vec![a("x.", 30, 1), a("y.", 30, 2)]),
+            answer(vec![a("x.", 30, 1), aaaa("x.", 2)]),
+            answer(vec![aaaa("x.", 1), aaaa("x.", 2)]),
+            answer(vec![aaaa("x.", 1 << 64), aaaa("x.", 2 << 64)]),
+            answer(vec![srv("a.", 1)]),
+            answer(vec![srv("b.", 1)]),
+            answer(vec![srv("a.", 2)]),
+            Answer { name: name("y."), ..two() },
+            two().with_complete(false),
+            two().with_provisional(true),
+            two().with_proof(Proof::Secure),
+            two().with_proof(Proof::Insecure),
+            two().with_additionals(glue()),
+            two().with_additionals([glue(), glue()].concat()),
+            Answer { records: [two().records, glue()].concat(), ..two() },
+        ];
+        let distinct: std::collections::HashSet<_> = all.iter().map(|a| says(&sums, a)).collect();
+        assert_eq!(distinct.len(), all.len());
+        let other = Query::new(name("y."), RecordType::A);
+        assert_ne!(sums.of(&other, &two()).says, says(&sums, &two()));
+    }
+
+    #[test]
+    fn another_process_has_another_key() {
+        let one = answer(vec![a("x.", 30, 1)]);
+        assert_ne!(says(&Sums::default(), &one), says(&Sums::default(), &one));
+        let [one, other] = [Sums::default(), Sums::default()];
+        assert_ne!(one.product(&[a("x.", 30, 1)]), other.product(&[a("x.", 30, 1)]));
+    }
+
+    #[test]
+    fn numbers_stay_below_the_prime() {
+        for (a, b) in [(PRIME - 1, PRIME - 1), (PRIME - 1, 2), (0, PRIME - 1), (1, 1)] {
+            let expected = u128::from(a) * u128::from(b) % u128::from(PRIME);
+            assert_eq!(u128::from(times(a, b)), expected, "{a} {b}");
+        }
+        assert_eq!((reduced(u64::MAX), reduced(PRIME)), (7, 0));
+    }
 }

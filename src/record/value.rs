@@ -26,9 +26,13 @@ pub(crate) fn ttl_of_all(answer: &Answer) -> Option<Duration> {
 
 /// How long a record may be kept.
 pub(super) fn ttl_of(record: &Record) -> Duration {
+    Duration::from_secs(seconds(record).into())
+}
+
+/// The same in seconds.
+pub(super) fn seconds(record: &Record) -> u32 {
     // A TTL with the highest bit set is 0 (RFC 2181 section 8).
-    let seconds = if record.ttl > i32::MAX as u32 { 0 } else { record.ttl };
-    Duration::from_secs(seconds.into())
+    if record.ttl > i32::MAX as u32 { 0 } else { record.ttl }
 }
 
 /// The IP addresses of A and AAAA records.

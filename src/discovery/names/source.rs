@@ -357,7 +357,7 @@ impl SourceState {
     /// The candidates that a refresh has named so far, when they have waited for long enough for the
     /// rest of it.
     pub(super) fn take_so_far(&mut self, config: &Config, now: Instant) -> Option<Vec<Named>> {
-        let may_repeat = self.members.are_as_named();
+        let may_repeat = || self.members.are_as_named();
         let named = self.refresh.as_mut()?.take_so_far(config, may_repeat, now)?;
         // What the filter rejects is told when the refresh has ended.
         Some(named.into_iter().filter(|named| self.passes(named, config).is_ok()).collect())

@@ -68,12 +68,12 @@ impl UnderWay {
     pub(super) fn take_so_far(
         &mut self,
         config: &Config,
-        may_repeat: bool,
+        may_repeat: impl FnOnce() -> bool,
         now: Instant,
     ) -> Option<Vec<Named>> {
         self.use_at.take_if(|at| *at <= now)?;
         self.grace = self.grace.saturating_mul(2);
-        self.plan.so_far(&config.pool, may_repeat)
+        self.plan.so_far(&config.pool, may_repeat())
     }
 
     /// When it is over, whatever is still under way: that counts for the next refresh. So no question

@@ -1,0 +1,57 @@
+//! The owner of records, one after the other.
+
+use hickory_proto::rr::Name;
+
+/// Remembers what was made of the last owner: nearly always, all records of an answer have the same. It is
+/// compared letter by letter, which costs far less than to compare or to hash names.
+#[derive(Debug)]
+pub(super) struct LastOwner<'a, T> {
+    labels: Vec<&'a [u8]>,
+    is_fqdn: bool,
+    made: Option<T>,
+}
+
+impl<T> Default for LastOwner<'_, T> {
+    fn default() -> Self {
+        Self { labels: Vec::new(), is_fqdn: false, made: None }
+    }
+}
+
+impl<'a, T: Copy> LastOwner<'a, T> {
+    /// What is made of a name, or was, if it is the last one.
+    pub(super) fn get(&mut self, name: &'a Name, make: impl FnOnce(&Name) -> T) -> T {
+        match self.made {
+            Some(made) if self.is_last(name) => made,
+            _ => {
+                (self.labels, self.is_fqdn) = (name.iter().collect(), name.is_fqdn());
+                *self.made.insert(make(name))
+            }
+        }
+    }
+
+    fn is_last(&self, name: &Name) -> bool {
+        name.is_fqdn() == self.is_fqdn && name.iter().eq(self.labels.iter().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::name;
+
+    #[test]
+    fn what_was_made_of_a_name_is_remembered_until_another_comes() {
+        let names = ["a.b.", "a.b.", "A.b.", "ab.", "a.b.", "a.b", "a.b.c."].map(name);
+        let (mut last, mut made) = (LastOwner::default(), 0);
+        let got: Vec<_> = names
+            .iter()
+            .map(|of| {
+                last.get(of, |_| {
+                    made += 1;
+                    made
+                })
+            })
+            .collect();
+        assert_eq!(got, [1, 1, 2, 3, 4, 5, 6]);
+    }
+}
