@@ -5,7 +5,7 @@ use std::{
     fmt,
     hash::{Hash, Hasher},
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use libp2p_core::{Multiaddr, multiaddr::Protocol};
@@ -31,13 +31,36 @@ pub struct Candidate(Arc<Inner>);
 
 struct Inner {
     key: OrderKey,
+    form: Form,
+}
+
+enum Form {
+    /// An IP address, which the key has, and what follows it. The address is made when it is asked for.
+    Joined { rest: Arc<Rest>, address: OnceLock<Multiaddr> },
+    /// An address of which the first bytes are its IP address, so many, if it starts with one.
+    Whole { address: Multiaddr, ip_len: usize, pinned: Option<Box<PeerId>> },
+}
+
+/// What follows the IP address of candidates, in canonical spelling. Shared by all candidates of a record,
+/// or of a source.
+#[derive(Debug)]
+pub(crate) struct Rest {
+    port: u16,
     address: Multiaddr,
     pinned: Option<PeerId>,
 }
 
+impl Rest {
+    /// Of a transport and what runs on top of it. A trailing `/p2p/ID` becomes the pin.
+    pub(crate) fn new(suffix: &Multiaddr) -> Self {
+        let (address, pinned) = canonical(suffix);
+        Self { port: port_of(&address), address, pinned }
+    }
+}
+
 /// What the order compares before it looks at the address's bytes.
-#[derive(PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
-struct OrderKey {
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Clone, Copy, Hash)]
+pub(crate) struct OrderKey {
     family: Family,
     ip: u128,
     port: u16,
@@ -97,22 +120,46 @@ impl Candidate {
     /// Makes a candidate of an address. A trailing `/p2p/ID` becomes the pin.
     pub fn new(address: &Multiaddr) -> Self {
         let (address, pinned) = canonical(address);
+        Self::of_canonical(address, pinned.map(Box::new))
+    }
+
+    fn of_canonical(address: Multiaddr, pinned: Option<Box<PeerId>>) -> Self {
         let key = OrderKey::of(&address);
-        Self(Arc::new(Inner { key, address, pinned }))
+        // A code of one byte, and as many bytes as the IP address has.
+        let ip_len = match address.iter().next() {
+            Some(Protocol::Ip4(_)) if key.family == Family::V4 => 1 + 4,
+            Some(Protocol::Ip6(_)) if key.family == Family::V6 => 1 + 16,
+            _ => 0,
+        };
+        Self(Arc::new(Inner { key, form: Form::Whole { address, ip_len, pinned } }))
+    }
+
+    /// Makes a candidate of an IP address and what follows it: a transport without a relay.
+    pub(crate) fn joined(ip: IpAddr, rest: Arc<Rest>) -> Self {
+        let key = OrderKey::at(ip.to_canonical(), rest.port);
+        Self(Arc::new(Inner { key, form: Form::Joined { rest, address: OnceLock::new() } }))
+    }
+
+    /// What follows the IP address, if it is shared with other candidates.
+    pub(crate) fn rest(&self) -> Option<&Arc<Rest>> {
+        match &self.0.form {
+            Form::Joined { rest, .. } => Some(rest),
+            Form::Whole { .. } => None,
+        }
     }
 
     /// The canonical address, without the pin.
     pub fn address(&self) -> &Multiaddr {
         #[cfg(test)]
         crate::testing::look();
-        &self.0.address
+        self.0.address()
     }
 
     /// The peer id that the record pinned the address to.
     pub fn pinned(&self) -> Option<&PeerId> {
         #[cfg(test)]
         crate::testing::look();
-        self.0.pinned.as_ref()
+        self.0.pinned()
     }
 
     /// The family that the address belongs to.
@@ -126,12 +173,12 @@ impl Candidate {
     pub fn ip(&self) -> Option<IpAddr> {
         #[cfg(test)]
         crate::testing::look();
-        let OrderKey { family, ip, .. } = self.0.key;
-        match family {
-            Family::V4 => u32::try_from(ip).ok().map(|ip| IpAddr::V4(ip.into())),
-            Family::V6 => Some(IpAddr::V6(ip.into())),
-            Family::Other => None,
-        }
+        self.0.key.ip()
+    }
+
+    /// What the order compares first: family, IP address and port.
+    pub(crate) fn key(&self) -> OrderKey {
+        self.0.key
     }
 
     /// The port, or 0 if there is none.
@@ -146,30 +193,69 @@ impl Candidate {
 
     /// Whether two are equal, pins left aside.
     pub(crate) fn is_at_address_of(&self, other: &Self) -> bool {
-        self.0.key == other.0.key && self.0.address == other.0.address
+        self.0.key == other.0.key && self.0.cmp_rest(&other.0).is_eq()
     }
 
     /// The same address without a pin.
     pub(crate) fn without_pin(&self) -> Self {
-        match self.0.pinned {
+        match self.0.pinned() {
             None => self.clone(),
-            Some(_) => Self(Arc::new(Inner {
-                key: self.0.key,
-                address: self.0.address.clone(),
-                pinned: None,
-            })),
+            Some(_) => Self::of_canonical(self.0.address().clone(), None),
         }
     }
 
     /// Whether both lead to the same place. A relayed address leads to the peer at its end, so that
     /// there the pin is a part of the address.
     pub(crate) fn is_same_place(&self, other: &Self) -> bool {
-        self.is_at_address_of(other) && (self.0.pinned == other.0.pinned || !self.is_relayed())
+        self.is_at_address_of(other) && (self.0.pinned() == other.0.pinned() || !self.is_relayed())
     }
 
     /// Whether the address leads through a relay.
     pub fn is_relayed(&self) -> bool {
-        self.0.address.iter().any(|p| p == Protocol::P2pCircuit)
+        self.0.key.family == Family::Other
+            && self.0.address().iter().any(|p| p == Protocol::P2pCircuit)
+    }
+}
+
+impl Inner {
+    fn address(&self) -> &Multiaddr {
+        match &self.form {
+            Form::Whole { address, .. } => address,
+            Form::Joined { rest, address } => address.get_or_init(|| {
+                self.key.ip().map(Protocol::from).into_iter().chain(&rest.address).collect()
+            }),
+        }
+    }
+
+    fn pinned(&self) -> Option<&PeerId> {
+        match &self.form {
+            Form::Whole { pinned, .. } => pinned.as_deref(),
+            Form::Joined { rest, .. } => rest.pinned.as_ref(),
+        }
+    }
+
+    /// The bytes that follow the IP address, and whether there is one in front of them.
+    fn rest(&self) -> (bool, &[u8]) {
+        match &self.form {
+            Form::Whole { address, ip_len, .. } => (*ip_len > 0, &address.as_ref()[*ip_len..]),
+            Form::Joined { rest, .. } => (true, rest.address.as_ref()),
+        }
+    }
+
+    /// Compares the bytes of the addresses of two that have one key.
+    fn cmp_rest(&self, other: &Self) -> Ordering {
+        match (&self.form, &other.form) {
+            (Form::Joined { rest: a, .. }, Form::Joined { rest: b, .. }) if Arc::ptr_eq(a, b) => {
+                return Ordering::Equal;
+            }
+            _ => {}
+        }
+        let ((a_has_ip, a), (b_has_ip, b)) = (self.rest(), other.rest());
+        match a_has_ip == b_has_ip {
+            true => a.cmp(b),
+            // One of them has a zone in front of its IP address.
+            false => self.address().as_ref().cmp(other.address().as_ref()),
+        }
     }
 }
 
@@ -178,7 +264,7 @@ impl PartialEq for Candidate {
         #[cfg(test)]
         crate::testing::look();
         Arc::ptr_eq(&self.0, &other.0)
-            || (self.is_at_address_of(other) && self.0.pinned == other.0.pinned)
+            || (self.is_at_address_of(other) && self.0.pinned() == other.0.pinned())
     }
 }
 
@@ -198,10 +284,7 @@ impl Ord for Candidate {
             return Ordering::Equal;
         }
         let (a, b) = (&*self.0, &*other.0);
-        a.key
-            .cmp(&b.key)
-            .then_with(|| a.address.as_ref().cmp(b.address.as_ref()))
-            .then_with(|| a.pinned.cmp(&b.pinned))
+        a.key.cmp(&b.key).then_with(|| a.cmp_rest(b)).then_with(|| a.pinned().cmp(&b.pinned()))
     }
 }
 
@@ -209,15 +292,16 @@ impl Hash for Candidate {
     fn hash<H: Hasher>(&self, state: &mut H) {
         #[cfg(test)]
         crate::testing::look();
-        self.0.address.hash(state);
-        self.0.pinned.hash(state);
+        self.0.key.hash(state);
+        self.0.rest().hash(state);
+        self.0.pinned().hash(state);
     }
 }
 
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.address)?;
-        match &self.0.pinned {
+        write!(f, "{}", self.0.address())?;
+        match self.0.pinned() {
             Some(peer) => write!(f, "/p2p/{peer}"),
             None => Ok(()),
         }
@@ -234,17 +318,36 @@ impl fmt::Debug for Candidate {
 impl OrderKey {
     fn of(address: &Multiaddr) -> Self {
         let relayed = address.iter().any(|p| p == Protocol::P2pCircuit);
-        let (family, ip) = match ip_of(address) {
-            Some(IpAddr::V4(ip)) if !relayed => (Family::V4, u128::from(u32::from(ip))),
-            Some(IpAddr::V6(ip)) if !relayed => (Family::V6, u128::from(ip)),
-            _ => (Family::Other, 0),
-        };
-        let port = address.iter().find_map(|p| match p {
-            Protocol::Tcp(port) | Protocol::Udp(port) => Some(port),
-            _ => None,
-        });
-        Self { family, ip, port: port.unwrap_or(0) }
+        let port = port_of(address);
+        match ip_of(address) {
+            Some(ip) if !relayed => Self::at(ip, port),
+            _ => Self { family: Family::Other, ip: 0, port },
+        }
     }
+
+    fn at(ip: IpAddr, port: u16) -> Self {
+        match ip {
+            IpAddr::V4(ip) => Self { family: Family::V4, ip: u32::from(ip).into(), port },
+            IpAddr::V6(ip) => Self { family: Family::V6, ip: ip.into(), port },
+        }
+    }
+
+    fn ip(self) -> Option<IpAddr> {
+        match self.family {
+            Family::V4 => u32::try_from(self.ip).ok().map(|ip| IpAddr::V4(ip.into())),
+            Family::V6 => Some(IpAddr::V6(self.ip.into())),
+            Family::Other => None,
+        }
+    }
+}
+
+/// The port of the first transport that has one, or 0.
+fn port_of(address: &Multiaddr) -> u16 {
+    let port = address.iter().find_map(|p| match p {
+        Protocol::Tcp(port) | Protocol::Udp(port) => Some(port),
+        _ => None,
+    });
+    port.unwrap_or(0)
 }
 
 /// The IP address that an address starts with.

@@ -1,11 +1,11 @@
 //! Which candidates may be dialled: [`Filter`].
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
 use libp2p_core::multiaddr::Protocol;
 
-use crate::candidate::Candidate;
+use crate::candidate::{Candidate, Rest};
 
 mod ip;
 mod kind;
@@ -116,11 +116,16 @@ impl Filter {
         self
     }
 
-    /// Judges a candidate that DNS named, or one that the operator wrote.
-    pub(crate) fn check(&self, candidate: &Candidate, named_by_dns: bool) -> Result<(), Rejection> {
-        well_formed(candidate)?;
+    /// Judges candidates that DNS named, or such as the operator wrote.
+    pub(crate) fn judging(&self, named_by_dns: bool) -> Judging<'_> {
+        Judging { filter: self, named_by_dns, last: None }
+    }
+
+    /// Judges a candidate, its IP address left aside where that is followed by what others share.
+    fn check_rest(&self, candidate: &Candidate, named_by_dns: bool) -> Result<(), Rejection> {
         // Every IP address in it, wherever it stands: transports read addresses from the end.
-        for ip in candidate.address().iter().filter_map(ip_in) {
+        let skipped = usize::from(candidate.rest().is_some());
+        for ip in candidate.address().iter().skip(skipped).filter_map(ip_in) {
             self.check_ip(ip, named_by_dns)?;
         }
         if named_by_dns {
@@ -158,6 +163,32 @@ impl Filter {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Judges candidates one after another. What follows their IP addresses is judged once while it is the
+/// same.
+#[derive(Debug)]
+pub(crate) struct Judging<'a> {
+    filter: &'a Filter,
+    named_by_dns: bool,
+    last: Option<(Arc<Rest>, [Result<(), Rejection>; 2])>,
+}
+
+impl Judging<'_> {
+    pub(crate) fn check(&mut self, candidate: &Candidate) -> Result<(), Rejection> {
+        let (Some(ip), Some(rest)) = (candidate.ip(), candidate.rest()) else {
+            well_formed(candidate)?;
+            return self.filter.check_rest(candidate, self.named_by_dns);
+        };
+        if !self.last.as_ref().is_some_and(|(last, _)| Arc::ptr_eq(last, rest)) {
+            let checked = self.filter.check_rest(candidate, self.named_by_dns);
+            self.last = Some((rest.clone(), [well_formed(candidate), checked]));
+        }
+        let of_rest = self.last.as_ref().map_or(&[Ok(()), Ok(())], |(_, of_rest)| of_rest);
+        of_rest[0].clone()?;
+        self.filter.check_ip(ip, self.named_by_dns)?;
+        of_rest[1].clone()
     }
 }
 

@@ -4,13 +4,16 @@ use std::{collections::HashMap, iter};
 
 use libp2p_core::{Multiaddr, multiaddr::Protocol};
 
-use crate::{candidate::Candidate, filter::embedded_v4};
+use crate::{
+    candidate::{Candidate, OrderKey},
+    filter::embedded_v4,
+};
 
 /// The addresses that are ours, each by whoever says so: the operator, the swarm's listeners, and
 /// whoever confirmed an external one. An address ceases to be ours when nobody
 /// says so any more.
 #[derive(Debug, Default)]
-pub(crate) struct OwnAddresses(HashMap<Multiaddr, Vec<Owned>>);
+pub(crate) struct OwnAddresses(HashMap<OrderKey, Vec<Owned>>);
 
 #[derive(Debug)]
 struct Owned {
@@ -46,7 +49,7 @@ impl OwnAddresses {
 
     fn has(&self, candidate: &Candidate, which: impl Fn(&Owned) -> bool) -> bool {
         let is_it = |owned: &Owned| candidate.is_same_place(&owned.candidate) && which(owned);
-        self.0.get(candidate.address()).is_some_and(|of_address| of_address.iter().any(is_it))
+        self.0.get(&candidate.key()).is_some_and(|there| there.iter().any(is_it))
     }
 
     pub(crate) fn listen(&mut self, candidate: Candidate) {
@@ -82,21 +85,21 @@ impl OwnAddresses {
     }
 
     fn of(&mut self, candidate: Candidate) -> &mut Owned {
-        let of_address = self.0.entry(candidate.address().clone()).or_default();
-        let known = of_address.iter().position(|owned| owned.candidate == candidate);
+        let there = self.0.entry(candidate.key()).or_default();
+        let known = there.iter().position(|owned| owned.candidate == candidate);
         let index = known.unwrap_or_else(|| {
             let owned = Owned { candidate, configured: false, listeners: 0, external: false };
-            of_address.push(owned);
-            of_address.len() - 1
+            there.push(owned);
+            there.len() - 1
         });
-        &mut of_address[index]
+        &mut there[index]
     }
 
     fn clean(&mut self, candidate: &Candidate) {
-        if let Some(of_address) = self.0.get_mut(candidate.address()) {
-            of_address.retain(|owned| owned.configured || owned.external || owned.listeners > 0);
-            if of_address.is_empty() {
-                self.0.remove(candidate.address());
+        if let Some(there) = self.0.get_mut(&candidate.key()) {
+            there.retain(|owned| owned.configured || owned.external || owned.listeners > 0);
+            if there.is_empty() {
+                self.0.remove(&candidate.key());
             }
         }
     }

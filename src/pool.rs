@@ -1,16 +1,15 @@
 //! Candidates that several discoveries in one process share.
 
 use std::{
-    cmp::Ordering,
     collections::HashMap,
-    fmt, iter,
+    fmt,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use libp2p_core::{Multiaddr, multiaddr::Protocol};
+use libp2p_core::Multiaddr;
 
-use crate::candidate::Candidate;
+use crate::candidate::{Candidate, Rest};
 
 /// How many candidates there may be before those that nobody holds are dropped.
 const MIN_SWEEP: usize = 1_024;
@@ -26,9 +25,11 @@ pub(crate) struct Pool(Arc<Mutex<Shelf>>);
 
 #[derive(Debug, Default)]
 struct Shelf {
-    /// Of each IP address, in the order of what follows it: a host may have thousands of ports.
-    by_ip: HashMap<IpAddr, Vec<(Multiaddr, Candidate)>>,
-    len: usize,
+    /// What follows IP addresses.
+    rests: HashMap<Multiaddr, Arc<Rest>>,
+    /// By the IP address, and by where that is which follows it: a host may have thousands of ports. A
+    /// candidate holds what follows, so that nothing else comes to be there.
+    candidates: HashMap<(u128, usize), Candidate>,
     sweep_at: usize,
 }
 
@@ -51,40 +52,46 @@ impl Pool {
 }
 
 impl Open<'_> {
-    /// The candidate of an address that starts with `ip` and ends with `suffix`.
-    pub(crate) fn get(&mut self, ip: IpAddr, suffix: &Multiaddr) -> Candidate {
-        let there = self.0.by_ip.entry(ip).or_default();
-        let place = match there.binary_search_by(|(known, _)| compare(known, suffix)) {
-            Ok(place) => return there[place].1.clone(),
-            Err(place) => place,
+    /// What follows IP addresses in addresses that end with `suffix`.
+    pub(crate) fn rest(&mut self, suffix: &Multiaddr) -> Arc<Rest> {
+        match self.0.rests.get(suffix) {
+            Some(rest) => rest.clone(),
+            None => {
+                let rest = Arc::new(Rest::new(suffix));
+                self.0.rests.insert(suffix.clone(), rest.clone());
+                rest
+            }
+        }
+    }
+
+    /// The candidate of an IP address and what follows it.
+    pub(crate) fn get(&mut self, ip: IpAddr, rest: &Arc<Rest>) -> Candidate {
+        let bits = match ip {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+            IpAddr::V6(ip) => ip.to_bits(),
         };
-        let address: Multiaddr = iter::once(Protocol::from(ip)).chain(suffix).collect();
-        let candidate = Candidate::new(&address);
-        there.insert(place, (suffix.clone(), candidate.clone()));
-        self.0.len += 1;
+        let there = self.0.candidates.entry((bits, Arc::as_ptr(rest).addr()));
+        let candidate = there.or_insert_with(|| Candidate::joined(ip, rest.clone())).clone();
         self.0.sweep_if_due();
         candidate
     }
-}
 
-fn compare(one: &Multiaddr, other: &Multiaddr) -> Ordering {
-    #[cfg(test)]
-    crate::testing::look();
-    one.as_ref().cmp(other.as_ref())
+    /// Makes room for so many, most of which may be known.
+    pub(crate) fn reserve(&mut self, candidates: usize) {
+        let known = self.0.candidates.len();
+        self.0.candidates.reserve(candidates.saturating_sub(known));
+    }
 }
 
 impl Shelf {
     /// Drops what nobody else holds, each time that there is twice as much as was left the last time.
     fn sweep_if_due(&mut self) {
-        if self.len < self.sweep_at.max(MIN_SWEEP) {
+        if self.candidates.len() < self.sweep_at.max(MIN_SWEEP) {
             return;
         }
-        self.by_ip.retain(|_, there| {
-            there.retain(|(_, candidate)| candidate.is_shared());
-            !there.is_empty()
-        });
-        self.len = self.by_ip.values().map(Vec::len).sum();
-        self.sweep_at = self.len * 2;
+        self.candidates.retain(|_, candidate| candidate.is_shared());
+        self.rests.retain(|_, rest| Arc::strong_count(rest) > 1);
+        self.sweep_at = self.candidates.len() * 2;
     }
 }
 
@@ -97,29 +104,35 @@ mod tests {
         IpAddr::V4(n.into())
     }
 
+    fn get(pool: &Pool, ip: IpAddr, suffix: &str) -> Candidate {
+        let mut pool = pool.open();
+        let rest = pool.rest(&suffix.parse().unwrap());
+        pool.get(ip, &rest)
+    }
+
     #[test]
     fn one_candidate_is_handed_out_for_one_address() {
         let pool = Pool::default();
-        let suffix: Multiaddr = "/tcp/4001".parse().unwrap();
-        let first = pool.open().get(ip(1), &suffix);
-        let second = pool.clone().open().get(ip(1), &suffix);
+        let first = get(&pool, ip(1), "/tcp/4001");
+        let second = get(&pool.clone(), ip(1), "/tcp/4001");
         assert!(first.is_shared() && first == second);
-        assert_eq!(pool.open().0.len, 1);
+        let IpAddr::V4(v4) = ip(1) else { panic!() };
+        assert_eq!(get(&pool, v4.to_ipv6_mapped().into(), "/tcp/4001"), first);
+        assert_eq!(pool.open().0.candidates.len(), 1);
         assert_eq!(first.to_string(), "/ip4/0.0.0.1/tcp/4001");
-        assert_ne!(first, pool.open().get(ip(1), &"/tcp/4002".parse().unwrap()));
-        assert_ne!(first, pool.open().get(ip(2), &suffix));
+        assert_ne!(first, get(&pool, ip(1), "/tcp/4002"));
+        assert_ne!(first, get(&pool, ip(2), "/tcp/4001"));
     }
 
     /// Fails if what is known of a host is gone through one by one.
     #[test]
     fn one_of_thousands_of_ports_is_found_at_once() {
         let pool = Pool::default();
-        let ports: Vec<Multiaddr> =
-            (1..=4_000).map(|port| format!("/tcp/{port}").parse().unwrap()).collect();
-        let held: Vec<_> = ports.iter().map(|port| pool.open().get(ip(1), port)).collect();
+        let ports: Vec<_> = (1..=4_000).map(|port| format!("/tcp/{port}")).collect();
+        let held: Vec<_> = ports.iter().map(|port| get(&pool, ip(1), port)).collect();
         let looks = looks(|| {
             for (port, candidate) in ports.iter().zip(&held) {
-                assert_eq!(*candidate, pool.open().get(ip(1), port));
+                assert_eq!(*candidate, get(&pool, ip(1), port));
             }
         });
         assert!(looks < 4_000 * 20, "{looks}");
@@ -128,14 +141,14 @@ mod tests {
     #[test]
     fn what_nobody_holds_is_dropped() {
         let pool = Pool::default();
-        let suffix: Multiaddr = "/tcp/4001".parse().unwrap();
-        let held: Vec<_> = (0..10).map(|n| pool.open().get(ip(n), &suffix)).collect();
+        let held: Vec<_> = (0..10).map(|n| get(&pool, ip(n), "/tcp/1")).collect();
         for n in 10..100_000 {
-            pool.open().get(ip(n), &suffix);
-            assert!(pool.open().0.len <= MIN_SWEEP);
+            get(&pool, ip(n), &format!("/tcp/{}", n % 65_535 + 1));
+            let open = pool.open();
+            assert!(open.0.candidates.len() <= MIN_SWEEP && open.0.rests.len() <= MIN_SWEEP);
         }
         for (n, candidate) in (0..).zip(&held) {
-            assert_eq!(*candidate, pool.open().get(ip(n), &suffix));
+            assert_eq!(*candidate, get(&pool, ip(n), "/tcp/1"));
         }
     }
 }

@@ -4,7 +4,7 @@ const A: &str = "12D3KooWDpJ7As7BWAwRMfu1VU2WCqNjvq387JEYKDBj4kx6nXTN";
 const B: &str = "12D3KooWPjceQrSwdWXPyLLeABRXmuqt69Rg3sBYbU1Nft9HyQ6X";
 
 fn check(filter: &Filter, address: &str, named_by_dns: bool) -> Result<(), Rejection> {
-    filter.check(&Candidate::new(&address.parse().unwrap()), named_by_dns)
+    filter.judging(named_by_dns).check(&Candidate::new(&address.parse().unwrap()))
 }
 
 fn nets(nets: &[&str]) -> Vec<IpNet> {

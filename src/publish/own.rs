@@ -41,7 +41,10 @@ impl Wanted {
 /// operator wrote is judged as such: `named_by_dns` is false for it.
 fn is_published(address: &Candidate, config: &Config, local: &PeerId, named_by_dns: bool) -> bool {
     address.pinned() == Some(local)
-        && matches!(config.filter.check(address, named_by_dns), Ok(()) | Err(Rejection::Name))
+        && matches!(
+            config.filter.judging(named_by_dns).check(address),
+            Ok(()) | Err(Rejection::Name)
+        )
 }
 
 /// The address with this node's id, unless it ends in an id already.

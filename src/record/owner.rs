@@ -9,11 +9,12 @@ pub(super) struct LastOwner<'a, T> {
     labels: Vec<&'a [u8]>,
     is_fqdn: bool,
     made: Option<T>,
+    names: usize,
 }
 
 impl<T> Default for LastOwner<'_, T> {
     fn default() -> Self {
-        Self { labels: Vec::new(), is_fqdn: false, made: None }
+        Self { labels: Vec::new(), is_fqdn: false, made: None, names: 0 }
     }
 }
 
@@ -24,9 +25,23 @@ impl<'a, T: Copy> LastOwner<'a, T> {
             Some(made) if self.is_last(name) => made,
             _ => {
                 (self.labels, self.is_fqdn) = (name.iter().collect(), name.is_fqdn());
+                self.names += 1;
                 *self.made.insert(make(name))
             }
         }
+    }
+
+    /// The same, where no other name comes.
+    pub(super) fn get_or_last(&mut self, name: &'a Name, make: impl FnOnce(&Name) -> T) -> T {
+        match self.made {
+            Some(made) => made,
+            None => self.get(name, make),
+        }
+    }
+
+    /// How many names came of which the last one was another.
+    pub(super) fn names(&self) -> usize {
+        self.names
     }
 
     fn is_last(&self, name: &Name) -> bool {

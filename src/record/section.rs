@@ -38,13 +38,27 @@ pub(crate) struct Section<'a> {
 impl<'a> Section<'a> {
     /// Takes the records of the name asked for and of its CNAME chain; all others are ignored.
     pub(crate) fn of(query: &Query, answer: &'a Answer) -> Self {
+        Self::read(query, answer, false)
+    }
+
+    /// The same, of an answer whose records are known to have one owner: one of them is looked at.
+    pub(crate) fn of_one_owner(query: &Query, answer: &'a Answer) -> Self {
+        Self::read(query, answer, true)
+    }
+
+    fn read(query: &Query, answer: &'a Answer, one_owner: bool) -> Self {
         let aliases = aliases(&answer.records);
         let owners = chain(&aliases, [&query.name, &answer.name]);
-        let (mut records, mut ttl) = (Vec::new(), None);
+        let (mut records, mut ttl) = (Vec::with_capacity(answer.records.len()), None);
         let (mut answered, mut aliased, mut taken) = (false, false, 0);
         let mut owner = LastOwner::default();
         for record in &answer.records {
-            if !owner.get(&record.name, |name| owners.contains(&absolute(name))) {
+            let is_ours = |name: &_| owners.contains(&absolute(name));
+            let ours = match one_owner {
+                true => owner.get_or_last(&record.name, is_ours),
+                false => owner.get(&record.name, is_ours),
+            };
+            if !ours {
                 continue;
             }
             if record.record_type() == RecordType::CNAME {

@@ -35,6 +35,8 @@ pub(crate) struct Sum {
     pub(crate) says: u64,
     /// The least TTL of the answer section.
     pub(crate) ttl: Option<Duration>,
+    /// Whether all records of the answer section have one owner.
+    pub(crate) one_owner: bool,
 }
 
 impl Default for Sums {
@@ -49,24 +51,25 @@ impl Sums {
     /// The sum of an answer to a question.
     pub(crate) fn of(&self, query: &Query, answer: &Answer) -> Sum {
         let Answer { name, records, additionals, complete, proof, provisional } = answer;
-        let (product, ttl) = self.product(records);
-        let (additional, _) = self.product(additionals);
+        let (product, ttl, one_owner) = self.product(records);
+        let (additional, ..) = self.product(additionals);
         let (len, proof) = (records.len(), proof.map(|proof| proof as u8));
         let head = (&query.name, query.record_type, name, complete, proof, provisional);
-        Sum { says: self.state.hash_one((head, len, product, additional)), ttl }
+        Sum { says: self.state.hash_one((head, len, product, additional)), ttl, one_owner }
     }
 
-    /// The product of the records of a section, and their least TTL.
-    fn product(&self, records: &[Record]) -> (u64, Option<Duration>) {
+    /// The product of the records of a section, their least TTL, and whether they have one owner.
+    fn product(&self, records: &[Record]) -> (u64, Option<Duration>, bool) {
         let (mut product, mut ttl, mut owner) = (1, u32::MAX, LastOwner::default());
         for record in records {
-            let owner = owner.get(&record.name, |name| reduced(self.state.hash_one(name)));
+            let of_owner = owner.get(&record.name, |name| reduced(self.state.hash_one(name)));
             let of = times(self.place_of_words, u16::from(record.record_type()).into());
-            let number = self.number(plus(owner, of), &record.data);
+            let number = self.number(plus(of_owner, of), &record.data);
             product = times(product, plus(self.place, number));
             ttl = ttl.min(seconds(record));
         }
-        (product, (!records.is_empty()).then(|| Duration::from_secs(ttl.into())))
+        let ttl = (!records.is_empty()).then(|| Duration::from_secs(ttl.into()));
+        (product, ttl, owner.names() < 2)
     }
 
     /// The number of one record. That of its owner and type is as secret as the places.
@@ -149,7 +152,7 @@ mod tests {
         let other = [srv("A.", 1), a("X.", 9, 2), aaaa("y.", 1 << 96), a("x.", 40, 1)];
         let [one, other] = [one, other].map(|all| answer(all.into()));
         assert_eq!(says(&sums, &one), says(&sums, &other));
-        let ttl = |answer| sums.of(&query(), answer).ttl.map(|ttl| ttl.as_secs());
+        let ttl = |answer: &Answer| sums.of(&query(), answer).ttl.map(|ttl| ttl.as_secs());
         assert_eq!((ttl(&one), ttl(&other)), (Some(5), Some(5)));
         assert_eq!(ttl(&answer(vec![a("x.", 30, 1), a("x.", 9, 2)])), Some(9));
         assert_eq!(ttl(&answer(vec![])), None);

@@ -360,15 +360,21 @@ impl SourceState {
         let may_repeat = || self.members.are_as_named();
         let named = self.refresh.as_mut()?.take_so_far(config, may_repeat, now)?;
         // What the filter rejects is told when the refresh has ended.
-        Some(named.into_iter().filter(|named| self.passes(named, config).is_ok()).collect())
+        let mut check = self.judging(config);
+        Some(named.into_iter().filter(|named| check(named).is_ok()).collect())
     }
 
-    /// Whether the filter lets a candidate through.
-    fn passes(&self, named: &Named, config: &Config) -> Result<(), Rejection> {
-        if self.source.is_pinned() && named.candidate.pinned().is_none() {
-            return Err(Rejection::Unpinned);
+    /// Whether the filter lets candidates through.
+    fn judging<'a>(
+        &self,
+        config: &'a Config,
+    ) -> impl FnMut(&Named) -> Result<(), Rejection> + use<'a> {
+        let is_pinned = self.source.is_pinned();
+        let mut judging = config.filter.judging(!self.source.is_static());
+        move |Named { candidate, .. }| match is_pinned && candidate.pinned().is_none() {
+            true => Err(Rejection::Unpinned),
+            false => judging.check(candidate),
         }
-        config.filter.check(&named.candidate, !self.source.is_static())
     }
 
     /// Whether all that is known of it was found behind a domain that failed.
@@ -477,13 +483,14 @@ impl SourceState {
         let mut passed = Vec::with_capacity(named.len());
         // Both are sorted. What passed once passes again.
         let mut known = self.members.candidates().peekable();
+        let mut check = self.judging(config);
         for named in named {
             while known.next_if(|known| **known < named.candidate).is_some() {}
             if known.peek() == Some(&&named.candidate) {
                 passed.push(named);
                 continue;
             }
-            match self.passes(&named, config) {
+            match check(&named) {
                 Ok(()) => passed.push(named),
                 Err(rejection) => drop(rejected.insert(named.candidate, rejection)),
             }

@@ -169,11 +169,14 @@ impl Found {
         step: &Step,
         answer: &'a Answer,
     ) -> Result<(Arc<List>, Option<Duration>), Section<'a>> {
-        let Sum { says, ttl } = self.known.sums.of(&step.query, answer);
+        let Sum { says, ttl, one_owner } = self.known.sums.of(&step.query, answer);
         if let Some(known) = self.known.hosts.list(host, step.question.record_type, says) {
             return Ok((known.clone(), ttl));
         }
-        let section = Section::of(&step.query, answer);
+        let section = match one_owner {
+            true => Section::of_one_owner(&step.query, answer),
+            false => Section::of(&step.query, answer),
+        };
         if section.records.is_empty() {
             return Err(section);
         }

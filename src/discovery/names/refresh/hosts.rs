@@ -13,7 +13,7 @@ use libp2p_core::Multiaddr;
 
 use super::{list::List, origin::Origin, outcome::Named};
 use crate::{
-    candidate::{Candidate, Family, Transports},
+    candidate::{Candidate, Family, Rest, Transports},
     pool::{self, Pool},
     resolver::Query,
     source::Families,
@@ -204,11 +204,13 @@ impl Hosts {
             origin: origin.clone(),
             transports: None,
         };
-        let mut all: Vec<_> = self.direct.values().flatten().map(direct).collect();
+        let mut all = Vec::with_capacity(self.ips);
+        all.extend(self.direct.values().flatten().map(direct));
         let mut pool = pool.open();
         let hosts: Vec<_> =
-            self.by_name.iter().map(|(name, host)| Reached::new(name, host)).collect();
+            self.by_name.iter().map(|(name, host)| Reached::new(name, host, &mut pool)).collect();
         let by_address = by_address(&hosts);
+        pool.reserve(by_address.len());
         let (v4, v6) = by_address.split_at(by_address.partition_point(|at| at.ip.is_ipv4()));
         for family in [v4, v6] {
             cut |= expand(family, most, &mut pool, &mut all);
@@ -239,6 +241,8 @@ fn place_of(record_type: RecordType) -> usize {
 #[derive(Debug)]
 struct Reached<'a> {
     host: &'a KnownHost,
+    /// Its ways, and what follows its addresses by each of them.
+    uses: Vec<(&'a Use, Vec<Arc<Rest>>)>,
     origins: [Origin; 2],
 }
 
@@ -248,7 +252,7 @@ struct At<'a> {
     ip: IpAddr,
     /// As the record spells it.
     named: IpAddr,
-    host: &'a KnownHost,
+    reached: &'a Reached<'a>,
     origin: &'a Origin,
 }
 
@@ -279,38 +283,57 @@ impl KnownHost {
             && self.whole == other.whole
             && lists.all(|(ours, theirs)| ours.is_none() || ours == theirs)
     }
-
-    /// The ways that take an address of this family.
-    fn uses_for(&self, ip: IpAddr) -> impl Iterator<Item = &Use> {
-        self.uses.iter().filter(move |of| if ip.is_ipv4() { of.v4 } else { of.v6 })
-    }
 }
 
 impl<'a> Reached<'a> {
-    fn new(name: &Name, host: &'a KnownHost) -> Self {
+    fn new(name: &Name, host: &'a KnownHost, pool: &mut pool::Open<'_>) -> Self {
         let origins = TYPES.map(|of| match host.has(of) {
             true => Origin::of(Query::new(name.clone(), of)),
             false => Origin::default(),
         });
-        Self { host, origins }
+        let mut rests = |of: &'a Use| of.suffixes.iter().map(|s| pool.rest(s)).collect();
+        let uses = host.uses.iter().map(|of| (of, rests(of))).collect();
+        Self { host, uses, origins }
     }
 
     fn at(&self, named: IpAddr) -> At<'_> {
         let origin = &self.origins[usize::from(named.is_ipv6())];
-        At { ip: named.to_canonical(), named, host: self.host, origin }
+        At { ip: named.to_canonical(), named, reached: self, origin }
+    }
+}
+
+impl At<'_> {
+    /// What follows the address, by each of the ways that take one of its family.
+    fn uses(&self) -> impl Iterator<Item = &[Arc<Rest>]> {
+        let is_v4 = self.named.is_ipv4();
+        let takes = move |of: &Use| if is_v4 { of.v4 } else { of.v6 };
+        self.reached.uses.iter().filter(move |(of, _)| takes(of)).map(|(_, rests)| &rests[..])
+    }
+
+    /// Appends its candidates by one of the ways.
+    fn add(&self, rests: &[Arc<Rest>], pool: &mut pool::Open<'_>, to: &mut Vec<Named>) {
+        let mut candidates = rests.iter().map(|rest| pool.get(self.named, rest));
+        let named =
+            |candidate, transports| Named { candidate, origin: self.origin.clone(), transports };
+        if rests.len() == 1 {
+            to.extend(candidates.next().map(|candidate| named(candidate, None)));
+            return;
+        }
+        let transports: Transports = candidates.collect();
+        to.extend(transports.iter().map(|c| named(c.clone(), Some(transports.clone()))));
     }
 }
 
 /// The hosts at each address, in the order of candidates.
 fn by_address<'a>(hosts: &'a [Reached<'a>]) -> Vec<At<'a>> {
-    let mut all = Vec::new();
+    let mut all = Vec::with_capacity(hosts.iter().map(|reached| reached.host.ips().count()).sum());
     for reached in hosts {
         all.extend(reached.host.ips().map(|named| reached.at(*named)));
     }
     all.sort_by_key(|at| at.ip);
     // Else one endpoint would be two candidates, which differ by the name for TLS.
     if hosts.iter().any(|reached| reached.host.whole) {
-        let is_whole = |at: &At<'_>| at.host.whole;
+        let is_whole = |at: &At<'_>| at.reached.host.whole;
         let own_name: HashSet<_> = all.iter().filter(|at| !is_whole(at)).map(|at| at.ip).collect();
         all.retain(|at| !(is_whole(at) && own_name.contains(&at.ip)));
     }
@@ -323,34 +346,18 @@ fn expand(family: &[At<'_>], most: usize, pool: &mut pool::Open<'_>, all: &mut V
     let enough = all.len().saturating_add(most);
     let mut here = Vec::new();
     for hosts in family.chunk_by(|a, b| a.ip == b.ip) {
-        let is_used = |at: &At<'_>| at.host.uses_for(at.named).next().is_some();
+        let is_used = |at: &At<'_>| at.uses().next().is_some();
         if all.len() >= enough && hosts.iter().any(is_used) {
             return true;
         }
         for at in hosts {
-            for of in at.host.uses_for(at.named) {
-                of.add(at, pool, &mut here);
-            }
+            at.uses().for_each(|rests| at.add(rests, pool, &mut here));
         }
         // Several records may name one address: only what differs counts.
         merge(&mut here);
         all.append(&mut here);
     }
     false
-}
-
-impl Use {
-    fn add(&self, at: &At<'_>, pool: &mut pool::Open<'_>, to: &mut Vec<Named>) {
-        let mut candidates = self.suffixes.iter().map(|suffix| pool.get(at.named, suffix));
-        let named =
-            |candidate, transports| Named { candidate, origin: at.origin.clone(), transports };
-        if self.suffixes.len() == 1 {
-            to.extend(candidates.next().map(|candidate| named(candidate, None)));
-            return;
-        }
-        let transports: Transports = candidates.collect();
-        to.extend(transports.iter().map(|c| named(c.clone(), Some(transports.clone()))));
-    }
 }
 
 /// Sorts, and keeps one of those that are equal: the one whose record names the fewest or lowest

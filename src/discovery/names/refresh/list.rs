@@ -29,7 +29,11 @@ impl List {
 
     /// Of the addresses of an answer, the lowest, so many at the most.
     pub(super) fn of_answer(mut ips: Vec<IpAddr>, says: Option<u64>, most: usize) -> Arc<Self> {
-        ips.sort_unstable();
+        // All are of one family.
+        ips.sort_unstable_by_key(|ip| match ip {
+            IpAddr::V4(ip) => u128::from(ip.to_bits()),
+            IpAddr::V6(ip) => ip.to_bits(),
+        });
         ips.dedup();
         let sum = sum_of(&ips);
         let is_cut = ips.len() > most;
