@@ -378,7 +378,7 @@ impl Refresh {
                 continue;
             }
             let question = Query::new(target.clone(), record_type);
-            let ips = List::of_answer(ips, None, self.limits.records_per_answer.get());
+            let ips = List::of_answer(&ips, None, self.limits.records_per_answer.get());
             let sum = ips.sum;
             self.found.note_question(&question, Some(query));
             self.found.note_heard(&question, Heard::All);

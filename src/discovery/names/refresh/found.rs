@@ -182,7 +182,7 @@ impl Found {
         }
         let ips = addresses(section.records.iter().copied());
         let says = section.is_all.then_some(says);
-        Ok((List::of_answer(ips, says, self.records.get()), section.ttl))
+        Ok((List::of_answer(&ips, says, self.records.get()), section.ttl))
     }
 
     /// Adds addresses of one type of a host, which the answer to a question names.
