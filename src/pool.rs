@@ -66,6 +66,8 @@ impl Open<'_> {
 
     /// The candidate of an IP address and what follows it.
     pub(crate) fn get(&mut self, ip: IpAddr, rest: &Arc<Rest>) -> Candidate {
+        #[cfg(test)]
+        crate::testing::look();
         let bits = match ip {
             IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
             IpAddr::V6(ip) => ip.to_bits(),

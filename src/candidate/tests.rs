@@ -156,7 +156,60 @@ fn address() -> impl Strategy<Value = Multiaddr> {
     prop_oneof![sensible, any]
 }
 
+/// What may follow an IP address in what a source or a record asks for.
+fn suffix() -> impl Strategy<Value = Multiaddr> {
+    let layer = prop_oneof![(1u16..3).prop_map(Protocol::Tcp), (1u16..3).prop_map(Protocol::Udp),];
+    let upper = prop_oneof![
+        Just(Protocol::Tls),
+        Just(Protocol::Sni("A.b.".into())),
+        Just(Protocol::Ws("/".into())),
+        Just(Protocol::QuicV1),
+    ];
+    let pin = prop::option::of(prop::sample::select(vec![A, B]));
+    (layer, proptest::collection::vec(upper, 0..3), pin).prop_map(|(layer, upper, pin)| {
+        let pin = pin.map(|id| Protocol::P2p(id.parse().unwrap()));
+        std::iter::once(layer).chain(upper).chain(pin).collect()
+    })
+}
+
+/// The candidate of an IP address and what follows, made of both, and of the whole address.
+fn two_ways() -> impl Strategy<Value = [Candidate; 2]> {
+    (ip(), suffix()).prop_map(|(ip, suffix)| {
+        let whole: Multiaddr = std::iter::once(ip.clone()).chain(&suffix).collect();
+        let ip = match ip {
+            Protocol::Ip4(ip) => IpAddr::V4(ip),
+            Protocol::Ip6(ip) => IpAddr::V6(ip),
+            _ => unreachable!("an IP address"),
+        };
+        [Candidate::joined(ip, Arc::new(Rest::new(&suffix))), Candidate::new(&whole)]
+    })
+}
+
 proptest! {
+    /// Fails if a candidate differs in anything by how it was made.
+    #[test]
+    fn a_candidate_is_the_same_made_of_its_parts_or_of_the_whole(
+        [parts, whole] in two_ways(),
+        [others_parts, others_whole] in two_ways(),
+        other in address(),
+    ) {
+        let hash = RandomState::new();
+        prop_assert_eq!(&parts, &whole);
+        prop_assert_eq!(hash.hash_one(&parts), hash.hash_one(&whole));
+        prop_assert_eq!(parts.pinned(), whole.pinned());
+        prop_assert_eq!((parts.family(), parts.ip(), parts.port()), (whole.family(), whole.ip(), whole.port()));
+        let other = Candidate::new(&other);
+        for other in [&others_parts, &others_whole, &other] {
+            prop_assert_eq!(parts.cmp(other), whole.cmp(other));
+            prop_assert_eq!(other.cmp(&parts), other.cmp(&whole));
+            prop_assert_eq!(parts.is_at_address_of(other), whole.is_at_address_of(other));
+            prop_assert_eq!(parts == *other, parts.to_string() == other.to_string());
+        }
+        prop_assert_eq!(parts.address(), whole.address());
+        prop_assert_eq!(parts.to_string(), whole.to_string());
+        prop_assert_eq!(&parts.without_pin(), &whole.without_pin());
+    }
+
     #[test]
     fn canonical_is_idempotent(address in address()) {
         let once = Candidate::new(&address);

@@ -3,6 +3,8 @@ use hickory_proto::rr::{Name, RData, Record};
 use super::*;
 use crate::discovery::testing::{epoch, secs};
 
+mod repeats;
+
 const DNS: &str = "/dns4/peers.example./tcp/4001";
 
 /// The lowest first.
@@ -49,12 +51,11 @@ impl World {
 
     /// Polls, answers every look-up by these addresses, and polls again.
     fn answer(&mut self, ips: &[u8]) -> Vec<Effect> {
-        let name = Name::from_ascii("peers.example.").expect("a name");
-        let record = |n: &u8| {
-            let ip = std::net::Ipv4Addr::new(10, 0, 0, *n);
-            Record::from_rdata(name.clone(), 30, RData::A(ip.into()))
-        };
-        let answer = Answer::new(name.clone(), ips.iter().map(record).collect());
+        self.reply(&answer(ips))
+    }
+
+    /// Polls, answers every look-up, and polls again.
+    fn reply(&mut self, answer: &Answer) -> Vec<Effect> {
         for effect in self.poll() {
             if let Effect::Output(Output::Lookup { id, .. }) = effect {
                 assert!(self.names.handle_lookup(id, Ok(answer.clone())));
@@ -66,6 +67,15 @@ impl World {
     fn next(&self) -> Instant {
         self.names.next_timeout(&self.config).expect("a next refresh")
     }
+}
+
+fn answer(ips: &[u8]) -> Answer {
+    let name = Name::from_ascii("peers.example.").expect("a name");
+    let record = |n: &u8| {
+        let ip = std::net::Ipv4Addr::new(10, 0, 0, *n);
+        Record::from_rdata(name.clone(), 30, RData::A(ip.into()))
+    };
+    Answer::new(name.clone(), ips.iter().map(record).collect())
 }
 
 fn count(effects: &[Effect], which: impl Fn(&Event) -> bool) -> usize {

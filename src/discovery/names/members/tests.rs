@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use hickory_proto::rr::RecordType;
+use proptest::prelude::*;
 
 use super::*;
 use crate::{discovery::testing::epoch, resolver::Query, testing::name};
@@ -170,4 +171,125 @@ fn a_member_stays_while_one_of_its_questions_fails() {
     }
     assert_eq!(apply(Vec::new(), Heard::All), 1);
     assert_eq!(apply(Vec::new(), Heard::All), 0);
+}
+
+/// What a source hears.
+#[derive(Debug, Clone)]
+enum Step {
+    /// An answer to each of two questions that names these, after so many seconds; how much was heard, and
+    /// what is known of those that it leaves out.
+    Answer([Vec<u8>; 2], [Heard; 2], u64, Liveness),
+    /// The same once more, so often.
+    Again(usize),
+    /// A part of an answer.
+    Part(Vec<u8>),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let numbers = || proptest::collection::btree_set(0..6_u8, 0..5).prop_map(Vec::from_iter);
+    let heard = || prop::sample::select(vec![Heard::All, Heard::All, Heard::Part, Heard::Nothing]);
+    let known = prop::sample::select(vec![DEAD, UNKNOWN, LIVES]);
+    let answer = ([numbers(), numbers()], [heard(), heard()], 1..40_u64, known);
+    let step = prop_oneof![
+        3 => answer.prop_map(|(numbers, heard, seconds, known)| {
+            Step::Answer(numbers, heard, seconds, known)
+        }),
+        3 => (1..6_usize).prop_map(Step::Again),
+        1 => numbers().prop_map(Step::Part),
+    ];
+    proptest::collection::vec(step, 1..24)
+}
+
+/// Members that hear the same, and merge each answer, or pass by what says what the last one said.
+#[derive(Debug)]
+struct Hearing {
+    members: Members,
+    passes_by: bool,
+    last: Vec<Named>,
+    passed_by: usize,
+}
+
+impl Hearing {
+    fn new(passes_by: bool) -> Self {
+        Self { members: Members::new(false), passes_by, last: Vec::new(), passed_by: 0 }
+    }
+
+    fn take(
+        &mut self,
+        named: Vec<Named>,
+        heard_of: impl Fn(&Query) -> Heard,
+        known: Liveness,
+        now: Instant,
+    ) -> (bool, bool) {
+        let Applied { turned, brings_others } =
+            if self.passes_by && self.members.are_as_named() && self.last == named {
+                self.passed_by += 1;
+                self.members.repeat(heard_of, now)
+            } else {
+                self.members.apply(named.clone(), heard_of, |_| known, now)
+            };
+        self.last = named;
+        (turned, brings_others)
+    }
+}
+
+/// Of the candidates that two questions name, each once, as a refresh names them.
+fn both(questions: &[Query; 2], numbers: &[Vec<u8>; 2]) -> Vec<Named> {
+    let mut all = std::collections::BTreeMap::<u8, Origin>::new();
+    for (question, numbers) in questions.iter().zip(numbers) {
+        let origin = Origin::of(question.clone());
+        for n in numbers {
+            all.entry(*n).and_modify(|known| _ = known.join(&origin)).or_insert(origin.clone());
+        }
+    }
+    all.into_iter().flat_map(|(n, origin)| named_by(&origin, &[n])).collect()
+}
+
+proptest! {
+    /// Fails if an answer is passed by of which something would have been noted: an omission, what a
+    /// question held, a part that was added, what repetition says of samples.
+    #[test]
+    fn to_pass_by_what_was_named_before_is_to_merge_it(steps in steps()) {
+        let questions = ["x.", "y."].map(|owner| Query::new(name(owner), RecordType::A));
+        let (mut merging, mut passing) = (Hearing::new(false), Hearing::new(true));
+        let mut now = epoch();
+        let mut last = Step::Part(Vec::new());
+        for step in steps {
+            let (step, times) = match step {
+                Step::Again(times) => (last.clone(), times),
+                step => (step, 1),
+            };
+            for _ in 0..times {
+                match &step {
+                    Step::Answer(numbers, heard, seconds, known) => {
+                        now += Duration::from_secs(*seconds);
+                        let heard_of = |of: &Query| heard[usize::from(*of == questions[1])];
+                        let [a, b] = [&mut merging, &mut passing]
+                            .map(|h| h.take(both(&questions, numbers), heard_of, *known, now));
+                        prop_assert_eq!(a, b);
+                    }
+                    Step::Part(numbers) => {
+                        for hearing in [&mut merging, &mut passing] {
+                            hearing.members.add(named(numbers));
+                        }
+                    }
+                    Step::Again(_) => {}
+                }
+                let [a, b] = [&merging, &passing].map(|h| format!("{:?}", h.members));
+                prop_assert_eq!(a, b);
+            }
+            last = step;
+        }
+    }
+}
+
+#[test]
+fn what_was_named_before_is_passed_by() {
+    let questions = ["x.", "y."].map(|owner| Query::new(name(owner), RecordType::A));
+    let mut hearing = Hearing::new(true);
+    for _ in 0..5 {
+        let named = both(&questions, &[vec![1, 2], vec![2, 3]]);
+        hearing.take(named, |_| Heard::All, UNKNOWN, epoch());
+    }
+    assert_eq!(hearing.passed_by, 4);
 }
