@@ -118,7 +118,7 @@ impl Filter {
 
     /// Judges candidates that DNS named, or such as the operator wrote.
     pub(crate) fn judging(&self, named_by_dns: bool) -> Judging<'_> {
-        Judging { filter: self, named_by_dns, last: None }
+        Judging { filter: self, named_by_dns, demands_pins: false, last: None }
     }
 
     /// Judges a candidate, its IP address left aside where that is followed by what others share.
@@ -172,11 +172,20 @@ impl Filter {
 pub(crate) struct Judging<'a> {
     filter: &'a Filter,
     named_by_dns: bool,
+    demands_pins: bool,
     last: Option<(Arc<Rest>, [Result<(), Rejection>; 2])>,
 }
 
 impl Judging<'_> {
+    /// Whether candidates need a pin to pass.
+    pub(crate) fn demanding_pins(self, demands_pins: bool) -> Self {
+        Self { demands_pins, ..self }
+    }
+
     pub(crate) fn check(&mut self, candidate: &Candidate) -> Result<(), Rejection> {
+        if self.demands_pins && candidate.pinned().is_none() {
+            return Err(Rejection::Unpinned);
+        }
         let (Some(ip), Some(rest)) = (candidate.ip(), candidate.rest()) else {
             well_formed(candidate)?;
             return self.filter.check_rest(candidate, self.named_by_dns);

@@ -88,12 +88,12 @@ impl Open<'_> {
 impl Shelf {
     /// Drops what nobody else holds, each time that there is twice as much as was left the last time.
     fn sweep_if_due(&mut self) {
-        if self.candidates.len() < self.sweep_at.max(MIN_SWEEP) {
+        if self.candidates.len().max(self.rests.len()) < self.sweep_at.max(MIN_SWEEP) {
             return;
         }
         self.candidates.retain(|_, candidate| candidate.is_shared());
         self.rests.retain(|_, rest| Arc::strong_count(rest) > 1);
-        self.sweep_at = self.candidates.len() * 2;
+        self.sweep_at = self.candidates.len().max(self.rests.len()) * 2;
     }
 }
 

@@ -16,5 +16,5 @@ pub(crate) use self::{
     glue::Glue,
     section::Section,
     sum::{Sum, Sums},
-    value::{absolute, addresses, least, targets, ttl_of_all},
+    value::{absolute, addresses, least, port_of, targets, ttl_of_all},
 };

@@ -46,6 +46,8 @@ fn a_zone_is_part_of_an_ipv6_address() {
     assert_eq!(zoned.to_string(), "/ip6zone/Eth0/ip6/fe80::1/tcp/1");
     assert_eq!((zoned.family(), zoned.ip()), (Family::V6, Some("fe80::1".parse().unwrap())));
     assert_ne!(zoned, candidate("/ip6zone/eth1/ip6/fe80::1/tcp/1"));
+    let [plain, zoned] = ["/ip6/fe80::1/udp/1", "/ip6zone/eth0/ip6/fe80::1/udp/1"].map(candidate);
+    assert!(plain < zoned, "by the bytes of the whole address");
 }
 
 #[test]

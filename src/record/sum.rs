@@ -198,6 +198,7 @@ mod tests {
         assert_ne!(says(&Sums::default(), &one), says(&Sums::default(), &one));
         let [one, other] = [Sums::default(), Sums::default()];
         assert_ne!(one.product(&[a("x.", 30, 1)]), other.product(&[a("x.", 30, 1)]));
+        assert_ne!((one.place, one.place_of_words), (other.place, other.place_of_words));
     }
 
     #[test]

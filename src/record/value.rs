@@ -61,6 +61,12 @@ pub(crate) fn targets<'a>(records: impl IntoIterator<Item = &'a Record>) -> BTre
         .collect()
 }
 
+/// The port on which all targets agree.
+pub(crate) fn port_of(targets: &BTreeSet<(Name, u16)>) -> Option<u16> {
+    let (_, port) = targets.first()?;
+    targets.iter().all(|(_, other)| other == port).then_some(*port)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,30 +11,35 @@ use std::{
 use hickory_proto::rr::{Name, RecordType};
 use libp2p_core::Multiaddr;
 
-pub(crate) use self::outcome::{Named, Resolution, Threads};
 use self::{
     found::Found,
     list::{List, sum_of},
     steps::{Step, Steps, Task},
 };
+pub(crate) use self::{
+    known::Known,
+    named::Named,
+    outcome::{Resolution, Threads},
+};
 pub(super) use self::{
-    found::Known,
     origin::{Heard, Origin},
     tally::earlier_domain_failed,
 };
-use super::reply::Reply;
+use super::reply::{Reply, insecure};
 use crate::{
     alias::NoEnd,
     config::Limits,
     pool::Pool,
     record::{self, Glue, Section, Why},
-    resolver::{Answer, LookupError, Nothing, NothingKind, Proof, Query},
+    resolver::{Answer, LookupError, Nothing, NothingKind, Query},
     source::{Dnsaddr, Families, Host, Kind, Source, Srv},
 };
 
 mod found;
 mod hosts;
+mod known;
 mod list;
+mod named;
 mod origin;
 mod outcome;
 mod steps;
@@ -76,17 +81,12 @@ const SAMPLES: usize = 1;
 
 impl Refresh {
     pub(crate) fn new(source: &Source, limits: &Limits) -> Self {
-        let mut this = Self {
-            limits: limits.clone(),
-            secure: source.is_secure(),
-            steps: Steps::new(limits.lookups_per_refresh),
-            visited: HashMap::new(),
-            given_up: HashSet::new(),
-            replies: Vec::new(),
-            found: Found::new(limits.records_per_answer),
-            turn: 0,
-            service: None,
-        };
+        let (limits, secure) = (limits.clone(), source.is_secure());
+        let steps = Steps::new(limits.lookups_per_refresh);
+        let found = Found::new(limits.records_per_answer);
+        let (visited, given_up, replies, turn, service) = Default::default();
+        let mut this =
+            Self { limits, secure, steps, visited, given_up, replies, found, turn, service };
         match source.kind() {
             Kind::Static(candidate) => {
                 this.found.hosts.add_address(candidate.clone(), &Origin::default());
@@ -103,19 +103,10 @@ impl Refresh {
     }
 
     /// Takes these questions for "nothing" unless they are answered, and waits for none of them. `turn`
-    /// is how many refreshes went before this one, `is_dual` whether one of them has found a host with
-    /// addresses of both families, and `known` what was named last.
-    pub(crate) fn after(
-        mut self,
-        turn: usize,
-        given_up: HashSet<Query>,
-        is_dual: bool,
-        known: Known,
-    ) -> Self {
-        (self.turn, self.given_up, self.found.known) = (turn, given_up, known);
-        if is_dual {
-            self.found.hosts.note_dual();
-        }
+    /// is how many refreshes went before this one, and `known` what was named last.
+    pub(crate) fn after(mut self, turn: usize, given_up: HashSet<Query>, known: Known) -> Self {
+        (self.turn, self.given_up) = (turn, given_up);
+        self.found.note_known(known);
         self
     }
 
@@ -139,7 +130,7 @@ impl Refresh {
         let Some(step) = self.steps.end(step) else {
             return;
         };
-        match (self.insecure(result), result) {
+        match (self.secure.then(|| insecure(result)).flatten(), result) {
             (Some(error), _) => self.fail(&step, error),
             (None, Ok(answer)) => self.handle_answer(step, answer),
             (None, Err(error)) => self.fail(&step, error.clone()),
@@ -154,17 +145,6 @@ impl Refresh {
         for (question, _) in self.replies.split_off(before) {
             self.found.note_heard(&question, Heard::Nothing);
         }
-    }
-
-    /// What is wrong with a result that is not proved secure, where the source asks for that.
-    fn insecure(&self, result: &Result<Answer, LookupError>) -> Option<LookupError> {
-        let proof = match result {
-            Ok(answer) => answer.proof,
-            Err(LookupError::Nothing(nothing)) => nothing.proof,
-            Err(_) => return None,
-        };
-        let is_wrong = self.secure && proof != Some(Proof::Secure);
-        is_wrong.then_some(LookupError::Insecure(proof))
     }
 
     fn fail(&mut self, step: &Step, error: LookupError) {
@@ -237,7 +217,7 @@ impl Refresh {
         if let Task::Addresses(host) = &step.task {
             let host = host.clone();
             return match self.found.read(&host, &step, answer) {
-                Ok((list, ttl)) => self.addresses(step, answer, host, list, ttl),
+                Ok(read) => self.addresses(step, answer, host, read),
                 Err(section) => self.handle_empty(step, answer, &section),
             };
         }
@@ -279,8 +259,7 @@ impl Refresh {
         step: Step,
         answer: &Answer,
         host: Name,
-        list: Arc<List>,
-        ttl: Option<Duration>,
+        (list, ttl): (Arc<List>, Option<Duration>),
     ) {
         let is_first = self.note_records(&step, answer, ttl);
         let (question, sum) = (step.question, list.sum);
@@ -422,11 +401,7 @@ impl Refresh {
     /// The result still counts as a part. An address record may be of another endpoint than an SRV
     /// record, and nothing says that one of each endpoint is there.
     fn complete(&mut self, srv: &Srv, targets: &BTreeSet<(Name, u16)>, query: &Query) {
-        let ports: BTreeSet<_> = targets.iter().map(|(_, port)| *port).collect();
-        let mut ports = ports.into_iter();
-        let (Some(port), None, Some(host)) = (ports.next(), ports.next(), srv.host()) else {
-            return;
-        };
+        let (Some(port), Some(host)) = (record::port_of(targets), srv.host()) else { return };
         // A port of 0 is told with the record that has it.
         let tails = srv.tails.iter().filter_map(|tail| tail.at(port)).map(Some);
         let suffixes = self.found.suffixes(tails, &host, srv.pin);

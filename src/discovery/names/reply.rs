@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::resolver::LookupError;
+use crate::resolver::{Answer, LookupError, Proof};
 
 /// How a look-up ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,16 @@ pub(crate) enum Reply {
     Silence,
     /// By a failure that is not the name server's word, or not a word about this name.
     Other,
+}
+
+/// What is wrong with a result that is not proved secure, where the source asks for that.
+pub(super) fn insecure(result: &Result<Answer, LookupError>) -> Option<LookupError> {
+    let proof = match result {
+        Ok(answer) => answer.proof,
+        Err(LookupError::Nothing(nothing)) => nothing.proof,
+        Err(_) => return None,
+    };
+    (proof != Some(Proof::Secure)).then_some(LookupError::Insecure(proof))
 }
 
 impl Reply {

@@ -24,7 +24,7 @@ use crate::{
     candidate::Candidate,
     config::Config,
     discovery::output::LookupId,
-    filter::Rejection,
+    filter::{Judging, Rejection},
     pace::back_off,
     resolver::{LookupError, Query},
     source::Source,
@@ -46,8 +46,8 @@ pub(super) struct SourceState {
     pub(super) resolved: Option<Instant>,
     questions: Questions,
     inquiries: Inquiries,
-    /// What was named last, once there was an answer.
-    known: Option<Known>,
+    /// What was named last.
+    known: Known,
     /// When the first of the questions is due again.
     due: Option<Instant>,
     /// Whether all is to be asked next that was answered, due or not.
@@ -59,8 +59,6 @@ pub(super) struct SourceState {
     /// Whether each question of the last refresh was answered in whole, then or earlier, and where a
     /// target or a nested name had no address, that is believed.
     is_whole: bool,
-    /// Whether a host has, or had, addresses of both families.
-    is_dual: bool,
     /// Whether all that is known was found behind a domain of the search list that failed.
     provisional: bool,
     /// When it is looked up next; `None` while that is under way, and for static sources.
@@ -94,13 +92,12 @@ impl SourceState {
             resolved: None,
             questions: Questions::default(),
             inquiries: Inquiries::default(),
-            known: None,
+            known: Known::default(),
             due: None,
             asks_all: false,
             haste: None,
             records: 0,
             is_whole: false,
-            is_dual: false,
             provisional: true,
             next: Some(now),
             last_started: None,
@@ -157,9 +154,7 @@ impl SourceState {
         }
         let given_up = self.questions.given_up(now);
         let plan = Refresh::new(&self.source, &config.limits);
-        let known =
-            self.known.clone().unwrap_or_else(|| Known::new(config.limits.records_per_answer));
-        let plan = plan.after(self.inquiries.turn() - 1, given_up, self.is_dual, known);
+        let plan = plan.after(self.inquiries.turn() - 1, given_up, self.known.clone());
         self.refresh = Some(UnderWay::new(plan, now + config.lookup_timeout));
         self.next = None;
         self.jitter = rng.f64();
@@ -301,7 +296,6 @@ impl SourceState {
 
     fn follow(&mut self, threads: &Threads, now: Instant) {
         self.questions.follow(threads);
-        self.is_dual = threads.is_dual;
         let given_up = self.questions.given_up(now);
         let is_answered = |(question, heard): (&Query, &Heard)| match heard {
             Heard::All => true,
@@ -325,7 +319,7 @@ impl SourceState {
         liveness: impl Fn(&Candidate) -> Liveness,
         now: Instant,
     ) -> Applied {
-        self.known = Some(known);
+        self.known = known;
         let questions = &self.questions;
         let heard = |question: &Query| questions.heard(question, threads);
         match passed {
@@ -357,24 +351,16 @@ impl SourceState {
     /// The candidates that a refresh has named so far, when they have waited for long enough for the
     /// rest of it.
     pub(super) fn take_so_far(&mut self, config: &Config, now: Instant) -> Option<Vec<Named>> {
-        let may_repeat = || self.members.are_as_named();
-        let named = self.refresh.as_mut()?.take_so_far(config, may_repeat, now)?;
+        let named = self.refresh.as_mut()?;
+        let named = named.take_so_far(config, || self.members.are_as_named(), now)?;
         // What the filter rejects is told when the refresh has ended.
-        let mut check = self.judging(config);
-        Some(named.into_iter().filter(|named| check(named).is_ok()).collect())
+        let mut judging = self.judging(config);
+        Some(named.into_iter().filter(|named| judging.check(&named.candidate).is_ok()).collect())
     }
 
     /// Whether the filter lets candidates through.
-    fn judging<'a>(
-        &self,
-        config: &'a Config,
-    ) -> impl FnMut(&Named) -> Result<(), Rejection> + use<'a> {
-        let is_pinned = self.source.is_pinned();
-        let mut judging = config.filter.judging(!self.source.is_static());
-        move |Named { candidate, .. }| match is_pinned && candidate.pinned().is_none() {
-            true => Err(Rejection::Unpinned),
-            false => judging.check(candidate),
-        }
+    fn judging<'a>(&self, config: &'a Config) -> Judging<'a> {
+        config.filter.judging(!self.source.is_static()).demanding_pins(self.source.is_pinned())
     }
 
     /// Whether all that is known of it was found behind a domain that failed.
@@ -480,17 +466,16 @@ impl SourceState {
         config: &Config,
     ) -> (Vec<Named>, Vec<(Candidate, Rejection)>) {
         let mut rejected = BTreeMap::new();
-        let mut passed = Vec::with_capacity(named.len());
+        let (mut passed, mut judging) = (Vec::with_capacity(named.len()), self.judging(config));
         // Both are sorted. What passed once passes again.
         let mut known = self.members.candidates().peekable();
-        let mut check = self.judging(config);
         for named in named {
             while known.next_if(|known| **known < named.candidate).is_some() {}
             if known.peek() == Some(&&named.candidate) {
                 passed.push(named);
                 continue;
             }
-            match check(&named) {
+            match judging.check(&named.candidate) {
                 Ok(()) => passed.push(named),
                 Err(rejection) => drop(rejected.insert(named.candidate, rejection)),
             }

@@ -179,8 +179,8 @@ enum Step {
     /// An answer to each of two questions that names these, after so many seconds; how much was heard, and
     /// what is known of those that it leaves out.
     Answer([Vec<u8>; 2], [Heard; 2], u64, Liveness),
-    /// The same once more, so often.
-    Again(usize),
+    /// What the last answer named once more, so often, and how much is heard then.
+    Again(usize, [Heard; 2]),
     /// A part of an answer.
     Part(Vec<u8>),
 }
@@ -194,7 +194,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => answer.prop_map(|(numbers, heard, seconds, known)| {
             Step::Answer(numbers, heard, seconds, known)
         }),
-        3 => (1..6_usize).prop_map(Step::Again),
+        3 => (1..6_usize, [heard(), heard()]).prop_map(|(times, heard)| Step::Again(times, heard)),
         1 => numbers().prop_map(Step::Part),
     ];
     proptest::collection::vec(step, 1..24)
@@ -253,10 +253,13 @@ proptest! {
         let questions = ["x.", "y."].map(|owner| Query::new(name(owner), RecordType::A));
         let (mut merging, mut passing) = (Hearing::new(false), Hearing::new(true));
         let mut now = epoch();
-        let mut last = Step::Part(Vec::new());
+        let mut last = ([Vec::new(), Vec::new()], 30, UNKNOWN);
         for step in steps {
             let (step, times) = match step {
-                Step::Again(times) => (last.clone(), times),
+                Step::Again(times, heard) => {
+                    let (numbers, seconds, known) = last.clone();
+                    (Step::Answer(numbers, heard, seconds, known), times)
+                }
                 step => (step, 1),
             };
             for _ in 0..times {
@@ -273,12 +276,14 @@ proptest! {
                             hearing.members.add(named(numbers));
                         }
                     }
-                    Step::Again(_) => {}
+                    Step::Again(..) => {}
                 }
                 let [a, b] = [&merging, &passing].map(|h| format!("{:?}", h.members));
                 prop_assert_eq!(a, b);
             }
-            last = step;
+            if let Step::Answer(numbers, _, seconds, known) = step {
+                last = (numbers, seconds, known);
+            }
         }
     }
 }

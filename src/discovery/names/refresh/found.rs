@@ -15,9 +15,11 @@ use libp2p_identity::PeerId;
 
 use super::{
     hosts::Hosts,
+    known::Known,
     list::List,
+    named::Named,
     origin::{Heard, Origin},
-    outcome::{Named, Resolution, Threads},
+    outcome::{Resolution, Threads},
     steps::Step,
     tally::Tally,
 };
@@ -25,23 +27,10 @@ use crate::{
     candidate::Candidate,
     discovery::names::reply::Reply,
     pool::Pool,
-    record::{Dropped, Section, Sum, Sums, Why, addresses},
+    record::{Dropped, Section, Sum, Why, addresses},
     resolver::{Answer, LookupError, NothingKind, Query},
     source::{Families, Tail},
 };
-
-/// What the refreshes of a source have named last, by which it is recognised when answers say it again.
-#[derive(Debug, Clone)]
-pub(crate) struct Known {
-    sums: Sums,
-    hosts: Arc<Hosts>,
-}
-
-impl Known {
-    pub(in crate::discovery::names) fn new(records: NonZeroUsize) -> Self {
-        Self { sums: Sums::default(), hosts: Arc::new(Hosts::new(records)) }
-    }
-}
 
 /// What a refresh has found so far.
 #[derive(Debug)]
@@ -51,7 +40,7 @@ pub(super) struct Found {
     pub(super) hosts: Hosts,
     pub(super) tally: Tally,
     /// What was named last.
-    pub(super) known: Known,
+    known: Known,
     heard: HashMap<Query, Heard>,
     /// The questions whose answers led to a question.
     parents: HashMap<Query, Vec<Query>>,
@@ -73,7 +62,7 @@ impl Found {
     pub(super) fn new(records: NonZeroUsize) -> Self {
         let (hosts, tally) = (Hosts::new(records), Tally::default());
         let (heard, parents, missing, failures, hollow, ends, spare) = Default::default();
-        let (cut, known) = (HashSet::new(), Known::new(records));
+        let (cut, known) = (HashSet::new(), Known::default());
         Self {
             records,
             hosts,
@@ -88,6 +77,14 @@ impl Found {
             ends,
             spare,
         }
+    }
+
+    /// Notes what was named last.
+    pub(super) fn note_known(&mut self, known: Known) {
+        if known.is_dual {
+            self.hosts.note_dual();
+        }
+        self.known = known;
     }
 
     /// Notes that the answer to a question, or the source itself, leads to a question.
@@ -170,8 +167,9 @@ impl Found {
         answer: &'a Answer,
     ) -> Result<(Arc<List>, Option<Duration>), Section<'a>> {
         let Sum { says, ttl, one_owner } = self.known.sums.of(&step.query, answer);
-        if let Some(known) = self.known.hosts.list(host, step.question.record_type, says) {
-            return Ok((known.clone(), ttl));
+        let list = |hosts: &Arc<Hosts>| hosts.list(host, step.question.record_type, says).cloned();
+        if let Some(known) = self.known.hosts.as_ref().and_then(list) {
+            return Ok((known, ttl));
         }
         let section = match one_owner {
             true => Section::of_one_owner(&step.query, answer),
@@ -268,7 +266,7 @@ impl Found {
                 self.tally.fail(error);
             }
         }
-        let repeats = may_repeat && self.hosts == *self.known.hosts;
+        let repeats = may_repeat && self.known.hosts.as_deref() == Some(&self.hosts);
         let (candidates, cut_at) =
             if repeats { Default::default() } else { self.hosts.candidates(pool) };
         if let Some(most) = cut_at {
@@ -285,11 +283,8 @@ impl Found {
         let hollow = self.hosts.hollow().chain(self.hollow).collect();
         let is_dual = self.hosts.is_dual();
         let Self { heard, parents, cut, ends, spare, mut known, .. } = self;
-        known.hosts = Arc::new(match cut_at {
-            None => self.hosts,
-            Some(_) => Hosts::new(self.records),
-        });
-        let threads = Threads { heard, parents, cut, hollow, ends, spare, is_dual };
+        known.remember(cut_at.is_none().then_some(self.hosts), is_dual);
+        let threads = Threads { heard, parents, cut, hollow, ends, spare };
         self.tally.resolution(candidates, repeats, threads, known)
     }
 
@@ -298,7 +293,8 @@ impl Found {
     pub(super) fn so_far(&self, pool: &Pool, may_repeat: bool) -> Option<Vec<Named>> {
         // What is behind a domain that failed is judged as a whole.
         let is_usable = self.tally.has_records() && !self.tally.is_provisional();
-        let is_news = !may_repeat || !self.hosts.are_part_of(&self.known.hosts);
+        let is_known = |known: &Arc<Hosts>| self.hosts.are_part_of(known);
+        let is_news = !may_repeat || !self.known.hosts.as_ref().is_some_and(is_known);
         (is_usable && is_news).then(|| self.hosts.candidates(pool).0)
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use hickory_proto::rr::{Name, RecordType};
 use libp2p_core::Multiaddr;
 
-use super::{list::List, origin::Origin, outcome::Named};
+use super::{list::List, named::Named, origin::Origin};
 use crate::{
     candidate::{Candidate, Family, Rest, Transports},
     pool::{self, Pool},
@@ -137,6 +137,11 @@ impl Hosts {
             })
     }
 
+    /// How many there are, whatever is known of them.
+    pub(super) fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
     /// Whether addresses of the host are known.
     pub(super) fn is_known(&self, name: &Name) -> bool {
         self.by_name.get(name).is_some_and(KnownHost::is_known)
@@ -207,8 +212,8 @@ impl Hosts {
         let mut all = Vec::with_capacity(self.ips);
         all.extend(self.direct.values().flatten().map(direct));
         let mut pool = pool.open();
-        let hosts: Vec<_> =
-            self.by_name.iter().map(|(name, host)| Reached::new(name, host, &mut pool)).collect();
+        let known = self.by_name.iter().filter(|(_, host)| host.is_known());
+        let hosts: Vec<_> = known.map(|(name, host)| Reached::new(name, host, &mut pool)).collect();
         let by_address = by_address(&hosts);
         pool.reserve(by_address.len());
         let (v4, v6) = by_address.split_at(by_address.partition_point(|at| at.ip.is_ipv4()));

@@ -5,12 +5,8 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    found::Known,
-    origin::{Heard, Origin},
-};
+use super::{known::Known, named::Named, origin::Heard};
 use crate::{
-    candidate::{Candidate, Transports},
     record::Dropped,
     resolver::{LookupError, Proof, Query},
 };
@@ -61,8 +57,6 @@ pub(crate) struct Threads {
     pub(crate) ends: HashMap<Query, Query>,
     /// The questions that only complete glue.
     pub(crate) spare: HashSet<Query>,
-    /// Whether a host has addresses of both families, or had them before.
-    pub(crate) is_dual: bool,
 }
 
 impl Threads {
@@ -72,16 +66,6 @@ impl Threads {
         let mut own = self.parents.iter().filter(|(_, parents)| parents.is_empty());
         self.parents.is_empty() || own.any(|(question, _)| is_heard(question))
     }
-}
-
-/// A candidate, the questions that named it, and the transports to its host that its record names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Named {
-    pub(crate) candidate: Candidate,
-    pub(crate) origin: Origin,
-    /// The candidate and the other transports to its host, in order of preference, where there are
-    /// several. The bound may have left some of them out of the resolution.
-    pub(crate) transports: Option<Transports>,
 }
 
 /// How many dropped things are told one by one.

@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    found::Known,
-    outcome::{DROPPED, Named, Resolution, Threads},
+    known::Known,
+    named::Named,
+    outcome::{DROPPED, Resolution, Threads},
 };
 use crate::{
     record::{Dropped, least},

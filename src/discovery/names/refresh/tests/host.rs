@@ -121,7 +121,7 @@ fn a_truncated_answer_is_used_and_not_complete() {
 
 #[test]
 fn the_weakest_proof_counts() {
-    use Proof::*;
+    use crate::resolver::Proof::*;
     for (v4, v6, expected) in [
         (Some(Secure), Some(Secure), Some(Secure)),
         (Some(Secure), Some(Insecure), Some(Insecure)),

@@ -98,12 +98,8 @@ fn a_target_of_one_family_does_not_speak_for_the_others_for_ever() {
     let glue: Vec<_> = (1..=3).zip(targets).map(|(n, (of, _))| a(of, n)).collect();
     let asked = |turn| {
         let source = SOURCE.parse().unwrap();
-        let mut refresh = Refresh::new(&source, &Limits::default()).after(
-            turn,
-            HashSet::new(),
-            false,
-            Known::new(Limits::default().records_per_answer),
-        );
+        let mut refresh =
+            Refresh::new(&source, &Limits::default()).after(turn, HashSet::new(), Known::default());
         let (step, _) = refresh.poll_query().unwrap();
         refresh.handle_result(step, &answered(&targets, glue.clone()));
         let (step, query) = refresh.poll_query().unwrap();
@@ -276,10 +272,10 @@ fn a_transport_is_not_preferred_to_itself() {
 fn targets_whose_addresses_are_those_that_are_known_are_recognised() {
     let targets = [("a.x.", 1), ("b.x.", 1)];
     let glue = || vec![a("a.x.", 1), a("b.x.", 2)];
-    let mut known = Known::new(Limits::default().records_per_answer);
+    let mut known = Known::default();
     let mut repeats = |reply: Reply| {
         let refresh = Refresh::new(&SOURCE.parse().unwrap(), &Limits::default());
-        let mut refresh = refresh.after(0, HashSet::new(), false, known.clone());
+        let mut refresh = refresh.after(0, HashSet::new(), known.clone());
         while let Some((step, query)) = refresh.poll_query() {
             let of_service = query.to_string() == QUERY;
             refresh.handle_result(step, &if of_service { reply.clone() } else { no_data(5) });
