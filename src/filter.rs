@@ -166,6 +166,8 @@ impl Filter {
     }
 }
 
+type Verdict = Result<(), Rejection>;
+
 /// Judges candidates one after another. What follows their IP addresses is judged once while it is the
 /// same.
 #[derive(Debug)]
@@ -173,7 +175,7 @@ pub(crate) struct Judging<'a> {
     filter: &'a Filter,
     named_by_dns: bool,
     demands_pins: bool,
-    last: Option<(Arc<Rest>, [Result<(), Rejection>; 2])>,
+    last: Option<(Arc<Rest>, [Verdict; 2])>,
 }
 
 impl Judging<'_> {

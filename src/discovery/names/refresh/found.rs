@@ -165,7 +165,7 @@ impl Found {
         host: &Name,
         step: &Step,
         answer: &'a Answer,
-    ) -> Result<(Arc<List>, Option<Duration>), Section<'a>> {
+    ) -> Result<(Arc<List>, Option<Duration>), Box<Section<'a>>> {
         let Sum { says, ttl, one_owner } = self.known.sums.of(&step.query, answer);
         let list = |hosts: &Arc<Hosts>| hosts.list(host, step.question.record_type, says).cloned();
         if let Some(known) = self.known.hosts.as_ref().and_then(list) {
@@ -176,7 +176,7 @@ impl Found {
             false => Section::of(&step.query, answer),
         };
         if section.records.is_empty() {
-            return Err(section);
+            return Err(Box::new(section));
         }
         let ips = addresses(section.records.iter().copied());
         let says = section.is_all.then_some(says);
