@@ -21,18 +21,6 @@ pub(crate) enum Kind {
     Static(Candidate),
 }
 
-impl Kind {
-    /// The peer that an entry names.
-    pub(crate) fn pin(&self) -> Option<PeerId> {
-        match self {
-            Self::Static(candidate) => candidate.pinned().copied(),
-            Self::Host(host) => host.pin,
-            Self::Dnsaddr(dnsaddr) => dnsaddr.peer,
-            Self::Srv(srv) => srv.pin,
-        }
-    }
-}
-
 /// Addresses of one name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Host {
