@@ -5,11 +5,14 @@ use std::{
     time::Duration,
 };
 
-use libp2p::PeerId;
-use libp2p_dns_discovery::Status;
+use libp2p::{Multiaddr, PeerId};
+use libp2p_dns_discovery::{Status, discovery::Discovery};
 use web_time::Instant;
 
-use crate::world::World;
+use crate::{
+    network::Host,
+    world::{Node, World, index_of},
+};
 
 impl World {
     /// The nodes that are up.
@@ -25,12 +28,19 @@ impl World {
     /// The nodes that a node has selected, living ones only.
     pub fn selected(&self, node: usize) -> Vec<usize> {
         let core = &self.nodes[node].core;
-        let peers = core.selected().filter_map(|c| core.peer_at(c.address())).map(|e| e.peer);
-        let nodes = peers.filter_map(|peer| {
-            let index = *self.owner.get(&peer)?;
-            (self.nodes[index].up && self.nodes[index].peer == peer).then_some(index)
-        });
-        nodes.collect()
+        core.selected().filter_map(|candidate| self.lives_at(core, candidate.address())).collect()
+    }
+
+    /// The living node that a core believes to live at an address.
+    fn lives_at(&self, core: &Discovery, address: &Multiaddr) -> Option<usize> {
+        let index = index_of(address);
+        let index = match self.hosts[index] {
+            // Somebody else lives there each time.
+            Host::Balanced { .. } => *self.owner.get(&core.peer_at(address)?.peer)?,
+            _ => index,
+        };
+        let Node { up, peer, .. } = &self.nodes[index];
+        (*up && core.addresses_of(peer).any(|known| known == address)).then_some(index)
     }
 
     /// Components of the graph of selections.

@@ -15,11 +15,13 @@ mod outages;
 mod restarts;
 mod scale;
 mod start;
+mod turns;
 mod world;
 
 use std::{num::NonZeroUsize, time::Duration};
 
 use libp2p_dns_discovery::{Config, Selection};
+use turns::{Dear, side_by_side};
 use world::World;
 
 fn secs(n: u64) -> Duration {
@@ -37,18 +39,28 @@ fn with(selection: Selection) -> Config {
 
 /// Runs a property with `n` seeds, with as many as the environment asks for, or with the one that
 /// it names.
-fn with_seeds(n: u64, property: impl Fn(u64)) {
+fn with_seeds(n: u64, property: impl Fn(u64) + Sync) {
+    seeds(n, Dear::No, &property);
+}
+
+/// The same for a property that takes long: its seeds have their turns before those of others.
+fn with_dear_seeds(n: u64, property: impl Fn(u64) + Sync) {
+    seeds(n, Dear::Yes, &property);
+}
+
+fn seeds(n: u64, dear: Dear, property: &(impl Fn(u64) + Sync)) {
     let variable = |name| std::env::var(name).ok().and_then(|s| s.parse::<u64>().ok());
     if let Some(seed) = variable("SIMULATION_SEED") {
-        return property(seed);
+        return turns::in_turn(dear, || property(seed));
     }
-    for seed in 0..variable("SIMULATION_SEEDS").map_or(n, |seeds| seeds.max(n)) {
-        let run = std::panic::AssertUnwindSafe(|| property(seed));
+    let n = variable("SIMULATION_SEEDS").map_or(n, |seeds| seeds.max(n));
+    side_by_side(0..n, |seed| {
+        let run = std::panic::AssertUnwindSafe(|| turns::in_turn(dear, || property(seed)));
         if let Err(panic) = std::panic::catch_unwind(run) {
             eprintln!("failed with SIMULATION_SEED={seed}");
             std::panic::resume_unwind(panic);
         }
-    }
+    });
 }
 
 /// The lowest `n` living others of a node.

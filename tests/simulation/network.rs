@@ -133,7 +133,7 @@ impl World {
     /// The answer to a dial is back: the dialler works off its side, unless it has given up.
     pub(crate) fn answered(&mut self, node: usize, call: Call) {
         let now = self.now;
-        if self.aborted.remove(&(node, call.id)) || now - call.started > TRANSPORT_TIMEOUT {
+        if self.nodes[node].aborted.remove(&call.id) || now - call.started > TRANSPORT_TIMEOUT {
             return;
         }
         let work = self.machines.work(node, now);
@@ -146,7 +146,7 @@ impl World {
     }
 
     pub(crate) fn finish_dial(&mut self, node: usize, id: DialId, to: &Multiaddr, expect: Expect) {
-        if self.aborted.remove(&(node, id)) {
+        if self.nodes[node].aborted.remove(&id) {
             return;
         }
         let dialled = index_of(to);

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use libp2p_dns_discovery::Selection;
 
-use crate::{machines::Machines, secs, with, with_seeds, world::World};
+use crate::{
+    machines::Machines, secs, side_by_side, with, with_dear_seeds, with_seeds, world::World,
+};
 
 /// Two re-verification intervals with their jitter.
 const TWO_INTERVALS: Duration = Duration::from_secs(2 * 75);
@@ -133,8 +135,8 @@ fn handshakes(world: &World) -> f64 {
 /// nodes have made 500 handshakes each after ten minutes, and nobody is joined.
 #[test]
 fn all_come_back_at_once_with_new_keys_and_no_storm() {
-    for machines in MACHINES {
-        with_seeds(1, |seed| {
+    side_by_side(MACHINES, |machines| {
+        with_dear_seeds(1, |seed| {
             let (mut world, to_form) = formed(machines, seed);
             for node in 0..world.nodes.len() {
                 world.restart(node);
@@ -144,7 +146,7 @@ fn all_come_back_at_once_with_new_keys_and_no_storm() {
             assert!(handshakes(&world) <= HANDSHAKES, "{machines:?}: {}", handshakes(&world));
             assert!(took <= 2 * to_form, "{machines:?}: {took:?}, and {to_form:?} to form");
         });
-    }
+    });
 }
 
 /// All come back with new keys, one in twenty every two seconds. Two intervals after the last ones nobody
@@ -152,8 +154,8 @@ fn all_come_back_at_once_with_new_keys_and_no_storm() {
 /// entries that are not selected after them, nobody believes in any.
 #[test]
 fn all_come_back_step_by_step_with_new_keys_and_no_storm() {
-    for machines in MACHINES {
-        with_seeds(1, |seed| {
+    side_by_side(MACHINES, |machines| {
+        with_dear_seeds(1, |seed| {
             let (mut world, _) = formed(machines, seed);
             for first in 0..20 {
                 for node in (first..world.nodes.len()).step_by(20) {
@@ -171,5 +173,5 @@ fn all_come_back_step_by_step_with_new_keys_and_no_storm() {
                 world.until(9 * TWO_INTERVALS, "no old id anywhere", is_settled);
             }
         });
-    }
+    });
 }

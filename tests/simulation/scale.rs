@@ -6,7 +6,13 @@ use std::{num::NonZeroUsize, time::Duration};
 
 use libp2p_dns_discovery::Selection;
 
-use crate::{dns::View, secs, with, with_seeds, world::World};
+use crate::{
+    dns::View,
+    secs, side_by_side,
+    turns::{Dear, in_turn},
+    with, with_dear_seeds, with_seeds,
+    world::World,
+};
 
 /// How many A records an answer over TCP carries, as CoreDNS writes it.
 const RECORDS: usize = 4_091;
@@ -80,7 +86,7 @@ fn traffic(world: &mut World, during: Duration) -> Traffic {
 /// and without the pace by size in `Schedule::least`.
 #[test]
 fn thousands_behind_an_answer_that_cannot_carry_them_are_one_component() {
-    with_seeds(1, |seed| {
+    with_dear_seeds(1, |seed| {
         let n = size(5_000, 10_000);
         let mut world = cluster(n, Selection::Auto, View::Cut(RECORDS), seed);
         let start = traffic(&mut world, secs(2));
@@ -111,12 +117,11 @@ fn thousands_behind_an_answer_that_cannot_carry_them_are_one_component() {
 /// `Fingers`: nobody is everyone's bootstrap peer. Fails with `Lowest`.
 #[test]
 fn the_in_degree_of_fingers_is_logarithmic() {
-    with_seeds(2, |seed| {
-        let n = size(2_000, 10_000);
-        for (what, view, factor) in [
-            ("Fingers, one view", View::All, 2.0),
-            ("Fingers, views of 40 %", View::Percent(40), 3.0),
-        ] {
+    let n = size(2_000, 10_000);
+    let cases =
+        [("Fingers, one view", View::All, 2.0), ("Fingers, views of 40 %", View::Percent(40), 3.0)];
+    side_by_side(cases, |(what, view, factor)| {
+        with_dear_seeds(2, |seed| {
             let mut world = cluster(n, Selection::Fingers, view, seed);
             world.until(secs(60), "joined", World::all_joined);
             world.run(secs(60));
@@ -133,7 +138,7 @@ fn the_in_degree_of_fingers_is_logarithmic() {
             );
             assert!(most as f64 <= factor * log2(n), "in-degree {most} with {what}");
             assert_eq!(world.components_by_selection(), 1, "{what}");
-        }
+        });
     });
 }
 
@@ -189,36 +194,41 @@ fn fingers_walk_past_the_dead() {
 fn an_idle_cluster_is_quiet() {
     let lowest = Selection::Lowest(NonZeroUsize::new(3).expect("not zero"));
     let big = size(2_000, 5_000);
-    for (n, what, selection, minutes) in [
+    let cases = [
         (50, "Auto, that is Lowest(3)", Selection::Auto, 60),
         (300, "Auto, that is Fingers", Selection::Auto, 20),
         (big, "Auto, that is Fingers", Selection::Auto, 5),
         (big, "Lowest(3)", lowest, 5),
-    ] {
-        let mut world = cluster(n, selection, View::All, 2);
-        world.until(secs(60), "joined", World::all_joined);
-        world.run(secs(120));
-        let idle = traffic(&mut world, secs(60 * minutes));
-        row(
-            what,
-            n,
-            &[
-                ("components", world.components_by_selection() as f64),
-                ("in-degree", world.most_selected() as f64),
-                ("queries a node and hour", idle.queries),
-                ("dials a node and hour", idle.dials),
-                ("handshakes at the busiest node in a second", idle.busiest as f64),
-            ],
-        );
-        assert_eq!(world.components_by_selection(), 1, "{n} {what}");
-        // Once in 30 to 36 s.
-        assert!(idle.queries <= 120.0, "{n} {what}: {idle:?}");
-        // Those selected, once in 45 s at most, those that selected us as often, and the repair.
-        let selected = world.living().map(|node| world.selected(node).len()).max().unwrap_or(0);
-        assert!(idle.dials <= 80.0 * (2 * selected + 2) as f64, "{n} {what}: {idle:?}");
-        assert!(idle.busiest <= 100, "{n} {what}: {idle:?}");
-        assert!(idle.sustained <= 26.0, "{n} {what}: {idle:?}");
-    }
+    ];
+    side_by_side(cases, |(n, what, selection, minutes)| {
+        in_turn(Dear::Yes, || is_quiet(n, what, selection, minutes));
+    });
+}
+
+fn is_quiet(n: usize, what: &str, selection: Selection, minutes: u64) {
+    let mut world = cluster(n, selection, View::All, 2);
+    world.until(secs(60), "joined", World::all_joined);
+    world.run(secs(120));
+    let idle = traffic(&mut world, secs(60 * minutes));
+    row(
+        what,
+        n,
+        &[
+            ("components", world.components_by_selection() as f64),
+            ("in-degree", world.most_selected() as f64),
+            ("queries a node and hour", idle.queries),
+            ("dials a node and hour", idle.dials),
+            ("handshakes at the busiest node in a second", idle.busiest as f64),
+        ],
+    );
+    assert_eq!(world.components_by_selection(), 1, "{n} {what}");
+    // Once in 30 to 36 s.
+    assert!(idle.queries <= 120.0, "{n} {what}: {idle:?}");
+    // Those selected, once in 45 s at most, those that selected us as often, and the repair.
+    let selected = world.living().map(|node| world.selected(node).len()).max().unwrap_or(0);
+    assert!(idle.dials <= 80.0 * (2 * selected + 2) as f64, "{n} {what}: {idle:?}");
+    assert!(idle.busiest <= 100, "{n} {what}: {idle:?}");
+    assert!(idle.sustained <= 26.0, "{n} {what}: {idle:?}");
 }
 
 /// For how long, in whole seconds, the cluster was not one component of joined nodes, and for how
@@ -248,11 +258,11 @@ fn apart(world: &mut World, during: u64) -> (u64, u64) {
 /// alone.
 #[test]
 fn auto_is_one_component_while_clusters_grow_and_shrink() {
-    with_seeds(1, |seed| {
-        const REFRESH: u64 = 36;
-        let most = size(1_500, 5_000);
-        // Of three that see two others in three, one may see nobody, and be seen by nobody.
-        for (view, least) in [(View::All, 3), (View::Percent(60), 10)] {
+    const REFRESH: u64 = 36;
+    let most = size(1_500, 5_000);
+    // Of three that see two others in three, one may see nobody, and be seen by nobody.
+    side_by_side([(View::All, 3), (View::Percent(60), 10)], |(view, least)| {
+        with_dear_seeds(1, |seed| {
             let mut world = cluster(0, Selection::Auto, view, seed);
             let sizes = [3, 10, 40, 64, 70, 120, 300, most, 300, 120, 70, 64, 40, 10, 3];
             for n in sizes.into_iter().filter(|n| *n >= least) {
@@ -274,7 +284,7 @@ fn auto_is_one_component_while_clusters_grow_and_shrink() {
                 assert!(apart <= REFRESH, "{n} {what}: apart for {apart} s");
                 assert!(together >= 2 * REFRESH, "{n} {what}: together for {together} s");
             }
-        }
+        });
     });
 }
 

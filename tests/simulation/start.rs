@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use libp2p_dns_discovery::{Config, Status};
 
-use crate::{network::Host, secs, with_seeds, world::World};
+use crate::{network::Host, secs, side_by_side, with_seeds, world::World};
 
 /// What one name server of a cluster answers in a second.
 const CAPACITY: usize = 10_000;
@@ -89,30 +89,28 @@ fn sizes() -> Vec<usize> {
 /// last ones join after half a minute.
 #[test]
 fn a_deployment_joins_within_seconds_of_its_second_entry() {
-    for n in sizes() {
-        for over in [1, 10, 60] {
-            with_seeds(1, |seed| {
-                let at_ttl = Config::new().with_start_refresh(Duration::from_secs(u64::MAX));
-                let at_ttl = start(n, over, CAPACITY, at_ttl, seed);
-                let start = start(n, over, CAPACITY, Config::new(), seed);
-                let pair =
-                    |of: fn(&Start) -> f64| format!("{:.1} | {:.1}", of(&at_ttl), of(&start));
-                println!(
-                    "| {n} | {over} s | {} | {} | {} | {} |",
-                    pair(|s| s.median.as_secs_f64()),
-                    pair(|s| s.last.as_secs_f64()),
-                    pair(|s| s.look_ups),
-                    pair(|s| s.busiest as f64),
-                );
-                // A thousand pods ask no more than one name server answers.
-                assert!(n > 1_000 || start.busiest <= CAPACITY, "{n} over {over} s: {start:?}");
-                if start.busiest <= CAPACITY {
-                    assert!(start.median <= secs(3), "{n} over {over} s: {start:?}");
-                    assert!(start.last <= secs(5), "{n} over {over} s: {start:?}");
-                }
-            });
-        }
-    }
+    let cases = sizes().into_iter().flat_map(|n| [1, 10, 60].map(|over| (n, over)));
+    side_by_side(cases, |(n, over)| {
+        with_seeds(1, |seed| {
+            let at_ttl = Config::new().with_start_refresh(Duration::from_secs(u64::MAX));
+            let at_ttl = start(n, over, CAPACITY, at_ttl, seed);
+            let start = start(n, over, CAPACITY, Config::new(), seed);
+            let pair = |of: fn(&Start) -> f64| format!("{:.1} | {:.1}", of(&at_ttl), of(&start));
+            println!(
+                "| {n} | {over} s | {} | {} | {} | {} |",
+                pair(|s| s.median.as_secs_f64()),
+                pair(|s| s.last.as_secs_f64()),
+                pair(|s| s.look_ups),
+                pair(|s| s.busiest as f64),
+            );
+            // A thousand pods ask no more than one name server answers.
+            assert!(n > 1_000 || start.busiest <= CAPACITY, "{n} over {over} s: {start:?}");
+            if start.busiest <= CAPACITY {
+                assert!(start.median <= secs(3), "{n} over {over} s: {start:?}");
+                assert!(start.last <= secs(5), "{n} over {over} s: {start:?}");
+            }
+        });
+    });
 }
 
 /// All join although the name server answers a tenth of what it is asked at first.

@@ -34,6 +34,8 @@ pub struct Node {
     isolated_since: Option<Instant>,
     /// In the order in which they were opened.
     pub(crate) links: Vec<Link>,
+    /// The dials that are waited for no longer.
+    pub(crate) aborted: HashSet<DialId>,
     pub dials: usize,
     pub queries: usize,
     pub told: Told,
@@ -99,7 +101,6 @@ pub struct World {
     config: Config,
     queue: BTreeMap<(Instant, u64), Due>,
     serial: u64,
-    pub(crate) aborted: HashSet<(usize, DialId)>,
     pub(crate) owner: HashMap<PeerId, usize>,
     /// Whose turn it is behind each load-balanced address.
     pub(crate) turns: HashMap<usize, usize>,
@@ -143,7 +144,6 @@ impl World {
             config,
             queue: BTreeMap::new(),
             serial: 0,
-            aborted: HashSet::new(),
             owner: HashMap::new(),
             turns: HashMap::new(),
             met: BTreeMap::new(),
@@ -158,8 +158,6 @@ impl World {
     pub(crate) fn new_life(&mut self, index: usize, life: u32) -> Node {
         let peer = identity(index, life);
         self.owner.insert(peer, index);
-        // The ids of dials begin anew with every life.
-        self.aborted.retain(|(node, _)| *node != index);
         let seed = self.rng.u64(..);
         let mut core = Discovery::new(self.config.clone(), peer, seed, self.now);
         core.handle_listen_address(&address(index), self.now);
@@ -174,6 +172,7 @@ impl World {
             isolated: Duration::ZERO,
             isolated_since: None,
             links: Vec::new(),
+            aborted: HashSet::new(),
             dials: 0,
             queries: 0,
             told: Told::default(),
@@ -248,7 +247,7 @@ impl World {
                 Output::Lookup { id, .. } => self.look_up(node, id),
                 Output::Dial { id, address, expect, .. } => self.dial(node, id, address, expect),
                 Output::Abort { id, .. } => {
-                    self.aborted.insert((node, id));
+                    self.nodes[node].aborted.insert(id);
                 }
                 Output::Event(event) => self.note_event(node, &event),
                 _ => {}
