@@ -12,7 +12,7 @@ use crate::{
     dns_server::Mode,
     http::{self, Site, ask, until},
     process::{PATIENCE, program, run},
-    setup::{Dns, Node, SOURCE, closed_port},
+    setup::{Dns, Node, SOURCE, closed_port, free_port},
 };
 
 #[test]
@@ -140,12 +140,12 @@ fn a_page_may_load_and_do_nothing_but_its_own() {
 
 #[test]
 fn a_page_hears_of_changes_and_only_of_these() {
+    const DEAD: u8 = 40;
     let dns = Dns::start();
     dns.zone.set_ttl(5);
-    let dead: Vec<u16> = (0..40).map(|_| closed_port()).collect();
-    dns.name(dead.iter().copied());
+    dns.name_among_dead([], DEAD);
     let site = Site::start(&dns, &[]);
-    site.until("/peers", |reply| reply.body.matches("unreachable").count() >= dead.len());
+    site.until("/peers", |reply| reply.body.matches("unreachable").count() >= DEAD.into());
     let mut lines =
         BufReader::new(ask(site.address, "/events?since=old").expect("it listens")).lines();
     let mut next = |wanted: &str| loop {
@@ -157,13 +157,13 @@ fn a_page_hears_of_changes_and_only_of_these() {
     assert_eq!(next("event: "), "stale", "what the page shows is of another run");
 
     let other = Node::start(&dns, &[]);
-    dns.name(dead.iter().copied().chain([other.port]));
+    dns.name_among_dead([other.port], DEAD);
     let key = format!("/ip4/127.0.0.1/tcp/{}", other.port);
     loop {
         let patch = next("data: ");
         let Ok(patch) = serde_json::from_str::<Value>(&patch) else { continue };
         let rows = patch["lists"]["candidates"]["put"].as_array().cloned().unwrap_or_default();
-        assert!(rows.len() < dead.len() / 2, "{patch}");
+        assert!(rows.len() < usize::from(DEAD) / 2, "{patch}");
         let html = rows.iter().find(|row| row["key"] == key).map(|row| row["html"].to_string());
         if html.is_some_and(|html| html.contains(&other.peer)) {
             break;
@@ -272,7 +272,7 @@ fn a_second_signal_ends_a_node_at_once() {
 fn a_node_goes_on_where_nobody_reads_what_it_prints() {
     let dns = Dns::start();
     let other = Node::start(&dns, &[]);
-    let (address, port) = (dns.address(), closed_port());
+    let (address, port) = (dns.address(), free_port());
     let http = format!("127.0.0.1:{port}");
     let mut command = Command::new(program("node"));
     command.args(["--source", SOURCE, "--dns", &address, "--allow-loopback", "--http", &http]);
@@ -294,7 +294,7 @@ fn a_node_goes_on_where_nobody_reads_what_it_prints() {
 #[test]
 fn a_node_that_is_stuck_is_not_alive() {
     let dns = Dns::start();
-    let port = closed_port();
+    let port = free_port();
     let (dns_address, http) = (dns.address(), format!("127.0.0.1:{port}"));
     let mut command = Command::new(program("node"));
     command.args(["--source", "/dns4/many.test./tcp/1", "--dns", &dns_address, "--allow-loopback"]);

@@ -1,10 +1,13 @@
 //! What the tests start from: a DNS server, and nodes.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    sync::{Mutex, PoisonError},
+};
 
 use libp2p_dns_discovery::resolver::zone::Zone;
 use serde_json::Value;
-use tokio::runtime::Runtime;
+use tokio::{net::TcpSocket, runtime::Runtime};
 
 use crate::{dns_server::DnsServer, process::Process};
 
@@ -34,9 +37,19 @@ impl Dns {
 
     /// Names nodes on this machine by their ports.
     pub(crate) fn name(&self, ports: impl IntoIterator<Item = u16>) {
+        self.name_among_dead(ports, 0);
+    }
+
+    /// Names nodes on this machine by their ports, and as many addresses at which nobody is. Each of these
+    /// is on a host of its own: of one host, a node tries four addresses in a refresh.
+    pub(crate) fn name_among_dead(&self, ports: impl IntoIterator<Item = u16>, dead: u8) {
         self.zone.set_addresses("host.test.", [Ipv4Addr::LOCALHOST.into()]);
-        let targets = ports.into_iter().map(|port| (port, "host.test."));
-        self.zone.set_srv(SERVICE, targets);
+        let hosts: Vec<_> = (0..dead).map(|n| format!("dead-{n}.test.")).collect();
+        for (n, host) in (0..).zip(&hosts) {
+            self.zone.set_addresses(host, [Ipv4Addr::new(127, 9, 0, n).into()]);
+        }
+        let nodes = ports.into_iter().map(|port| (port, "host.test."));
+        self.zone.set_srv(SERVICE, nodes.chain(hosts.iter().map(|host| (1, &**host))));
     }
 }
 
@@ -78,8 +91,19 @@ pub(crate) fn text(value: &Value) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, and that nobody else is given: connections to it are refused. Each is
+/// another one, and stays so until the tests end, whatever runs beside them.
 pub(crate) fn closed_port() -> u16 {
+    static HELD: Mutex<Vec<TcpSocket>> = Mutex::new(Vec::new());
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a port is free");
+    let port = socket.local_addr().expect("it has an address").port();
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).push(socket);
+    port
+}
+
+/// A port for a program that is to listen on it, and cannot say on which one it does.
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
     listener.local_addr().expect("it has an address").port()
 }
