@@ -1,5 +1,5 @@
 //! What nodes cost others, by simulation: the name server, and the nodes that are dialled. It prints the
-//! tables of README: `cargo bench --bench cost`, which takes some minutes and GiB; with a part of a row's
+//! tables of README: `cargo bench --bench cost`, which takes some minutes and up to 10 GiB; with a part of a row's
 //! name behind `--` for that one alone.
 
 #![allow(dead_code, reason = "a part of the simulation")]
@@ -85,7 +85,8 @@ fn goes_on(n: usize, ttl: u32, rolls: bool) -> String {
     let look_ups = world.dns.load.values().sum::<usize>() as f64 / nodes_and_hours;
     let dials = world.dialled as f64 / nodes_and_hours;
     let busiest = world.handshakes.values().max().copied().unwrap_or(0);
-    format!("{look_ups:.0} | {dials:.0} | {busiest}")
+    let [look_ups, dials] = [look_ups, dials].map(|of_each| thousands(of_each.round() as usize));
+    format!("{look_ups} | {dials} | {busiest}")
 }
 
 /// The name server's busiest second, where so many pods appear within one, and each is named so late at the
