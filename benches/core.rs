@@ -1,6 +1,6 @@
 //! What answers cost the core, beside hickory-proto's decoding of the messages that carry them. Ratios
 //! compare the least of runs that took turns in one process. `cargo bench --bench core`; `-- --write` puts
-//! the table into README.md, with the column of what it was before as it is. For instructions rather
+//! the table into FIGURES.md, with the column of what it was before as it is. For instructions rather
 //! than time: `valgrind --tool=callgrind BINARY answer 1000`, or `refresh 1000`, of the binary that it
 //! names.
 
@@ -78,15 +78,15 @@ fn table() -> String {
     table
 }
 
-/// Replaces the table of README.md that has our first row.
+/// Replaces the table of FIGURES.md that has our first row.
 fn write(table: &str) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
-    let text = std::fs::read_to_string(path).expect("README.md");
-    let row = text.find(&format!("| {} |", ROWS[0].0)).expect("the table in README.md");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/FIGURES.md");
+    let text = std::fs::read_to_string(path).expect("FIGURES.md");
+    let row = text.find(&format!("| {} |", ROWS[0].0)).expect("the table in FIGURES.md");
     let start = text[..row].rfind("\n\n").map_or(0, |at| at + 2);
     let end = text[row..].find("\n\n").map_or(text.len(), |at| row + at + 1);
     let text = [&text[..start], table, &text[end..]].concat();
-    std::fs::write(path, text).expect("README.md is written");
+    std::fs::write(path, text).expect("FIGURES.md is written");
 }
 
 /// Ratios, and allocations of the largest a record.

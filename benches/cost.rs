@@ -1,5 +1,5 @@
 //! What nodes cost others, by simulation: the name server, and the nodes that are dialled. It prints the
-//! tables of README: `cargo bench --bench cost`, which takes some minutes and up to 10 GiB; with a part of a row's
+//! tables of FIGURES.md: `cargo bench --bench cost`, which takes some minutes and up to 10 GiB; with a part of a row's
 //! name behind `--` for that one alone.
 
 #![allow(dead_code, reason = "a part of the simulation")]

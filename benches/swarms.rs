@@ -1,7 +1,7 @@
 //! What dials cost. How long a node of a real swarm takes to its first connection, beside a plain dial: each
 //! way in turn, over and over, in one process, so that neighbours disturb all alike. And, on a virtual
 //! clock, how long it takes to find the one living among a thousand silent. `cargo bench --bench swarms`
-//! prints the table that stands in README; rows of the example `cluster` are left to their commands.
+//! prints the table that stands in FIGURES.md; rows of the example `cluster` are left to their commands.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
