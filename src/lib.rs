@@ -31,6 +31,21 @@ pub use crate::handler::{FromHandler, Handler, SignOfLife, ToHandler};
 #[doc = include_str!("../THREATS.md")]
 pub mod threats {}
 
+#[cfg(all(any(doc, doctest), feature = "hickory", feature = "kad"))]
+pub mod migration {
+    //! How to change a program that finds its peers in another way: the steps, and what is different at run
+    //! time.
+
+    #[doc = include_str!("../docs/migration-mdns.md")]
+    pub mod from_mdns {}
+
+    #[doc = include_str!("../docs/migration-bootnodes.md")]
+    pub mod from_bootnodes {}
+
+    #[doc = include_str!("../docs/migration-lookup-loop.md")]
+    pub mod from_a_lookup_loop {}
+}
+
 // What tests share with benches names the crate from outside.
 #[cfg(test)]
 extern crate self as libp2p_dns_discovery;
