@@ -1,5 +1,5 @@
-//! The shell around the core: turns the swarm's events into inputs and the core's outputs into
-//! what the swarm can do.
+//! The shell around the core: turns the swarm's events into inputs of the core, and the outputs of
+//! the core into commands to the swarm.
 
 use std::{
     collections::HashSet,
@@ -50,11 +50,49 @@ mod lookups;
 /// No duration that is given to the behaviour is longer: instants overflow.
 const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// Discovers and verifies peers by DNS.
+/// Finds peers by DNS, and verifies them.
 ///
-/// Looks up its sources through `R`, selects candidates, learns by handshakes who lives at each of
-/// them, connects to those selected, and keeps what it learned true. Verified addresses serve
-/// every dial of the swarm to a known peer.
+/// The behaviour looks up its sources through the resolver `R`, selects candidates, learns by
+/// handshakes which peer lives at each of them, connects to the selected peers, and keeps this
+/// knowledge current. When the swarm dials a verified peer by its id, the behaviour supplies the
+/// peer's verified addresses.
+///
+/// ```
+/// use futures::StreamExt;
+/// use libp2p::{SwarmBuilder, multiaddr::Protocol, noise, swarm::SwarmEvent, tcp, yamux};
+/// use libp2p_dns_discovery::{Behaviour, Config, Event, Filter, Status, resolver::zone::Zone};
+///
+/// #[tokio::main]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     // A zone in memory instead of a name server. It names this machine only.
+///     let zone = Zone::new();
+///     zone.set_addresses("peers.test", ["127.0.0.1".parse()?]);
+///     let config = Config::new().with_filter(Filter::default().with_loopback(true));
+///
+///     let mut swarm = SwarmBuilder::with_new_identity()
+///         .with_tokio()
+///         .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)?
+///         .with_behaviour(|key| Behaviour::new(zone, config, key.public().to_peer_id()))?
+///         .build();
+///     swarm.listen_on("/ip4/127.0.0.1/tcp/0".parse()?)?;
+///     loop {
+///         match swarm.select_next_some().await {
+///             // The source has the port on which this node listens.
+///             SwarmEvent::NewListenAddr { address, .. } => {
+///                 if let Some(Protocol::Tcp(port)) = address.iter().nth(1) {
+///                     let source = format!("/dns/peers.test/tcp/{port}").parse()?;
+///                     swarm.behaviour_mut().add_source(source);
+///                 }
+///             }
+///             SwarmEvent::Behaviour(Event::Status { status, .. }) if status.is_ready() => {
+///                 assert_eq!(status, Status::Alone);
+///                 return Ok(());
+///             }
+///             _ => {}
+///         }
+///     }
+/// }
+/// ```
 pub struct Behaviour<R> {
     resolver: R,
     core: Discovery,
@@ -75,9 +113,9 @@ impl<R> fmt::Debug for Behaviour<R> {
 }
 
 impl<R: Resolver> Behaviour<R> {
-    /// Makes a behaviour without sources; add them with [`add_source`](Self::add_source).
+    /// Makes a behaviour without sources. Add sources with [`add_source`](Self::add_source).
     ///
-    /// `local_peer_id` is the swarm's own, by which the node recognises itself.
+    /// `local_peer_id` is the peer id of the swarm, by which the node recognises itself.
     pub fn new(resolver: R, config: Config, local_peer_id: PeerId) -> Self {
         let seed = config.seed.unwrap_or_else(random_word);
         Self {
@@ -94,7 +132,7 @@ impl<R: Resolver> Behaviour<R> {
         }
     }
 
-    /// Makes a behaviour with sources.
+    /// Makes a behaviour with sources. The other parameters are those of [`new`](Self::new).
     pub fn with_sources(
         resolver: R,
         config: Config,
@@ -108,13 +146,13 @@ impl<R: Resolver> Behaviour<R> {
         behaviour
     }
 
-    /// Adds a source; it is looked up at once. Returns false if it is there already.
+    /// Adds a source, and looks it up at once. Returns false if the source is there already.
     pub fn add_source(&mut self, source: Source) -> bool {
         self.wake();
         self.core.add_source(source, now())
     }
 
-    /// Removes a source. Candidates that no other source names depart; their connections are left
+    /// Removes a source. Candidates that no other source names depart. Their connections are left
     /// alone. Returns false if there is no such source.
     pub fn remove_source(&mut self, source: &Source) -> bool {
         self.wake();
@@ -143,23 +181,25 @@ impl<R: Resolver> Behaviour<R> {
         self.core.refresh(now());
     }
 
-    /// Passes over a peer for a while: it takes no place and is not dialled, though its entries
-    /// stay in the table. For peers that complete the handshake and are of no use.
+    /// Passes over a peer for a while: the peer takes no place and is not dialled, but its entries
+    /// stay in the table. Use this for peers that complete the handshake and then are of no use.
     pub fn disqualify(&mut self, peer: PeerId, duration: Duration) {
         self.wake();
         self.core.disqualify(peer, now() + duration.min(FOREVER));
     }
 
-    /// Replaces the [allow list](Config::with_allowed_peers); `None` admits everybody. Whoever is in
-    /// the table and may no longer join leaves it at once
-    /// ([`Event::Refused`](crate::Event::Refused)), its connection left alone; those who were refused
-    /// are looked at again.
+    /// Replaces the [allow list](Config::with_allowed_peers). `None` admits every peer.
+    ///
+    /// A peer in the table that may no longer join leaves the table at once
+    /// ([`Event::Refused`](crate::Event::Refused)). Its connection is left alone. Peers that were
+    /// refused before are judged again.
     pub fn set_allowed_peers(&mut self, allowed: Option<HashSet<PeerId>>) {
         self.wake();
         self.core.set_allowed_peers(allowed, now());
     }
 
-    /// Judges again who may join, because what [`Config::with_admission`] goes by has changed.
+    /// Judges again which peers may join. Call this when the facts on which
+    /// [`Config::with_admission`] decides have changed.
     pub fn readmit(&mut self) {
         self.wake();
         self.core.readmit(now());
@@ -181,7 +221,7 @@ impl<R: Resolver> Behaviour<R> {
         self.core.addresses_of(peer)
     }
 
-    /// The entry for an address, if somebody is verified there. A trailing `/p2p/ID` is ignored.
+    /// The entry for an address, if a peer is verified there. A trailing `/p2p/ID` is ignored.
     pub fn peer_at(&self, address: &Multiaddr) -> Option<&VerifiedPeer> {
         self.core.peer_at(address)
     }
@@ -191,19 +231,20 @@ impl<R: Resolver> Behaviour<R> {
         self.core.selected()
     }
 
-    /// All candidates in order with what is known of each; those that the filter rejected last.
+    /// All candidates in order, each with what is known of it. Candidates that the filter rejected
+    /// come last.
     pub fn candidates(&self) -> impl Iterator<Item = (&Candidate, CandidateState)> {
         self.core.candidates()
     }
 
-    /// The candidates of a source in order, as last told by [`Event::Resolved`]; `None` before.
+    /// The candidates of a source in order, as last reported by [`Event::Resolved`]; `None` if the
+    /// source was not answered yet.
     pub fn candidates_of(&self, source: &Source) -> Option<Arc<[Candidate]>> {
         self.core.candidates_of(source)
     }
 
-    /// Where the node stands. This is what a readiness probe asks: a node is ready when it is
-    /// [`Joined`](Status::Joined), or [`Alone`](Status::Alone), or else the first node of a
-    /// deployment, whose DNS entry waits for its readiness, would never be.
+    /// Where the node stands with respect to the other nodes. A readiness probe asks for this: a node
+    /// is ready when it is [`Joined`](Status::Joined) or [`Alone`](Status::Alone).
     ///
     /// ```
     /// # use libp2p_dns_discovery::{Behaviour, Config, resolver::zone::Zone};
@@ -242,30 +283,33 @@ impl<R: Resolver> Behaviour<R> {
         self.core.status()
     }
 
-    /// Since when the node is isolated, and why, with all reasons as they are now; `None` unless it
-    /// is. Looks at every candidate.
+    /// Since when the node is isolated, with all reasons as they are now; `None` if the node is not
+    /// isolated. The call looks at every candidate.
     pub fn isolation(&self) -> Option<Isolation> {
         self.core.isolation()
     }
 
-    /// Whether the last answers name one of our own addresses; `None` before the first answer.
+    /// Whether the last answers name one of this node's addresses; `None` before the first answer.
     pub fn is_listed(&self) -> Option<bool> {
         self.core.is_listed()
     }
 
-    /// How much there is, and how often things happened since the start. Costs the same however much there
-    /// is.
+    /// How many sources, candidates and peers there are now, and how many look-ups, dials and
+    /// events there have been since the start. The call costs the same however large these numbers
+    /// are.
     pub fn stats(&self) -> Stats {
         self.core.stats()
     }
 
-    /// The sources that were answered with records, and when that was the last time.
+    /// The sources that were ever answered with records, each with the time of its last such
+    /// answer.
     pub fn answered(&self) -> impl Iterator<Item = (&Source, Instant)> {
         self.core.answered()
     }
 
-    /// Has a registry tell the numbers of this discovery, of the table in [`metrics`](crate::metrics), as they
-    /// are after each poll of the swarm. Give the registry a prefix, as in the example there.
+    /// Registers the metrics of this discovery, which the table in [`metrics`](crate::metrics)
+    /// lists. They are updated after each poll of the swarm. Give the registry a prefix, as in the
+    /// example there.
     #[cfg(feature = "metrics")]
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn register_metrics(&mut self, registry: &mut Registry) {
@@ -274,7 +318,7 @@ impl<R: Resolver> Behaviour<R> {
         self.metrics = Some(metrics);
     }
 
-    /// The resolver, to change it where it can be changed.
+    /// The resolver. A resolver such as a `Zone` can be changed through this reference.
     pub fn resolver(&self) -> &R {
         &self.resolver
     }

@@ -11,21 +11,21 @@ use std::{
 use libp2p_core::{Multiaddr, multiaddr::Protocol};
 use libp2p_identity::PeerId;
 
-/// One address that an answer named, with the peer id that the record pinned it to, if any.
+/// One address that an answer named, with the peer id to which the record pinned it, if any.
 ///
 /// The address is canonical: names in it are in lower case and without a trailing dot, an
 /// IPv4-mapped IPv6 address is written as IPv4, `/wss` is `/tls/ws`, and a trailing `/p2p/ID` is
-/// taken off as the pin, also where it is repeated. Two candidates are equal if their canonical
-/// addresses and pins are. The text (`Display`) is the address with the pin; read again, it gives
-/// an equal candidate.
+/// removed and becomes the pin, also if it is repeated. Two candidates are equal if their canonical
+/// addresses and their pins are equal. The text (`Display`) is the address with the pin. Parsing
+/// that text gives an equal candidate.
 ///
 /// # Order
 ///
-/// `Ord` is the order by which nodes agree: first by [`Family`], then by IP address as a number,
-/// then by port, then by the bytes of the canonical address, and last by pin. It depends on nothing
-/// but the address and the pin: not on the order of records, TTLs, letter case or time.
+/// `Ord` is the order on which all nodes agree: by [`Family`], then by IP address as a number, then
+/// by port, then by the bytes of the canonical address, and last by pin. The order depends on
+/// nothing but the address and the pin: not on the order of records, TTLs, letter case or time.
 ///
-/// Cloning is cheap: the content is shared.
+/// Cloning is cheap, because clones share the content.
 #[derive(Clone)]
 pub struct Candidate(Arc<Inner>);
 
@@ -70,11 +70,11 @@ pub(crate) struct OrderKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Family {
-    /// IPv4 addresses, IPv4-mapped IPv6 addresses among them.
+    /// IPv4 addresses, and IPv4-mapped IPv6 addresses.
     V4,
     /// IPv6 addresses.
     V6,
-    /// All else: memory addresses, relayed addresses, addresses that keep a name.
+    /// All other addresses: memory addresses, relayed addresses, addresses that contain a name.
     Other,
 }
 
@@ -155,7 +155,7 @@ impl Candidate {
         self.0.address()
     }
 
-    /// The peer id that the record pinned the address to.
+    /// The peer id to which the record pinned the address.
     pub fn pinned(&self) -> Option<&PeerId> {
         #[cfg(test)]
         crate::testing::look();

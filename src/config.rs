@@ -1,4 +1,4 @@
-//! What can be configured, and the defaults with their reasons.
+//! The configuration, and the defaults with their reasons.
 
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -11,44 +11,61 @@ use crate::{
     admission::Admission, filter::Filter, limits::nz, pace::sane, pool::Pool, selection::Selection,
 };
 
-/// How the identity behind an address without a pin is learned.
+/// How the node learns which peer lives at an address without a pin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Identify {
     /// Dial without a peer id where that costs nothing, and probe elsewhere.
     ///
-    /// For each place that is wanted, one address that was never tried is dialled as
-    /// [`Dial`](Self::Dial) does, and the connection is kept: a place costs one handshake. That is so
-    /// where nobody who is connected seems to live there, and as long as no such dial has been silent for
-    /// [a stagger](Config::with_stagger). Everything else is a [`Probe`](Self::Probe): a second address
-    /// for the same place, a retry, an address outside the selection. Where a behaviour denies probes,
-    /// dials without a peer id take their place; one probe in [`Config::with_max_refresh`] finds out
-    /// whether it still does.
+    /// For each free place, one address that was never tried is dialled as with
+    /// [`Dial`](Self::Dial), and the connection is kept: a place costs one handshake. This is done
+    /// unless a connected peer seems to live at the address, and as long as no such dial has been
+    /// silent for [a stagger](Config::with_stagger). All other dials are [probes](Self::Probe): a
+    /// second address for the same place, a retry, an address outside the selection.
+    ///
+    /// Where a behaviour denies probes, dials without a peer id take their place. One probe in each
+    /// [`Config::with_max_refresh`] finds out whether probes are still denied.
     #[default]
     Auto,
-    /// Dial with a throw-away peer id and read the real one from the `WrongPeerId` failure.
+    /// Dial with a throw-away peer id, and read the real one from the `WrongPeerId` failure.
     ///
-    /// Costs a second handshake when the peer is then connected to, but never opens a second
-    /// connection to a peer that is connected already, and can be aborted.
+    /// A probe costs a second handshake if the peer is connected to afterwards. It never opens a
+    /// second connection to a connected peer, and it can be aborted.
     Probe,
-    /// Dial without a peer id and keep the connection.
+    /// Dial without a peer id, and keep the connection.
     ///
-    /// Saves the second handshake, and works where a behaviour denies ids that it does not know
+    /// This saves the second handshake, and works where a behaviour denies unknown peer ids
     /// (`libp2p-allow-block-list` in allow mode). But it opens a second connection to a peer that
-    /// is connected already, cannot be aborted, and, where a behaviour denies the connection, every
-    /// behaviour in the swarm is told that a dial to the real peer failed.
+    /// is connected already, and it cannot be aborted. Where a behaviour denies the connection, all
+    /// behaviours of the swarm are told that a dial to the real peer failed.
     Dial,
 }
 
 /// Configuration of the discovery. Every value has a default that suits a cluster of any size.
 ///
-/// Durations are kept between a millisecond and a year; where one is the pace of something, a year
-/// turns it off.
+/// ```
+/// use std::time::Duration;
 ///
-/// How much DNS or a remote can make a node hold and do is bounded by [`Limits`].
+/// use libp2p_dns_discovery::{Config, Filter, Selection};
 ///
-/// Nodes in one process whose configurations are clones of one another share what they know of
-/// addresses, as far as they know the same: a thousand of them take little more memory for the
+/// let config = Config::new()
+///     .with_selection(Selection::All)
+///     .with_filter(Filter::default().with_denied_networks(["172.17.0.0/16".parse()?]))
+///     .with_min_refresh(Duration::from_secs(30));
+/// # let peer = libp2p_identity::PeerId::random();
+/// # let zone = libp2p_dns_discovery::resolver::zone::Zone::new();
+/// # let discovery = libp2p_dns_discovery::Behaviour::new(zone, config, peer);
+/// # assert_eq!(discovery.selection(), Selection::All);
+/// # Ok::<_, libp2p_dns_discovery::ipnet::AddrParseError>(())
+/// ```
+///
+/// Durations are kept between a millisecond and a year. An interval of a year turns off what is
+/// done at that interval.
+///
+/// [`Limits`] bounds how much DNS or a remote can make a node hold and do.
+///
+/// Nodes in one process whose configurations are clones of one another share the memory of
+/// candidates that they have in common. A thousand such nodes take little more memory for the
 /// addresses of a cluster than one.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -111,55 +128,59 @@ impl Config {
         Self::default()
     }
 
-    /// Which candidates are verified and connected to. Default: [`Selection::Auto`].
+    /// Sets which candidates are verified and connected to. Default: [`Selection::Auto`].
     #[must_use]
     pub fn with_selection(mut self, selection: Selection) -> Self {
         self.selection = selection;
         self
     }
 
-    /// Up to how many candidates of a family [`Selection::Auto`] is `Lowest(3)`. Default: 64.
+    /// Sets up to how many candidates of a family [`Selection::Auto`] acts as `Lowest(3)`. Default:
+    /// 64.
     #[must_use]
     pub fn with_auto_limit(mut self, limit: NonZeroUsize) -> Self {
         self.auto_limit = limit;
         self
     }
 
-    /// How the identity behind an address without a pin is learned. Default: [`Identify::Auto`].
+    /// Sets how the node learns which peer lives at an address without a pin. Default:
+    /// [`Identify::Auto`].
     #[must_use]
     pub fn with_identify(mut self, identify: Identify) -> Self {
         self.identify = identify;
         self
     }
 
-    /// Which addresses may be dialled. Default: [`Filter::default`].
+    /// Sets which addresses may be dialled. Default: [`Filter::default`].
     #[must_use]
     pub fn with_filter(mut self, filter: Filter) -> Self {
         self.filter = filter;
         self
     }
 
-    /// Who may enter the table: nobody but these. Default: everybody who proves an identity.
+    /// Lets only these peers enter the table. Default: every peer that proves its identity may
+    /// enter.
     ///
-    /// A peer that may not is told as [`Event::Refused`](crate::Event::Refused), takes no place and
-    /// is not announced to anybody; an address that is pinned to it is not even dialled. It can be
-    /// changed while in use, by [`Behaviour::set_allowed_peers`](crate::Behaviour::set_allowed_peers).
+    /// A peer that may not enter is reported as [`Event::Refused`](crate::Event::Refused), takes no
+    /// place and is not announced to other behaviours. An address that is pinned to it is not
+    /// dialled. [`Behaviour::set_allowed_peers`](crate::Behaviour::set_allowed_peers) changes the
+    /// list at run time.
     ///
-    /// This says whom the discovery connects to, not who may connect to the swarm: that is for
-    /// `libp2p-allow-block-list`, or a pre-shared key (`libp2p-pnet`).
+    /// The list decides to which peers the discovery connects, not which peers may connect to the
+    /// swarm. Use `libp2p-allow-block-list` or a pre-shared key (`libp2p-pnet`) for that.
     #[must_use]
     pub fn with_allowed_peers(mut self, peers: impl IntoIterator<Item = PeerId>) -> Self {
         self.admission.allowed = Some(peers.into_iter().collect());
         self
     }
 
-    /// Who may enter the table, by the application's own judgement of the peer and the address where
-    /// it proved its identity; beside [`with_allowed_peers`](Self::with_allowed_peers), if that is
-    /// set too. Default: everybody.
+    /// Lets the application decide which peers may enter the table, by the peer and the address at
+    /// which the peer proved its identity. If [`with_allowed_peers`](Self::with_allowed_peers) is
+    /// set too, a peer needs both. Default: every peer may enter.
     ///
-    /// It is asked inside the swarm's task, whenever an identity is proved or an entry is renewed,
-    /// and must not block. Call [`Behaviour::readmit`](crate::Behaviour::readmit) when what it
-    /// decides by has changed.
+    /// The function is called inside the swarm's task, each time that an identity is proved or an
+    /// entry is renewed, and must not block. Call [`Behaviour::readmit`](crate::Behaviour::readmit)
+    /// when the facts on which the function decides have changed.
     #[must_use]
     pub fn with_admission(
         mut self,
@@ -169,25 +190,27 @@ impl Config {
         self
     }
 
-    /// A protocol that members speak. Default: none, whoever proves an identity is a member.
+    /// Sets a protocol that members speak. Default: none, so each peer that proves its identity is
+    /// a member.
     ///
-    /// Addresses are reused, and some other application that speaks libp2p may listen at one that
-    /// DNS still names. With this, a peer enters the table only once it has said by `identify` that
-    /// it speaks the protocol; whoever lived at its address before leaves the table as soon as another
-    /// identity answers there. One that does not speak it is told as
-    /// [`Event::Stranger`](crate::Event::Stranger), and its address is tried again with back-off.
+    /// Addresses are reused, and another application that speaks libp2p may listen at an address
+    /// that DNS still names. With a required protocol, a peer enters the table only after it has
+    /// said by `identify` that it speaks the protocol. The previous entry at its address ends as
+    /// soon as another identity answers there. A peer that does not speak the protocol is reported
+    /// as [`Event::Stranger`](crate::Event::Stranger), and its address is tried again with
+    /// back-off.
     ///
-    /// It takes `libp2p-identify` in this swarm and in theirs, and a connection to everybody who is
-    /// to be entered. Whoever says nothing is waited for as long as a dial may take
-    /// ([`with_probe_timeout`](Self::with_probe_timeout)), and holds the slot of one meanwhile. Choose a protocol that members announce at all times: a Kademlia node in client
-    /// mode does not announce Kademlia's.
+    /// All nodes need `libp2p-identify`, and each peer that is to be entered has to be connected.
+    /// Silent peers are waited for up to [the probe time-out](Self::with_probe_timeout) and use a
+    /// dial slot meanwhile. Choose a protocol that members announce at all times: a Kademlia node
+    /// in client mode does not announce Kademlia's protocol.
     #[must_use]
     pub fn with_required_protocol(mut self, protocol: StreamProtocol) -> Self {
         self.required_protocol = Some(protocol);
         self
     }
 
-    /// How much a node holds and does at most. Default: [`Limits::default`].
+    /// Sets how much a node holds and does at most. Default: [`Limits::default`].
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -208,8 +231,8 @@ impl Config {
         self
     }
 
-    /// Addresses of this node that the swarm does not know of, such as those of a load balancer or
-    /// of a port that is forwarded to it; they are never dialled. Listen addresses and confirmed
+    /// Sets addresses of this node that the swarm does not know, such as the address of a load
+    /// balancer or a forwarded port. They are never dialled. Listen addresses and confirmed
     /// external addresses need not be given. Default: none.
     #[must_use]
     pub fn with_own_addresses(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
@@ -217,19 +240,19 @@ impl Config {
         self
     }
 
-    /// Whether connections to verified peers are kept alive while idle. Default: no.
+    /// Sets whether idle connections to verified peers are kept alive. Default: no.
     ///
-    /// A connection is kept only if both sides say so, so that it takes this setting on all nodes;
-    /// without it, an idle connection closes after the swarm's idle timeout, and its peer stays
-    /// verified by a short dial every [`with_reverify_interval`](Self::with_reverify_interval).
+    /// A connection is kept only if both sides keep it, so set this on all nodes. Without it, an
+    /// idle connection closes after the swarm's idle time-out, and a short dial verifies its peer
+    /// every [`with_reverify_interval`](Self::with_reverify_interval).
     #[must_use]
     pub fn with_keep_alive(mut self, keep_alive: bool) -> Self {
         self.keep_alive = keep_alive;
         self
     }
 
-    /// How long all look-ups of one refresh of one source may take together. Default: 20 s, the
-    /// time in which a stub resolver with the usual settings (5 s, two attempts) has asked two
+    /// Sets how long all look-ups of one refresh of one source may take together. Default: 20 s,
+    /// the time in which a stub resolver with the usual settings (5 s, two attempts) has asked two
     /// servers.
     #[must_use]
     pub fn with_lookup_timeout(mut self, timeout: Duration) -> Self {
@@ -237,7 +260,7 @@ impl Config {
         self
     }
 
-    /// How long a dial may take before its address counts as unreachable. Default: 10 s, the
+    /// Sets how long a dial may take before its address counts as unreachable. Default: 10 s, the
     /// swarm's own limit for TCP.
     #[must_use]
     pub fn with_probe_timeout(mut self, timeout: Duration) -> Self {
@@ -245,8 +268,8 @@ impl Config {
         self
     }
 
-    /// How long to wait for running probes before more are started beside them: one for each place
-    /// that is free. Default: 250 ms, the Connection Attempt Delay of [RFC 8305 section 5].
+    /// Sets how long to wait for running probes before more probes are started beside them: one for
+    /// each free place. Default: 250 ms, the Connection Attempt Delay of [RFC 8305 section 5].
     ///
     /// [RFC 8305 section 5]: https://www.rfc-editor.org/rfc/rfc8305#section-5
     #[must_use]
@@ -255,81 +278,86 @@ impl Config {
         self
     }
 
-    /// The least time from an answer of a source to its next refresh, whatever the TTL. Default: 5 s,
-    /// the TTL that Kubernetes' DNS gives. Sooner come looks at the
-    /// [start](Self::with_start_refresh), and those after a failure: after a second at most, then
-    /// with back-off up to a fifth of [`with_max_refresh`](Self::with_max_refresh).
+    /// Sets the least time from an answer of a source to its next refresh, whatever the TTL.
+    /// Default: 5 s, the TTL that Kubernetes' DNS gives.
     ///
-    /// Large answers are asked for more rarely: at most once in 10 ms per record.
+    /// Two kinds of look-ups come sooner: those at the [start](Self::with_start_refresh), and
+    /// retries after a failure. The first retry comes after at most a second, and later ones with
+    /// back-off up to a fifth of [`with_max_refresh`](Self::with_max_refresh). Large answers are
+    /// asked for more rarely: at most once in 10 ms per record.
     #[must_use]
     pub fn with_min_refresh(mut self, interval: Duration) -> Self {
         self.min_refresh = sane(interval);
         self
     }
 
-    /// The pause between the first two looks at a source while nobody else is known and its answers
-    /// offer nobody to try. Default: 500 ms.
+    /// Sets the pause between the first two look-ups of a source while no other node is known and
+    /// its answers name no address to try. Default: 500 ms.
     ///
-    /// Pods of one deployment appear within seconds, each with a name that names nobody yet, or only
-    /// itself, and the TTL of such an answer says little. The pause is doubled twice, and then
-    /// stays until half a minute has passed since the first look. After that it is doubled until it
-    /// is that of the TTL. It begins again
-    /// when the answer changes. A year turns this off.
+    /// Pods of one deployment appear within seconds. At first, the name of each pod has no address
+    /// or only the pod's own, so the TTL of such an answer says little. The pause is doubled twice,
+    /// and then stays the same until half a minute has passed since the first look-up. After that,
+    /// it is doubled until it reaches the pause that the TTL gives. It starts again at its first
+    /// value when the answer changes. A year turns this off.
     #[must_use]
     pub fn with_start_refresh(mut self, pause: Duration) -> Self {
         self.start_refresh = sane(pause);
         self
     }
 
-    /// For how long a name must be said not to exist, in three looks at least, before the node believes
-    /// that it is [`Alone`](crate::Status::Alone). Default: 10 s.
+    /// Sets how long look-ups must say that a name does not exist, three times at least, before the
+    /// node is [`Alone`](crate::Status::Alone). Default: 10 s.
     #[must_use]
     pub fn with_alone_after(mut self, duration: Duration) -> Self {
         self.alone_after = sane(duration);
         self
     }
 
-    /// The most time between two refreshes of a source, whatever its TTL. Default: 5 min.
+    /// Sets the most time between two refreshes of a source, whatever its TTL. Default: 5 min.
     #[must_use]
     pub fn with_max_refresh(mut self, interval: Duration) -> Self {
         self.max_refresh = sane(interval);
         self
     }
 
-    /// How long a verification of a selected peer holds while the peer is not connected. Default:
-    /// 60 s. With `Lowest`, large clusters make it longer: 50 ms per candidate. Entries that are
-    /// not selected are verified at a tenth of this pace.
+    /// Sets how long a verification of a selected peer holds while the peer is not connected.
+    /// Default: 60 s. With `Lowest`, large clusters make it longer: 50 ms per candidate. Entries
+    /// that are not selected are verified at a tenth of this pace.
     ///
-    /// While the peer is connected, a verification holds for three to five intervals. Then the peer is asked
-    /// for a sign of life: by a substream on that connection, with a protocol that it does not have to
-    /// speak, since a refusal says as much. When it has been silent twice, each time for 10 s, or the
-    /// [time of a probe](Self::with_probe_timeout) if that is less, its address is probed, and the entry is
-    /// withdrawn if that fails, as any other. Where an address cannot be probed (behind a relay, or by
-    /// [`Identify::Dial`]), the entry stays, and the silent peer no longer makes the node
+    /// While the peer is connected, a verification holds for three to five intervals. Then the node
+    /// asks the peer for a sign of life by a substream on that connection. The peer need not speak
+    /// the protocol of the substream, since a refusal is a sign of life, too. When the peer has
+    /// been silent twice, each time for 10 s (or for the [probe time-out](Self::with_probe_timeout)
+    /// if that is less), its address is probed. If the probe fails, the entry ends as any other
+    /// entry does. Where an address cannot be probed (behind a relay, or with [`Identify::Dial`]),
+    /// the entry stays, and the silent peer no longer makes the node
     /// [`Joined`](crate::Status::Joined). The connection is left alone.
     ///
-    /// Each such substream begins the idle time-outs of both swarms anew: where both are longer than three
-    /// intervals, a connection to a selected peer is never idle for long enough to be closed.
+    /// Each such substream restarts the idle time-outs of both swarms. Where both time-outs are
+    /// longer than three intervals, a connection to a selected peer is never idle for long enough
+    /// to be closed.
     #[must_use]
     pub fn with_reverify_interval(mut self, interval: Duration) -> Self {
         self.reverify_interval = sane(interval);
         self
     }
 
-    /// How often a random candidate outside the selection is met, so that groups that see different
-    /// answers or reach different addresses find each other. Default: 60 s.
+    /// Sets how often the node meets a random candidate outside its selection. Groups of nodes that
+    /// see different answers or reach different addresses find each other this way. Default: 60 s.
     #[must_use]
     pub fn with_repair_interval(mut self, interval: Duration) -> Self {
         self.repair_interval = sane(interval);
         self
     }
 
-    /// The back-off of an address that cannot be reached: the first pause, and the longest. Default:
-    /// 1 s, doubled with every failure up to 5 min; half of each pause is random. While nobody at
-    /// all is verified, no pause is longer than 30 s, or 30 s for every 48 candidates (three for each
-    /// of [`Limits::with_concurrent_probes`]), as far as
-    /// [`Limits::with_probes_per_host`] allows: of a static source, which has no refresh that renews
-    /// these probes, each address is tried so often in [`with_max_refresh`](Self::with_max_refresh).
+    /// Sets the back-off of an address that cannot be reached: the first pause, and the longest.
+    /// Default: 1 s, doubled with every failure up to 5 min. Half of each pause is random.
+    ///
+    /// While no peer at all is verified, no pause is longer than 30 s, or than 30 s for every 48
+    /// candidates (three for each of [`Limits::with_concurrent_probes`]).
+    /// [`Limits::with_probes_per_host`] still holds. That limit starts anew with each refresh of a
+    /// source. A static source has no refresh, so for its addresses the limit starts anew with each
+    /// [`with_max_refresh`](Self::with_max_refresh).
     #[must_use]
     pub fn with_retry(mut self, first: Duration, longest: Duration) -> Self {
         self.retry_base = sane(first);
@@ -337,7 +365,7 @@ impl Config {
         self
     }
 
-    /// The seed of all random choices, to make a run repeatable. Default: drawn at random.
+    /// Sets the seed of all random choices, to make a run repeatable. Default: drawn at random.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);

@@ -1,4 +1,4 @@
-//! What the discovery tells: [`Event`], [`Status`] and the reasons in them.
+//! What the discovery reports: [`Event`], [`Status`] and the reasons in them.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -18,85 +18,123 @@ mod log;
 
 /// Something that the discovery learned, or that changed.
 ///
-/// A steady state is silent: nothing is told twice while it stays as it is.
+/// ```
+/// use libp2p_dns_discovery::{Event, Status};
 ///
-/// Nothing is left of a peer, and it is told `gone`, when it is verified nowhere else and not connected; or
-/// still connected, but [silent](crate::Config::with_reverify_interval).
+/// fn on_event(event: &Event) {
+///     match event {
+///         Event::Verified { peer, address, .. } => println!("{peer} is at {address}"),
+///         Event::Departed { peer, gone: true, .. }
+///         | Event::Unreachable { peer: Some(peer), gone: true, .. }
+///         | Event::Gone { peer, .. } => println!("{peer} is gone"),
+///         Event::Status { status: Status::Isolated, .. } => println!("no peer can be reached"),
+///         Event::Resolved { source, candidates, .. } => {
+///             println!("{source} names {} addresses", candidates.len());
+///         }
+///         // Later versions may add events.
+///         _ => {}
+///     }
+/// }
+/// # use libp2p_dns_discovery::{Config, discovery::{Discovery, Output}};
+/// #
+/// # let (peer, now) = (libp2p_identity::PeerId::random(), web_time::Instant::now());
+/// # let mut discovery = Discovery::new(Config::new(), peer, 7, now);
+/// # discovery.add_source("/ip4/10.0.0.7/tcp/4001".parse()?, now);
+/// # let mut told = 0;
+/// # while let Some(output) = discovery.poll_output(now) {
+/// #     if let Output::Event(event) = output {
+/// #         on_event(&event);
+/// #         told += usize::from(matches!(event, Event::Resolved { .. }));
+/// #     }
+/// # }
+/// # assert_eq!(told, 1);
+/// # Ok::<_, libp2p_dns_discovery::SourceError>(())
+/// ```
+///
+/// While nothing changes, no event is reported, and no event is reported twice for one state.
+///
+/// Many events say whether a peer is `gone`. A peer is gone when it has no entry in the table any
+/// more, and is either not connected or [silent](crate::Config::with_reverify_interval) on its
+/// connection.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
-    /// A source's candidates were learned for the first time, or changed; or whether they are all did;
-    /// or it was answered again after failures. While a part of the look-up is still under way, new
-    /// candidates are told 50 ms after the first answer, as not complete.
+    /// The candidates of a source were learned for the first time, or they changed; or the answer
+    /// became complete or incomplete; or the source was answered again after failures. While some
+    /// answers of a look-up are still missing, new candidates are reported 50 ms after the first
+    /// answer, as not complete.
     #[non_exhaustive]
     Resolved {
         /// The source that was looked up.
         source: Source,
-        /// Its candidates in order, those that the filter rejected left out.
+        /// The candidates of the source in order, without the addresses that the filter rejected.
         candidates: Arc<[Candidate]>,
-        /// Whether these are all; see [`Answer::complete`](crate::Answer::complete).
+        /// Whether these are all candidates; see [`Answer::complete`](crate::Answer::complete).
         complete: bool,
-        /// Why they are not all, where a part of the look-up failed.
+        /// Why candidates are missing, if a part of the look-up failed.
         missing: Option<LookupError>,
-        /// What the answers say that could not be used: at most 16 examples.
+        /// The parts of the answers that could not be used: at most 16 examples.
         dropped: Vec<Dropped>,
-        /// How much could not be used in all.
+        /// How many parts of the answers could not be used in all.
         dropped_total: usize,
-        /// The weakest DNSSEC proof among the answers; `None` if one of them came without, or while
-        /// a part of the look-up is under way.
+        /// The weakest DNSSEC proof among the answers; `None` if one of the answers has no proof,
+        /// or while some answers of the look-up are still missing.
         proof: Option<Proof>,
     },
-    /// A source is recognised as [sampled](Source::sampled): its answers claim to be complete, have
-    /// always the same size, and name others each time, while those that they leave out still
-    /// answer. From now on, to be left out is no reason to leave. Or this no longer holds.
+    /// The crate recognised that the answers of a source are [samples](Source::sampled), or that
+    /// they no longer are. Such answers claim to be complete and always have the same size, but
+    /// name other members each time, while the members that they leave out still answer.
+    ///
+    /// While `sampled` is true, peers that are missing from an answer are kept.
     #[non_exhaustive]
     Sampled {
         /// The source.
         source: Source,
-        /// Whether its answers are taken as samples from now on.
+        /// Whether the answers are treated as samples from now on.
         sampled: bool,
     },
-    /// A source could not be looked up. What was known of it before is kept. Told at the first failure
-    /// of a kind, and with every doubling of their number; but not that there is nothing, once that
-    /// makes the node [`Alone`](Status::Alone).
+    /// A source could not be looked up. The candidates that it named before are kept.
+    ///
+    /// Reported for the first failure of a kind, and again each time the number of failures has
+    /// doubled. "There is nothing" is no longer reported once it makes the node
+    /// [`Alone`](Status::Alone).
     #[non_exhaustive]
     LookupFailed {
         /// The source that was looked up.
         source: Source,
         /// Why there is no answer.
         error: LookupError,
-        /// How often in a row it has failed, this time included.
+        /// How many times in a row the look-up has failed, this time included.
         failures: u32,
-        /// When it will be tried again.
+        /// When the source is looked up again.
         retry_in: Duration,
-        /// How many candidates are kept that it named before.
+        /// How many candidates are kept that the source named before.
         kept: usize,
     },
-    /// DNS named an address that the filter does not let through. Told once per address.
+    /// The filter rejected an address that DNS named. Reported once per address.
     #[non_exhaustive]
     Rejected {
         /// The address.
         address: Multiaddr,
-        /// The rule that it breaks.
+        /// The rule that rejects the address.
         rejection: Rejection,
     },
-    /// The filter does not let through more addresses than are
-    /// [told one by one](crate::Limits::with_rejections_told) after a refresh.
+    /// The filter rejected more addresses of one refresh than are [reported one by
+    /// one](crate::Limits::with_rejections_told).
     #[non_exhaustive]
     MoreRejected {
-        /// The source that names them.
+        /// The source that names these addresses.
         source: Source,
-        /// How many more there are that were not told before.
+        /// How many more addresses were rejected that were not reported before.
         more: usize,
     },
-    /// The sources name more candidates than are
-    /// [held](crate::Limits::with_candidates), or no longer do. Told when that begins, and when it
-    /// ends.
+    /// The sources name more candidates than the [limit](crate::Limits::with_candidates), or no
+    /// longer do. Reported when that begins and when it ends.
     #[non_exhaustive]
     Bounded {
-        /// How many are held.
+        /// How many candidates are held.
         held: usize,
-        /// How many are left out: 0 when it ends.
+        /// How many candidates are left out: 0 when it ends.
         cut: usize,
     },
     /// A peer proved possession of its key at an address where it was not known before.
@@ -106,10 +144,11 @@ pub enum Event {
         peer: PeerId,
         /// The address, without `/p2p`.
         address: Multiaddr,
-        /// How it was proved.
+        /// How the peer proved its identity.
         how: Proved,
     },
-    /// An address answered with another identity. The old entry is gone.
+    /// An address answered with another identity. The entry of the old peer at this address has
+    /// ended.
     #[non_exhaustive]
     Replaced {
         /// The address, without `/p2p`.
@@ -118,53 +157,53 @@ pub enum Event {
         old: PeerId,
         /// The peer that lives there now.
         new: PeerId,
-        /// Nothing is left of the old peer: it is verified nowhere else, and not connected.
+        /// Whether the old peer is gone; see [`Event`].
         gone: bool,
         /// The new peer is this node: the address turned out to lead here.
         ours: bool,
     },
-    /// DNS no longer names an address, and no live connection contradicts; or it names it for another
-    /// peer by now.
+    /// DNS no longer names the address of an entry, or names it for another peer now, and no live
+    /// connection shows that the peer is still there. The entry has ended.
     #[non_exhaustive]
     Departed {
         /// The peer that was verified there.
         peer: PeerId,
         /// The address, without `/p2p`.
         address: Multiaddr,
-        /// Nothing is left of the peer: it is verified nowhere else, and not connected.
+        /// Whether the peer is gone; see [`Event`].
         gone: bool,
     },
-    /// DNS no longer names addresses at which nobody was verified: the last word on those that were told
-    /// unreachable, and on those that were never tried. Told once for all that leave together.
+    /// DNS no longer names these addresses, at which no peer was verified: because they were
+    /// reported unreachable, or were never tried. No further event follows for them. Addresses that
+    /// leave together are reported in one event.
     #[non_exhaustive]
     Unnamed {
-        /// The addresses, without `/p2p`, in order: as many as [may be
-        /// held](crate::Limits::with_candidates) at the most.
+        /// The addresses, without `/p2p`, in order: at most as many as the [limit of
+        /// candidates](crate::Limits::with_candidates).
         addresses: Arc<[Multiaddr]>,
     },
-    /// Nothing is left of a peer that lost its last entry while it was connected, or that was never
-    /// verified and was connected when DNS [ceased to name](Self::Unnamed) its address: that connection
-    /// has closed.
+    /// The last connection to a peer without an entry has closed, so nothing is left of the peer.
+    /// The peer lost its last entry while it was connected; or it was never verified, and was
+    /// connected when DNS [ceased to name](Self::Unnamed) its address.
     #[non_exhaustive]
     Gone {
         /// The peer.
         peer: PeerId,
     },
-    /// An address cannot be reached, or no longer. It is tried again with back-off; told once until
-    /// it was reached again.
+    /// An address cannot be reached, or can no longer be reached. The address is tried again with
+    /// back-off. Reported once, until the address has been reached again.
     #[non_exhaustive]
     Unreachable {
         /// The address, without `/p2p`.
         address: Multiaddr,
-        /// The peer whose entry is withdrawn, if there was one.
+        /// The peer whose entry has ended, if a peer was verified there.
         peer: Option<PeerId>,
-        /// Nothing is left of that peer: it is verified nowhere else, and not connected. False if
-        /// there was no entry.
+        /// Whether `peer` is gone; see [`Event`]. False if `peer` is `None`.
         gone: bool,
         /// What went wrong.
         reason: Failure,
     },
-    /// A pinned address answered with an identity other than its pin, and was not entered.
+    /// A pinned address answered with another identity than its pin. That identity was not entered.
     #[non_exhaustive]
     PinMismatch {
         /// The address, without `/p2p`.
@@ -174,79 +213,83 @@ pub enum Event {
         /// The identity that answered.
         obtained: PeerId,
     },
-    /// The identity that answers at an address may not join
+    /// The peer that answers at an address may not join
     /// ([`Config::with_allowed_peers`](crate::Config::with_allowed_peers),
-    /// [`Config::with_admission`](crate::Config::with_admission)), and was not entered; or the
-    /// address is pinned to it, and is not dialled. Told once, until somebody else answers there; and once
-    /// for all addresses that are pinned to the peer when these are named.
+    /// [`Config::with_admission`](crate::Config::with_admission)) and was not entered; or the
+    /// address is pinned to such a peer and is not dialled.
+    ///
+    /// Reported once, until another peer answers there. If several addresses are pinned to the
+    /// peer, one event stands for all addresses that are named at the time.
     #[non_exhaustive]
     Refused {
         /// The address, without `/p2p`.
         address: Multiaddr,
         /// The peer that may not join.
         peer: PeerId,
-        /// The peer whose entry ended by that, if there was one: another peer, or the same one, where
-        /// it may no longer join.
+        /// The peer whose entry at the address has ended, if there was an entry. This is `peer`
+        /// itself if it was verified there and may no longer join.
         old: Option<PeerId>,
-        /// Nothing is left of `old`: it is verified nowhere else, and not connected. False if there
-        /// was no entry.
+        /// Whether `old` is gone; see [`Event`]. False if `old` is `None`.
         gone: bool,
     },
-    /// The peer that answers at an address does not speak the
-    /// [required protocol](crate::Config::with_required_protocol): another application lives there.
-    /// It was not entered. Told once, until somebody else answers there.
+    /// The peer that answers at an address does not speak the [required
+    /// protocol](crate::Config::with_required_protocol): it is another application. The peer was
+    /// not entered. Reported once, until another peer answers there.
     #[non_exhaustive]
     Stranger {
         /// The address, without `/p2p`.
         address: Multiaddr,
-        /// The peer that is no member.
+        /// The peer that does not speak the protocol.
         peer: PeerId,
-        /// The peer whose entry ended by that, if there was one: another peer, or the same one, where
-        /// it ceased to speak the protocol.
+        /// The peer whose entry at the address has ended, if there was an entry. This is `peer`
+        /// itself if it was verified there and no longer speaks the protocol.
         old: Option<PeerId>,
-        /// Nothing is left of `old`: it is verified nowhere else, and not connected. False if there
-        /// was no entry.
+        /// Whether `old` is gone; see [`Event`]. False if `old` is `None`.
         gone: bool,
     },
-    /// Another node holds our key: our identity answers at an address that is not ours. Several
-    /// replicas, say, that were given one secret. Each takes the others for itself, and everybody else
-    /// takes all of them for one peer. Told once, until somebody else answers
-    /// there, or it turns out to be this node after all.
+    /// Another node holds our key: our identity answers at an address that is not ours. A usual
+    /// cause is one secret that is mounted into several replicas. Each replica takes the others for
+    /// itself, and all other nodes take the replicas for one peer.
     ///
-    /// Told when two dials at random times met our identity while no connection arrived here: whoever
-    /// meets itself, by an alias, through a NAT or a balancer, is dialled at that moment. A node to
-    /// which somebody connects every second cannot tell the one from the other, and is not told.
+    /// Reported when two dials at random times met our identity while no connection arrived here.
+    /// When a node meets itself by an alias, a NAT or a balancer, a connection arrives at that
+    /// moment. A node to which peers connect every second cannot tell the two cases apart, and does
+    /// not report this event.
+    ///
+    /// Reported once, until another peer answers there or the address turns out to be this node's.
     #[non_exhaustive]
     SameKey {
         /// The address, without `/p2p`.
         address: Multiaddr,
     },
-    /// Identities alternate behind an address: it is a load balancer, and no peer's own address.
-    /// Told once.
+    /// Different peers keep answering at one address. The address is treated as a load balancer and
+    /// assigned to no peer. Reported once.
     #[non_exhaustive]
     SharedAddress {
         /// The address, without `/p2p`.
         address: Multiaddr,
-        /// The peer whose entry is withdrawn, if there was one.
+        /// The peer whose entry at the address has ended, if there was an entry.
         peer: Option<PeerId>,
-        /// Nothing is left of that peer: it is verified nowhere else, and not connected. False if
-        /// there was no entry.
+        /// Whether `peer` is gone; see [`Event`]. False if `peer` is `None`.
         gone: bool,
     },
-    /// The status changed, or whether DNS lists us did.
+    /// The [`Status`] changed, or DNS began or ceased to list this node.
     #[non_exhaustive]
     Status {
         /// The status from now on.
         status: Status,
-        /// Whether the last answers name one of our own addresses; `None` before the first answer.
+        /// Whether the last answers name one of this node's addresses; `None` before the first
+        /// answer.
         listed: Option<bool>,
     },
-    /// Others are named and none of them can be reached, or those that can are passed over by
-    /// [`Behaviour::disqualify`](crate::Behaviour::disqualify): since when, and why. Told once,
-    /// right after the [`Status`](Self::Status) that says [`Isolated`](Status::Isolated), with the
-    /// first 64 reasons; all of them, as they are now, are those of
-    /// [`Behaviour::isolation`](crate::Behaviour::isolation). The first status that says
-    /// otherwise takes it back.
+    /// DNS names other nodes, and none of them can be reached, or the application passes over all
+    /// that can be reached ([`Behaviour::disqualify`](crate::Behaviour::disqualify)). The value
+    /// says since when, and why.
+    ///
+    /// Reported once, right after the [`Status`](Self::Status) that says
+    /// [`Isolated`](Status::Isolated), with the first 64 reasons.
+    /// [`Behaviour::isolation`](crate::Behaviour::isolation) gives all reasons as they are now. The
+    /// isolation ends with the next `Status` that is not `Isolated`.
     Isolated(Isolation),
 }
 
@@ -328,7 +371,7 @@ impl Event {
         }
     }
 
-    /// Its name in metrics: that of the variant, in snake case.
+    /// The name of the event in metrics: that of the variant, in snake case.
     pub fn name(&self) -> &'static str {
         Self::NAMES[self.index()]
     }
@@ -363,63 +406,69 @@ impl Event {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Isolation {
-    /// Since when others are named and none of them is verified.
+    /// Since when DNS names other nodes while none of them is verified.
     pub since: Instant,
-    /// First, in order, the candidates whose peers are verified, and to which [our swarm
-    /// denies](Failure::Denied) every connection; then those that could not be verified, each with what went
-    /// wrong the last time; then the addresses that [the filter rejected](Failure::Rejected) and that count as
-    /// others.
+    /// The candidates that do not connect this node, each with the reason. First come verified
+    /// peers to which [our swarm denies](Failure::Denied) every connection, in order. Then come the
+    /// candidates that could not be verified, each with its last failure. Last come addresses that
+    /// [the filter rejected](Failure::Rejected) and that count as other nodes.
     pub reasons: Arc<[(Candidate, Failure)]>,
-    /// How many reasons there are in all: an event holds no more than 64.
+    /// How many reasons there are in all. The event has at most 64 of them.
     pub failed: usize,
-    /// How many others are named. Those that have not failed were not tried to the end yet.
+    /// How many other nodes are named. Nodes without a reason have not been tried, or their dials
+    /// are still under way.
     pub others: usize,
 }
 
-/// Where the node stands with respect to the others.
+/// Where the node stands with respect to the other nodes.
 ///
-/// [`Alone`](Self::Alone) and [`Isolated`](Self::Isolated) go by those who are named in the families
-/// of IP in which this node listens; if it listens in none, by all. Static addresses count as named
-/// only where there is no other source.
+/// [`Alone`](Self::Alone) and [`Isolated`](Self::Isolated) consider the candidates of the IP
+/// families in which this node listens, or all candidates if the node listens in none. Static
+/// addresses count as other nodes only if there is no other kind of source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// Nothing is known yet, or others were named a moment ago, or it is being found out whether
-    /// [another node holds our key](Event::SameKey).
+    /// Nothing is known yet; or other nodes were named only a moment ago; or the node is finding
+    /// out whether [another node holds its key](Event::SameKey).
     Starting,
-    /// DNS names nobody but us: an answer that lists only us, or NXDOMAIN or NODATA three times in
-    /// a row, over [ten seconds](crate::Config::with_alone_after), with nothing known before. A failure
-    /// to get an answer is no such word. Two kinds count as "nothing" once they have lasted: of a record
-    /// type that the server has never answered, beside another type of the name that it does answer; and
-    /// of a domain of the search list, after one that has denied the name.
+    /// DNS names no other node. Either an answer lists only this node, or the look-ups said "there
+    /// is nothing" (NXDOMAIN or NODATA) three times in a row, over [ten
+    /// seconds](crate::Config::with_alone_after), while no node was known.
     ///
-    /// It stays while all that were named since merely refuse connections and none was ever verified:
-    /// a second pod that does not start must not take the first one down. Over QUIC alone, a closed
-    /// port is silent, and no refusal.
+    /// A failed look-up does not count as "there is nothing", with two exceptions, once the failure
+    /// has lasted: a record type that the server never answers, if it answers the other type of the
+    /// same name; and a domain of the search list after one that has denied the name.
+    ///
+    /// The node stays `Alone` while all nodes that are named since then refuse connections and no
+    /// peer was ever verified: a second pod that does not start must not take the first pod down. A
+    /// closed QUIC port is silent and does not refuse.
     Alone,
-    /// Others are named, and none of them can be reached. A node that
-    /// starts, or is alone, is not told so before one
-    /// [probe time-out](crate::Config::with_probe_timeout) has passed since others were first named,
-    /// unless another node holds its key.
+    /// DNS names other nodes, and none of them can be reached. A node that starts, or that is
+    /// `Alone`, becomes `Isolated` only after one [probe
+    /// time-out](crate::Config::with_probe_timeout) since other nodes were first named; at once if
+    /// another node holds its key.
     ///
-    /// Addresses that the filter rejects are others, too: where they carry no pin and have to, and
-    /// where their source names no address of ours that the filter lets through. A host may name
-    /// itself by its loopback and link-local addresses beside the one that others reach. So is an
-    /// address where [another node holds our key](Event::SameKey).
+    /// Some addresses that are not dialled count as other nodes, too: addresses without a pin where
+    /// the source demands pins; addresses that the filter rejects, if their source names no
+    /// accepted address of this node; and an address where [another node holds our
+    /// key](Event::SameKey). The condition on this node's address is there because a host may name
+    /// itself by its loopback and link-local addresses beside the address that others reach.
     Isolated,
-    /// A verified other is connected, and not [silent](crate::Config::with_reverify_interval); or was
-    /// verified, or connected, within two re-verification intervals. Where our swarm denied a dial to the
-    /// peer, its answer to a probe does not count, unless the peer counted until then.
+    /// Another verified node is connected and not [silent](crate::Config::with_reverify_interval),
+    /// or was verified or connected within the last two re-verification intervals. If our swarm
+    /// denied a dial to the peer, its answer to a probe counts only if the peer counted before.
     Joined,
 }
 
 impl Status {
-    /// All of them.
+    /// All statuses.
     pub const ALL: &'static [Self] = &[Self::Starting, Self::Alone, Self::Isolated, Self::Joined];
 
-    /// Whether a readiness probe should pass: true for [`Alone`](Self::Alone), or the first node
-    /// of a deployment would wait for ever for others that wait for it, and for
+    /// Whether a readiness probe should pass: true for [`Alone`](Self::Alone) and
     /// [`Joined`](Self::Joined).
+    ///
+    /// `Alone` has to be ready: the first node of a deployment would otherwise wait forever for
+    /// other nodes, which wait for it.
     pub fn is_ready(self) -> bool {
         matches!(self, Self::Alone | Self::Joined)
     }
@@ -436,15 +485,15 @@ impl fmt::Display for Status {
     }
 }
 
-/// How a peer proved that it lives at an address. Each is a completed handshake.
+/// How a peer proved that it lives at an address. Each way is a completed handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Proved {
     /// By a probe: a dial with a throw-away peer id.
     Probe,
-    /// By a dial that expected this peer, or none.
+    /// By a dial that expected this peer, or that expected no peer in particular.
     Dial,
-    /// By a dial of another behaviour or of the application to the same address.
+    /// By a dial to the same address that another behaviour or the application made.
     Observed,
 }
 
@@ -462,15 +511,15 @@ impl fmt::Display for Proved {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
-    /// Nothing answered in time.
+    /// No answer came in time.
     #[error("no answer in time")]
     TimedOut,
-    /// This machine has no route to the address. Over QUIC, which swallows the errors of its socket,
-    /// that looks like [`TimedOut`](Self::TimedOut).
+    /// This machine has no route to the address. QUIC hides the errors of its socket, so over QUIC
+    /// this failure looks like [`TimedOut`](Self::TimedOut).
     #[error("no route to the address ({0})")]
     NoRoute(Arc<str>),
-    /// The host refused the connection: it is there, and nothing listens at the address, or not yet.
-    /// Over QUIC, that looks like [`TimedOut`](Self::TimedOut).
+    /// The host is there and refused the connection: no process listens at the address, or not yet.
+    /// Over QUIC, this failure looks like [`TimedOut`](Self::TimedOut).
     #[error("{0}")]
     Closed(Arc<str>),
     /// The transport broke the connection, or the handshake failed.
@@ -485,16 +534,16 @@ pub enum Failure {
     /// The dial was aborted.
     #[error("the dial was aborted")]
     Aborted,
-    /// Another identity than the pinned one answers.
+    /// Another peer than the pinned one answers.
     #[error("{0} answers, which is not the pinned peer")]
     PinMismatch(PeerId),
-    /// The identity that answers, or that the address is pinned to, may not join.
+    /// The peer that answers, or to which the address is pinned, may not join.
     #[error("{0} may not join")]
     Refused(PeerId),
     /// The peer that answers does not speak the required protocol.
     #[error("{0} answers, which does not speak the required protocol")]
     Stranger(PeerId),
-    /// The peer that answers has not said yet, or not in time, what it speaks.
+    /// The peer that answers has not said, or not in time, which protocols it speaks.
     #[error(
         "{0} answers, and has not said which protocols it speaks; `identify` has to be in both \
          swarms"
@@ -503,10 +552,11 @@ pub enum Failure {
     /// Another node holds our key, and answers with our identity.
     #[error("another node holds our key there; each node needs one of its own")]
     SameKey,
-    /// Identities alternate there.
+    /// Different peers keep answering at the address.
     #[error("identities alternate behind the address")]
     Shared,
-    /// The filter does not let the address through, or it names no peer and has to. It is not dialled.
+    /// The filter rejects the address, or the address has no pin although its source demands one.
+    /// The address is not dialled.
     #[error(transparent)]
     Rejected(Rejection),
 }

@@ -1,4 +1,4 @@
-//! Which candidates may be dialled: [`Filter`].
+//! Which addresses may be dialled: [`Filter`].
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
@@ -18,8 +18,8 @@ pub use self::{kind::TransportKind, rejection::Rejection};
 
 /// Which addresses may be dialled.
 ///
-/// Whoever writes the records decides what this node connects to; the filter keeps that within
-/// bounds. It sees canonical addresses, so that no other spelling passes.
+/// The person who writes the DNS records decides which addresses this node dials. The filter bounds
+/// that decision. It judges canonical addresses, so another spelling of an address does not pass.
 ///
 /// | Address | Named by DNS | Written as a static source |
 /// |---|---|---|
@@ -30,12 +30,13 @@ pub use self::{kind::TransportKind, rejection::Rejection};
 /// | link-local (`169.254.0.0/16`, `fe80::/10`) | with [`with_link_local`](Self::with_link_local) | yes |
 /// | by a transport that is not allowed | no | yes |
 ///
-/// An IPv6 address that carries an IPv4 address to which a gateway may translate it is judged as
-/// both: IPv4-compatible (`::a.b.c.d`), IPv4-translated (`::ffff:0:a.b.c.d`, [RFC 2765]), NAT64
+/// An IPv6 address that a gateway may translate to an IPv4 address has to pass as both addresses:
+/// IPv4-compatible (`::a.b.c.d`), IPv4-translated (`::ffff:0:a.b.c.d`, [RFC 2765]), NAT64
 /// (`64:ff9b::/96`, [RFC 6052]) and 6to4 (`2002::/16`, [RFC 3056]).
 ///
-/// The metadata services of most clouds are at the link-local `169.254.169.254`. Where there are
-/// others, such as `fd00:ec2::254`, deny them with [`with_denied_networks`](Self::with_denied_networks).
+/// The metadata services of most clouds are at the link-local `169.254.169.254`. If your cloud has a
+/// service at another address, such as `fd00:ec2::254`, deny that address with
+/// [`with_denied_networks`](Self::with_denied_networks).
 ///
 /// [RFC 2765]: https://www.rfc-editor.org/rfc/rfc2765#section-2.1
 /// [RFC 3056]: https://www.rfc-editor.org/rfc/rfc3056#section-2
@@ -51,7 +52,7 @@ pub struct Filter {
 }
 
 impl Default for Filter {
-    /// No loopback, no link-local, all networks, and the transports of
+    /// No loopback, no link-local addresses, all networks, and the transports of
     /// [`TransportKind::DEFAULT`].
     fn default() -> Self {
         Self {
@@ -65,16 +66,16 @@ impl Default for Filter {
 }
 
 impl Filter {
-    /// Whether DNS may name loopback addresses. Default: no, because behind one there is only this
-    /// machine, with services that trust whoever connects from it.
+    /// Sets whether DNS may name loopback addresses. Default: no, because a loopback address leads
+    /// to services on this machine, which may trust local clients.
     #[must_use]
     pub fn with_loopback(mut self, allow: bool) -> Self {
         self.loopback = allow;
         self
     }
 
-    /// Whether DNS may name link-local addresses. Default: no, because clouds have their metadata
-    /// services there.
+    /// Sets whether DNS may name link-local addresses. Default: no, because clouds have their
+    /// metadata services at link-local addresses.
     #[must_use]
     pub fn with_link_local(mut self, allow: bool) -> Self {
         self.link_local = allow;
@@ -88,7 +89,8 @@ impl Filter {
         self
     }
 
-    /// Whether DNS may name `/memory` addresses, as tests do with `dnsaddr` records. Default: no.
+    /// Sets whether DNS may name `/memory` addresses, as tests do with `dnsaddr` records. Default:
+    /// no.
     #[must_use]
     pub fn with_memory(mut self, allow: bool) -> Self {
         if allow {
@@ -99,16 +101,16 @@ impl Filter {
         self
     }
 
-    /// Refuses every IP address outside these networks, in static sources too. An address that has
-    /// no IP address, such as `/memory/7`, is not concerned; a relayed one is judged by its relay's.
-    /// Default: all are allowed.
+    /// Rejects every IP address outside these networks, also in static sources. An address without
+    /// an IP address, such as `/memory/7`, is not affected. A relayed address is judged by the IP
+    /// address of its relay. Default: all networks are allowed.
     #[must_use]
     pub fn with_allowed_networks(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
         self.allowed = Some(networks.into_iter().collect());
         self
     }
 
-    /// Refuses every IP address inside these networks, in static sources too, and even inside an
+    /// Rejects every IP address inside these networks, also in static sources, and also inside an
     /// allowed network. Default: none.
     #[must_use]
     pub fn with_denied_networks(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {

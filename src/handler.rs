@@ -1,5 +1,5 @@
-//! The connection handler: says whether to keep the connection, listens to what `identify` learns of the
-//! remote's protocols, and asks the remote for a sign of life.
+//! The connection handler: keeps a connection alive or not, hears from `identify` whether the
+//! remote speaks the required protocol, and asks the remote for a sign of life.
 
 use std::{
     array,
@@ -17,43 +17,46 @@ use libp2p_swarm::{
     handler::{ConnectionEvent, DialUpgradeError, ProtocolsChange},
 };
 
-/// A protocol that nobody has to speak.
+/// A protocol that no peer has to speak.
 const SIGN_OF_LIFE: StreamProtocol =
     StreamProtocol::new("/libp2p-dns-discovery/sign-of-life/1.0.0");
 
-/// Speaks no protocol. Keeps the connection alive while it was told to, tells whether the remote speaks
-/// the required protocol, and asks the remote for a sign of life when it is told to.
+/// The connection handler of [`Behaviour`](crate::Behaviour).
 ///
-/// To ask is to open a substream and to offer a protocol: whatever the remote makes of that, to
-/// refuse the protocol above all, takes a remote that is there. Of silence, nothing is told: whoever asks
-/// has a clock.
+/// The handler speaks no protocol. It keeps its connection alive while the behaviour says so,
+/// reports whether the remote speaks the required protocol, and asks the remote for a sign of life
+/// when the behaviour says so.
 ///
-/// While that substream is negotiated, for as long as there is patience at most, the connection is not
-/// idle, on either side; then its idle time-out begins anew (`libp2p-swarm`). Nothing else keeps it.
+/// To ask for a sign of life is to open a substream and to offer a protocol. Every reaction of the
+/// remote is a sign of life, also a refusal of the protocol. The handler does not report silence:
+/// the core measures the time.
+///
+/// While the substream is negotiated, the connection is not idle on either side. Afterwards the
+/// idle time-out of `libp2p-swarm` starts anew. Nothing else keeps the connection.
 #[derive(Debug, Default)]
 pub struct Handler {
     keep_alive: bool,
     required: Option<StreamProtocol>,
     speaks: bool,
-    /// What is known of the remote, and was not told yet.
+    /// What is known of the remote, and was not reported yet.
     news: Option<FromHandler>,
-    /// The remote is to be asked, and has so long to reply.
+    /// Set if the remote is to be asked: how long it has to reply.
     ask: Option<Duration>,
-    /// Whether a reply has come that was not told yet.
+    /// Whether a reply has come that was not reported yet.
     has_replied: bool,
 }
 
-/// What a [`Handler`] is told to do.
+/// A command to a [`Handler`].
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum ToHandler {
-    /// To keep its connection alive, or no longer.
+    /// Keep the connection alive, or no longer.
     KeepAlive(bool),
-    /// To ask the remote for a sign of life, for which it has so long.
+    /// Ask the remote for a sign of life, and wait for it for this long.
     Ask(Duration),
 }
 
-/// What a [`Handler`] tells.
+/// A report of a [`Handler`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FromHandler {
@@ -63,10 +66,10 @@ pub enum FromHandler {
     Replied,
 }
 
-/// The offer of the protocol by which a sign of life is asked for.
+/// The offer of the protocol by which a handler asks for a sign of life.
 ///
-/// It is made twice, for swarms that negotiate with `upgrade::Version::V1Lazy`: these take the last offer
-/// for accepted before the remote has said a word.
+/// The protocol is offered twice, for swarms that negotiate with `upgrade::Version::V1Lazy`: these
+/// consider the last offer accepted before the remote has answered.
 #[derive(Debug, Clone, Copy)]
 pub struct SignOfLife;
 
@@ -163,8 +166,9 @@ impl ConnectionHandler for Handler {
     }
 }
 
-/// Whether it was the remote that ended a substream: refused the protocol, said what is none, or reset it,
-/// as one does that has too many. A connection that fails takes its substreams with it, and is no reply.
+/// Whether the remote ended a substream: it refused the protocol, sent bytes that are no
+/// negotiation, or reset the substream, as a remote with too many substreams does. A connection
+/// that fails ends its substreams, too, and is no reply.
 fn is_reply(error: &StreamUpgradeError<Infallible>) -> bool {
     match error {
         StreamUpgradeError::NegotiationFailed => true,

@@ -1,9 +1,9 @@
-//! Keeps the routing table of `libp2p-kad` true to what was verified.
+//! Keeps the routing table of `libp2p-kad` true to the verified peers.
 //!
-//! One line in the event loop: hand every [`Event`] to [`update`].
+//! Hand every [`Event`] to [`update`], by one line in the event loop.
 //!
 //! Kademlia by itself never forgets a peer whose address now answers with another identity: it
-//! drops addresses only on transport errors, and never the last one.
+//! drops addresses only on transport errors, and never the last address of a peer.
 
 use std::{collections::HashSet, slice};
 
@@ -21,15 +21,16 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// Makes the routing table follow an event: adds a verified address, removes a replaced, departed
-/// or unreachable one, and the peer when nothing is left of it. So it does with peers that Kademlia took
-/// in by itself, at addresses that DNS names or named, once they are not connected.
+/// Makes the routing table follow an event. The function adds verified addresses. It removes
+/// replaced, departed and unreachable addresses, and removes a peer when no address of it is left.
+/// It does the same with peers that Kademlia inserted by itself, if DNS names or named their
+/// address, once they are not connected.
 ///
-/// Kademlia by itself inserts whoever is connected and speaks its protocol, also one that is turned
-/// away here ([`Event::Refused`], [`Event::Stranger`]). Where others speak the same protocol, have it
-/// insert nobody: [`kad::BucketInserts::Manual`].
+/// Kademlia by itself inserts every connected peer that speaks its protocol, also a peer that this
+/// crate turns away ([`Event::Refused`], [`Event::Stranger`]). If strangers speak the same
+/// protocol, let Kademlia insert no peer by itself: [`kad::BucketInserts::Manual`].
 ///
-/// Call it with every [`Event`]; those that do not concern the table are ignored. Addresses of
+/// Call this with every [`Event`]. Events that do not concern the table are ignored. Addresses of
 /// peers that were never candidates are left alone.
 pub fn update<S, R>(kad: &mut kad::Behaviour<S>, discovery: &Behaviour<R>, event: &Event)
 where
@@ -84,8 +85,8 @@ where
     }
 }
 
-/// The peer that an event says may not enter: the connection by which that was found out may have put
-/// it into the routing table.
+/// The peer that an event says may not enter. Kademlia may have inserted the peer by the connection
+/// on which this was found out.
 fn turned_away(event: &Event) -> Option<&PeerId> {
     match event {
         Event::Refused { peer, .. } | Event::Stranger { peer, .. } => Some(peer),
@@ -93,8 +94,8 @@ fn turned_away(event: &Event) -> Option<&PeerId> {
     }
 }
 
-/// Adds a verified address, and takes it from everybody else who claimed it: they lived there once,
-/// or somebody said so, and the handshake says otherwise.
+/// Adds a verified address, and removes it from all other peers in the table that claimed it: they
+/// lived there once, or were said to, and the handshake says otherwise.
 fn add<S, R>(
     kad: &mut kad::Behaviour<S>,
     discovery: &Behaviour<R>,

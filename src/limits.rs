@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use crate::{Config, Event};
 
 /// How much a node holds and does at most, whatever DNS or a remote says. Every limit has a default
-/// that suits a cluster of any size; [`Config::with_limits`] takes others.
+/// that suits a cluster of any size. [`Config::with_limits`] sets other limits.
 ///
 /// ```
 /// use std::num::NonZeroUsize;
@@ -20,30 +20,34 @@ use crate::{Config, Event};
 ///
 /// # Bounds
 ///
-/// Whoever writes the records, and whoever connects, can make a node hold and do no more than this:
+/// The author of the DNS records, and a peer that connects, can make a node hold and do no more than
+/// this:
 ///
 /// | What | Default | Setter | Past it |
 /// |---|---|---|---|
-/// | records read of an answer, and kept of a refresh | 16,384 | [`with_records_per_answer`](Self::with_records_per_answer) | the lowest are kept; [`Resolved`](Event::Resolved) says so in `dropped` |
-/// | bytes of a `dnsaddr` text | 1,024 | [`with_text_length`](Self::with_text_length) | it is left out; `dropped` |
-/// | depth of `dnsaddr` entries and CNAME chains | 4 | [`with_recursion_depth`](Self::with_recursion_depth) | it is not followed; `dropped`, or a failure of the look-up |
-/// | look-ups of a refresh | 128 | [`with_lookups_per_refresh`](Self::with_lookups_per_refresh) | they are not made; `dropped` |
-/// | time of a refresh | 20 s | [`Config::with_lookup_timeout`] | what has come counts; `missing` |
-/// | refreshes of a source | one in 5 s, and in 10 ms a record; sooner at the [start](crate::Config::with_start_refresh), and after a failure | [`Config::with_min_refresh`] | it is asked later |
-/// | what could not be used, one by one | 16 a refresh | | `dropped_total` counts all |
+/// | records read of an answer, and kept of a refresh | 16,384 | [`with_records_per_answer`](Self::with_records_per_answer) | the lowest records are kept; [`Resolved`](Event::Resolved) says so in `dropped` |
+/// | bytes of a `dnsaddr` text | 1,024 | [`with_text_length`](Self::with_text_length) | the text is left out; `dropped` |
+/// | depth of `dnsaddr` entries and CNAME chains | 4 | [`with_recursion_depth`](Self::with_recursion_depth) | the entry or record is not followed; `dropped`, or a failure of the look-up |
+/// | look-ups of a refresh | 128 | [`with_lookups_per_refresh`](Self::with_lookups_per_refresh) | the other look-ups are not made; `dropped` |
+/// | time of a refresh | 20 s | [`Config::with_lookup_timeout`] | the answers that have come count; `missing` |
+/// | refreshes of a source | one in 5 s, and in 10 ms a record; sooner at the [start](crate::Config::with_start_refresh), and after a failure | [`Config::with_min_refresh`] | the source is looked up later |
+/// | examples of records that could not be used | 16 a refresh | | `dropped_total` counts all |
 /// | candidates, and entries of the table | 16,384 | [`with_candidates`](Self::with_candidates) | fair shares are kept; [`Bounded`](Event::Bounded) |
-/// | rejected addresses, one by one | 64 a refresh | [`with_rejections_told`](Self::with_rejections_told) | [`MoreRejected`](Event::MoreRejected) counts them |
-/// | probes of a host | 4 a refresh; by its back-off alone, the only address of one while nobody is verified | [`with_probes_per_host`](Self::with_probes_per_host) | they wait for the next refresh |
-/// | dials at once | 16 | [`with_concurrent_probes`](Self::with_concurrent_probes) | they wait |
-/// | dials in a minute | 600 | [`with_probes_per_minute`](Self::with_probes_per_minute) | they wait |
+/// | rejected addresses that are reported one by one | 64 a refresh | [`with_rejections_told`](Self::with_rejections_told) | [`MoreRejected`](Event::MoreRejected) counts them |
+/// | probes of a host | 4 a refresh; only the back-off bounds a host with one address while no peer is verified | [`with_probes_per_host`](Self::with_probes_per_host) | other probes wait for the next refresh |
+/// | dials at once | 16 | [`with_concurrent_probes`](Self::with_concurrent_probes) | other dials wait |
+/// | dials in a minute | 600 | [`with_probes_per_minute`](Self::with_probes_per_minute) | other dials wait |
 /// | time of a dial | 10 s | [`Config::with_probe_timeout`] | the address counts as silent |
-/// | entries for hints to add to | 10 | [`with_hinted`](Self::with_hinted) | one hint in [`Config::with_repair_interval`] is followed |
-/// | hints of a peer | 4 in [`Config::with_reverify_interval`] | [`with_probes_per_host`](Self::with_probes_per_host) | they are ignored |
-/// | peers passed over | 16,384 | [`with_disqualified`](Self::with_disqualified) | the one nearest to its end is forgiven |
-/// | outputs that wait for the swarm | 1,024 | [`with_queued`](Self::with_queued) | what others' dials met is looked at later |
+/// | entries up to which all hints are followed | 10 | [`with_hinted`](Self::with_hinted) | one hint in [`Config::with_repair_interval`] is followed |
+/// | hints of a peer | 4 in [`Config::with_reverify_interval`] | [`with_probes_per_host`](Self::with_probes_per_host) | other hints are ignored |
+/// | peers passed over | 16,384 | [`with_disqualified`](Self::with_disqualified) | the peer whose time ends first is forgiven |
+/// | outputs that wait for the swarm | 1,024 | [`with_queued`](Self::with_queued) | identities that dials of other behaviours met are verified later |
 /// | bytes of an error's text | 256 | | the text is cut |
 ///
-/// Connections, and what is known of them, are the swarm's to bound (`libp2p-connection-limits`).
+/// The swarm bounds its connections, and so what is known of them (`libp2p-connection-limits`).
+///
+/// A *hint* is an address at which a connected peer seems to live: the address of an inbound
+/// connection, or a claim by `identify` or Kademlia.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Records of the type asked for that are read of one answer.
@@ -97,19 +101,19 @@ impl Limits {
         Self::default()
     }
 
-    /// How many records of the type asked for are read of one answer; and of one refresh, how many
-    /// addresses of a family that need no look-up, how many ways to reach a host, and twice as many
-    /// addresses of hosts. Default: 16,384, four times what a DNS answer over TCP can carry. The
-    /// lowest are kept, whatever the selection, so that all nodes keep the same; the result counts
-    /// as a part of what there is.
+    /// Sets how many records of the type asked for are read of one answer. The same number bounds
+    /// three quantities of one refresh: the addresses of a family that need no look-up, the ways to
+    /// reach a host, and (times two) the addresses of hosts. Default: 16,384, four times what a DNS
+    /// answer over TCP can carry. The lowest are kept, whatever the selection, so that all nodes
+    /// keep the same. The result then counts as incomplete.
     #[must_use]
     pub fn with_records_per_answer(mut self, most: NonZeroUsize) -> Self {
         self.records_per_answer = most;
         self
     }
 
-    /// How many bytes a `dnsaddr` text may have, all character-strings of its record together.
-    /// Default: 1,024, several times what the longest useful address takes. A longer one is left
+    /// Sets how many bytes a `dnsaddr` text may have, all character-strings of its record together.
+    /// Default: 1,024, several times what the longest useful address takes. A longer text is left
     /// out, and not copied.
     #[must_use]
     pub fn with_text_length(mut self, bytes: NonZeroUsize) -> Self {
@@ -117,50 +121,51 @@ impl Limits {
         self
     }
 
-    /// How many times `dnsaddr` entries may lead to further names, and how many CNAME records that
-    /// come one to an answer are followed. Default: 4; 0 follows none.
+    /// Sets how many times `dnsaddr` entries may lead to further names. The same number bounds
+    /// CNAME records that come in separate answers. Default: 4; 0 follows none.
     #[must_use]
     pub fn with_recursion_depth(mut self, most: usize) -> Self {
         self.recursion_depth = most;
         self
     }
 
-    /// How many look-ups one refresh of one source may make. Default: 128, two for each of 64 hosts.
-    /// What is named past them is left out, and the result counts as a part of what there is.
+    /// Sets how many look-ups one refresh of one source may make. Default: 128, two for each of 64
+    /// hosts. Names past this limit are left out, and the result counts as incomplete.
     #[must_use]
     pub fn with_lookups_per_refresh(mut self, most: NonZeroUsize) -> Self {
         self.lookups_per_refresh = most;
         self
     }
 
-    /// How many candidates are held, over all sources. Default: 16,384, four times what a DNS answer
-    /// over TCP can carry. The table of verified peers holds no more.
+    /// Sets how many candidates are held, over all sources. Default: 16,384, four times what a DNS
+    /// answer over TCP can carry. The table of verified peers holds no more entries.
     ///
-    /// Past the bound, static sources are whole; the others have equal shares, of which a small one
-    /// leaves the rest to the large ones; and so have the families of each source. Of a share,
-    /// `Lowest` keeps the lowest, and `Fingers` those nearest its targets.
-    /// [`Event::Bounded`] says that candidates were left out.
+    /// Past the limit, static sources are held whole. The other sources have equal shares, and what
+    /// a small source leaves of its share goes to the larger ones. The families of each source
+    /// share in the same way. Of a share, `Lowest` keeps the lowest candidates, and `Fingers` keeps
+    /// the candidates nearest to its targets. [`Event::Bounded`] says that candidates were left
+    /// out.
     #[must_use]
     pub fn with_candidates(mut self, most: NonZeroUsize) -> Self {
         self.candidates = most;
         self
     }
 
-    /// How many addresses that the filter rejects are told one by one after a refresh. Default: 64,
-    /// enough to see what is wrong. The others are counted by
-    /// [`Event::MoreRejected`].
+    /// Sets how many addresses that the filter rejects are reported one by one after a refresh.
+    /// Default: 64, enough to see what is wrong. [`Event::MoreRejected`] counts the others.
     #[must_use]
     pub fn with_rejections_told(mut self, most: NonZeroUsize) -> Self {
         self.rejections_told = most;
         self
     }
 
-    /// How many entries the table of verified peers may have for every hint to be followed: an address
-    /// where a connected peer seems to live. Past it, a hint is followed if the peer would take a place
-    /// there, and else one in [`Config::with_repair_interval`]: in a large cluster, everybody connects to
-    /// the lowest. Dials under way count as entries. Default: 10, half a bucket of Kademlia's, and as many
-    /// as there are fingers in a cluster of a thousand. With 0, only hints of places are followed; and hints
-    /// have entries verified early.
+    /// Sets up to how many entries of the table of verified peers every hint is followed. Dials
+    /// under way count as entries. Past this number, a hint is followed if the peer would take a
+    /// place at that address; of the other hints, one in each [`Config::with_repair_interval`] is
+    /// followed. The limit is there because every node of a large cluster connects to the lowest.
+    /// Default: 10, half a bucket of Kademlia's, and as many as there are fingers in a cluster of a
+    /// thousand. With 0, only hints of places are followed, and hints cause early verifications of
+    /// entries.
     ///
     /// Unless it is 0, where DNS names no more than 20 other addresses of a family, each of them without a
     /// pin at which nobody was verified yet is probed, one after another, at most sixty in a
@@ -171,59 +176,62 @@ impl Limits {
         self
     }
 
-    /// How many peers may be passed over at once by [`disqualify`](crate::Behaviour::disqualify).
-    /// Default: 16,384, as many as there are candidates. Past it, whoever would be forgiven first is
-    /// forgiven at once: a remote can make itself as many identities as it likes.
+    /// Sets how many peers [`disqualify`](crate::Behaviour::disqualify) may pass over at once.
+    /// Default: 16,384, as many as there are candidates. Past the limit, the peer whose time ends
+    /// first is forgiven at once. The limit is there because a remote can make as many identities
+    /// as it likes.
     #[must_use]
     pub fn with_disqualified(mut self, most: NonZeroUsize) -> Self {
         self.disqualified = most;
         self
     }
 
-    /// How many events and commands may wait for the swarm while identities that dials of *other*
-    /// behaviours meet are still believed at once. Default: 1,024. Past it, they are a reason to
-    /// look, and no more: a swarm that is too busy to take events learns the same by a dial of its
-    /// own later. Nothing that was decided is dropped: the rest of the queue is bounded by the dials
-    /// under way, the look-ups of a refresh and the entries of the table.
+    /// Sets how many events and commands may wait for the swarm while the node still enters,
+    /// without a check, identities that dials of *other* behaviours met. Default: 1,024. Past the
+    /// limit, such an identity is only a reason to dial the address later: a swarm that is too busy
+    /// to take events learns the same by its own dial. No decision is dropped. The dials under way,
+    /// the look-ups of a refresh and the entries of the table bound the rest of the queue.
     #[must_use]
     pub fn with_queued(mut self, most: NonZeroUsize) -> Self {
         self.queued = most;
         self
     }
 
-    /// How many addresses of one host are probed between two refreshes, or in
-    /// [`Config::with_min_refresh`] if that is longer: several sources, and those
-    /// that fail, do not add up. Default: 4, so that records cannot turn the cluster against one
-    /// host. Raise it where many nodes share an address and differ by port, or share a relay.
+    /// Sets how many addresses of one host are probed between two refreshes, or in
+    /// [`Config::with_min_refresh`] if that is longer. Several sources, and sources that fail, do
+    /// not add up. Default: 4, so that records cannot turn the cluster against one host. Raise the
+    /// limit if many nodes share an IP address and differ by port, or share a relay.
     ///
-    /// Connections to those who have answered a probe are not counted, and neither are the few looks at
-    /// an address where our own identity answered ([`Event::SameKey`]).
+    /// Two kinds of dials are not counted: connections to peers that have answered a probe, and the
+    /// few dials to an address where our own identity answered ([`Event::SameKey`]).
     ///
-    /// A host is an IP address, whatever the transports, ports and pins: also where it stands in an
-    /// IPv6 address to be translated (see [`Filter`](crate::Filter)), and as that of a relay.
+    /// A host is an IP address, whatever the transports, ports and pins are. The IPv4 address
+    /// inside an IPv6 address that a gateway translates (see [`Filter`](crate::Filter)) and the
+    /// address of a relay count as hosts, too.
     #[must_use]
     pub fn with_probes_per_host(mut self, most: NonZeroUsize) -> Self {
         self.probes_per_host = most;
         self
     }
 
-    /// How many dials of the discovery may be under way at once. Default: 16.
+    /// Sets how many dials of the discovery may be under way at once. Default: 16.
     ///
-    /// Each purpose of dials has a quota of these: half for places that are free, a quarter to verify
-    /// entries, an eighth for peers that are to say what they speak, a sixteenth each for the island
-    /// repair and for hints, and one at least. A purpose borrows what others have idle, but for the last
-    /// quarter of each quota, one at least. With fewer than five dials at once, the purposes take turns.
+    /// Each purpose of dials has a quota: half for free places, a quarter to verify entries, an
+    /// eighth for peers that have to say which protocols they speak, a sixteenth each for the
+    /// island repair and for hints, and at least one. A purpose may borrow the idle slots of
+    /// another purpose, except the last quarter of that quota, one slot at least. With fewer than
+    /// five dials at once, the purposes take turns.
     ///
-    /// A dial to a pinned address cannot be aborted; of those that are silent, as many again may be
-    /// left to the swarm's own time-out while others have their turn.
+    /// A dial to a pinned address cannot be aborted. If such dials are silent, as many dials again
+    /// may be left to the swarm's own time-out while other addresses have their turn.
     #[must_use]
     pub fn with_concurrent_probes(mut self, most: NonZeroUsize) -> Self {
         self.concurrent_probes = most;
         self
     }
 
-    /// How many dials of the discovery may start in any minute. Default: 600; a sixth of them may
-    /// start at once. The purposes share them as they share the [dials at
+    /// Sets how many dials of the discovery may start in any minute. Default: 600; a sixth of them
+    /// may start at once. The purposes share them as they share the [dials at
     /// once](Self::with_concurrent_probes).
     #[must_use]
     pub fn with_probes_per_minute(mut self, most: NonZeroUsize) -> Self {

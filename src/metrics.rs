@@ -1,11 +1,11 @@
-//! Numbers for Prometheus and others, by `prometheus-client`.
+//! Metrics for Prometheus and others, by `prometheus-client`.
 //!
 //! | Name, after the prefix of the registry | Type | Labels | What |
 //! |---|---|---|---|
 //! | `lookups_total` | counter | `outcome`: [`LookupOutcome::name`] | questions to the resolver, by outcome |
 //! | `answer_age_seconds` | gauge | `source` | time since the source was last answered with records; absent before that |
-//! | `candidates` | gauge | | addresses that DNS names and the filter lets through, our own among them |
-//! | `verified` | gauge | | different peers in the verified peer table |
+//! | `candidates` | gauge | | addresses that DNS names and the filter accepts, this node's own included |
+//! | `verified` | gauge | | distinct peers in the verified peer table |
 //! | `selected` | gauge | | places that are taken |
 //! | `listed` | gauge | | 1 if DNS lists this node, else 0; absent before the first answer |
 //! | `dials_total` | counter | `purpose`: [`Purpose::name`], `outcome`: [`DialOutcome::name`] | dials of the discovery, by purpose and outcome |
@@ -13,10 +13,10 @@
 //! | `status` | gauge | `status` | 1 for the status that holds, 0 for the three others |
 //! | `first_verified_seconds` | gauge | | from the start to the first verified peer; absent until then |
 //!
-//! A probe ends in the outcome `identified`: it is no failure, although the swarm reports
-//! `OutgoingConnectionError` with `WrongPeerId` for it, and `libp2p-metrics` counts it as an error.
+//! A probe ends in the outcome `identified`, which is a success, although the swarm reports
+//! `OutgoingConnectionError` with `WrongPeerId` for the probe, and `libp2p-metrics` counts an error.
 //!
-//! Where a process has several discoveries, each needs a registry with a prefix, or a label, of its own.
+//! If a process has several discoveries, give each of them a registry with its own prefix or label.
 //!
 //! ```
 //! use libp2p_dns_discovery::{Behaviour, Config, resolver::zone::Zone};
@@ -54,21 +54,24 @@ use crate::{
     source::Source,
 };
 
-/// The numbers of one discovery. Clones share them.
+/// The metrics of one discovery. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Metrics(Arc<Mutex<Snapshot>>);
 
 impl Metrics {
-    /// Has a registry tell what is [recorded](Self::record). A [`Behaviour`](crate::Behaviour) does both by
-    /// [`register_metrics`](crate::Behaviour::register_metrics); this is for shells of one's own.
+    /// Registers the metrics, so that the registry encodes the numbers that were
+    /// [recorded](Self::record) last.
+    ///
+    /// [`Behaviour::register_metrics`](crate::Behaviour::register_metrics) registers and records.
+    /// Use this function if you drive a [`Discovery`] yourself.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self(Arc::default());
         registry.register_collector(Box::new(metrics.clone()));
         metrics
     }
 
-    /// Notes the numbers as they are now. To be called whenever the outputs of the discovery are drained, since
-    /// a registry tells what was noted last. It copies some numbers.
+    /// Records the numbers as they are now. Call this each time that you have taken all outputs of
+    /// the discovery. It copies some numbers.
     pub fn record(&self, discovery: &Discovery) {
         self.lock().record(discovery);
     }
@@ -81,7 +84,7 @@ impl Metrics {
 
 impl Collector for Metrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        // Nobody who is slow to read holds up the swarm.
+        // A slow reader does not hold up the swarm.
         let snapshot = self.lock().clone();
         snapshot.families(now()).iter().try_for_each(|family| family.encode(&mut encoder))
     }

@@ -4,32 +4,47 @@ use std::{fmt, num::NonZeroUsize, str::FromStr};
 
 /// Which candidates this node verifies and connects to.
 ///
-/// Written `auto`, `lowest:N`, `fingers` or `all`.
+/// ```
+/// use std::num::NonZeroUsize;
+///
+/// use libp2p_dns_discovery::{Config, Selection};
+///
+/// let five = NonZeroUsize::new(5).expect("not zero");
+/// let config = Config::new().with_selection(Selection::Lowest(five));
+///
+/// // In a command line or a file: `auto`, `lowest:N`, `fingers` or `all`.
+/// assert_eq!("lowest:5".parse(), Ok(Selection::Lowest(five)));
+/// assert_eq!(Selection::default().to_string(), "auto");
+/// # let _ = config;
+/// ```
+///
+/// A selection counts per [family](crate::Family). A candidate that cannot be reached is passed
+/// over, and the next one in order is taken instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Selection {
-    /// `Lowest(3)` where a family has few candidates, [`Fingers`](Self::Fingers) where it has many:
-    /// more than [`Config::with_auto_limit`](crate::Config::with_auto_limit), 64 by default. So the
-    /// number of peers follows the size of the cluster, and nobody is everyone's bootstrap peer in a
-    /// large one.
+    /// `Lowest(3)` where a family has few candidates, and [`Fingers`](Self::Fingers) where it has
+    /// many: more than [`Config::with_auto_limit`](crate::Config::with_auto_limit), 64 by default.
+    /// The number of peers follows the size of the cluster, and no node is the bootstrap peer of
+    /// all others in a large cluster.
     ///
-    /// Nodes on different sides of the limit stay connected: one with `Lowest` has an edge to the
-    /// lowest reachable peer; one with `Fingers` has one to its successor, whose successors end at a
-    /// node with `Lowest`, or wrap round to the lowest.
+    /// Nodes on different sides of the limit stay connected. A node with `Lowest` connects to the
+    /// lowest reachable peer. A node with `Fingers` connects to its successor. The chain of
+    /// successors ends at a node with `Lowest`, or wraps round to the lowest peer.
     #[default]
     Auto,
-    /// Per [family](crate::Family), the first `n` reachable others in order; those that cannot be
-    /// reached are walked past.
+    /// The first `n` reachable other nodes in order.
     ///
-    /// `Lowest(1)` is unsafe where nodes see different answers or reach different addresses: two
+    /// `Lowest(1)` is unsafe where nodes see different answers or reach different addresses. Two
     /// nodes that each see the other as their lowest are then an island of their own.
     Lowest(NonZeroUsize),
-    /// Per family, the successors at distance 1, 2, 4, … on the ring of the sorted candidates, from our
-    /// own place in it; those that cannot be reached are walked past. A node that no answer lists
-    /// takes the place that the hash of its peer id gives it.
+    /// The reachable successors at distance 1, 2, 4, … on the ring of the sorted candidates,
+    /// counted from this node's own place. A node that no answer lists has the place that the hash
+    /// of its peer id gives it.
     ///
-    /// Everybody has the logarithm of the cluster's size in peers, and is that of as many. A finger
-    /// changes only when its peer is lost or its target clearly moved.
+    /// Each node selects about as many peers as the logarithm of the cluster's size, and about as
+    /// many nodes select it. A finger changes only when its peer is lost or its target has clearly
+    /// moved.
     Fingers,
     /// All candidates. For small clusters: `n` nodes make `n * (n - 1)` connections.
     All,
@@ -84,7 +99,7 @@ impl FromStr for Selection {
     }
 }
 
-/// A string that is no [`Selection`].
+/// A text that is not a [`Selection`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SelectionError(String);

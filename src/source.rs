@@ -28,6 +28,24 @@ mod upper;
 
 /// Where to look for peers, and what the answer's addresses are completed with.
 ///
+/// ```
+/// use libp2p_dns_discovery::Source;
+///
+/// let service: Source = "/dns/peers.default.svc.cluster.local./tcp/4001".parse()?;
+/// let records: Source = "srv:_p2p._tcp.peers.example.".parse()?;
+/// let fallback: Source = "/ip4/10.0.0.7/tcp/4001".parse()?;
+///
+/// // A mark in the text and a method say the same.
+/// let pinned: Source = "/dnsaddr/peers.example?pinned".parse()?;
+/// assert_eq!(pinned, "/dnsaddr/peers.example".parse::<Source>()?.pinned());
+///
+/// // An error says what to write instead.
+/// let error = "peers.example:4001".parse::<Source>().unwrap_err();
+/// assert!(error.to_string().contains("write `/dns/peers.example/tcp/4001`"));
+/// # let _ = (service, records, fallback);
+/// # Ok::<_, libp2p_dns_discovery::SourceError>(())
+/// ```
+///
 /// | Written | Looks up | Gives |
 /// |---|---|---|
 /// | `/dns/NAME/tcp/4001` | A and AAAA at `NAME` | `/ip4/…/tcp/4001`, `/ip6/…/tcp/4001` |
@@ -39,19 +57,19 @@ mod upper;
 /// The forms with `/` are [multiaddrs] whose first component is looked up and whose rest is kept:
 /// `/tcp/4001`, `/udp/4001/quic-v1`, `/tcp/80/ws`, `/tcp/443/tls/ws` (also written `/wss`),
 /// `/udp/4001/webrtc-direct/certhash/…`. A `/p2p/ID` at the end pins every address to that peer.
-/// A host cannot be looked up anywhere but in the first component.
+/// Only the first component may be a name that is looked up.
 ///
 /// # Names
 ///
-/// A name with a trailing dot is absolute. Any other is subject to the resolver's search list, if
-/// it has one. Labels are letters, digits, `-` and `_`, at most 63 bytes each and 255 on the wire
+/// A name with a trailing dot is absolute. Any other name is completed by the resolver's search
+/// list, if the resolver has one. Labels are letters, digits, `-` and `_`, at most 63 bytes each and 255 on the wire
 /// ([RFC 1035 section 2.3.4]); other alphabets are written in Punycode. Letter case does not matter
 /// and is not kept.
 ///
 /// A WebSocket over TLS is dialled with the host's name: `/dns/NAME/tcp/443/tls/ws` gives
 /// `/ip4/…/tcp/443/tls/sni/NAME/ws`, without the trailing dot, because the certificate would be
-/// checked against the IP address otherwise. With `srv:` it is the target's name. A `/tls/sni/X`
-/// that was written stays.
+/// checked against the IP address otherwise. With `srv:`, `NAME` is the target's name. A source that
+/// has a `/tls/sni/X` already keeps it.
 ///
 /// `libp2p-websocket` names the IP address in the header `Host` all the same, and a proxy that serves several names
 /// answers 404. [`HostHeader`](crate::websocket::HostHeader) around it has the name written there. Without
@@ -60,31 +78,31 @@ mod upper;
 ///
 /// # SRV
 ///
-/// `OWNER` is the whole name, at which the records are ([RFC 2782]):
-/// `srv:_p2p._tcp.peers.ns.svc.cluster.local`. Without a transport a `_tcp` label gives
-/// `/tcp/PORT` and a `_udp` label `/udp/PORT/quic-v1`. A transport after the owner is written with
-/// port 0, which the record's port replaces: `srv:OWNER/tcp/0/tls/ws`; any other port is kept
-/// instead of the record's. Without `/tcp` or `/udp` it goes on top of what carries it:
-/// `srv:OWNER/tls/ws` is `/tcp/PORT/tls/ws`. Priority and weight do not matter.
+/// `OWNER` is the whole name at which the records are ([RFC 2782]):
+/// `srv:_p2p._tcp.peers.ns.svc.cluster.local`. Without a transport, a `_tcp` label gives
+/// `/tcp/PORT`, and a `_udp` label gives `/udp/PORT/quic-v1`. A transport after the owner is written
+/// with port 0, which the record's port replaces: `srv:OWNER/tcp/0/tls/ws`. Any other port replaces
+/// the record's port. A transport without `/tcp` or `/udp` is put on top of `/tcp/PORT` or
+/// `/udp/PORT`: `srv:OWNER/tls/ws` is `/tcp/PORT/tls/ws`. Priority and weight do not matter.
 ///
-/// Where an answer is truncated and its records agree on one port, the A and AAAA records at
-/// `OWNER` without its leading `_` labels are looked up and get that port. TLS names for what only
-/// these name are that host's, and the result still counts as a part of what there is.
+/// If an answer is truncated and its records agree on one port, the A and AAAA records of the host
+/// (`OWNER` without its leading `_` labels) are looked up, too. Their addresses get that port. An
+/// address that only these records name gets the host's name as its TLS name. The result still
+/// counts as incomplete.
 ///
 /// # Several transports
 ///
-/// Where a host is reachable by several transports, they are written in order of preference with
-/// `|` between them: `/dns/peers.example/udp/4001/quic-v1|/tcp/4001`. A `/p2p/ID` at the end pins
-/// them all.
+/// If a host is reachable by several transports, write them in order of preference with `|` between
+/// them: `/dns/peers.example/udp/4001/quic-v1|/tcp/4001`. A `/p2p/ID` at the end pins all of them.
 ///
 /// # Options
 ///
-/// They follow a `?`, with `&` between them:
+/// Options follow a `?`, with `&` between them:
 ///
 /// | Option | The same as |
 /// |---|---|
-/// | `?pinned` | [`Source::pinned`]: records that name no peer are rejected |
-/// | `?sampled` | [`Source::sampled`]: answers are samples |
+/// | `?pinned` | [`Source::pinned`]: addresses whose records name no peer are rejected |
+/// | `?sampled` | [`Source::sampled`]: each answer is a sample of the members |
 /// | `?secure` | [`Source::secure`]: answers must be proved by DNSSEC |
 ///
 /// # Text
@@ -97,9 +115,6 @@ mod upper;
 ///
 /// let source: Source = "/dns/Peers.Example/tcp/443/wss".parse()?;
 /// assert_eq!(source.to_string(), "/dns/peers.example/tcp/443/tls/ws");
-///
-/// let error = "peers.example:4001".parse::<Source>().unwrap_err();
-/// assert!(error.to_string().contains("write `/dns/peers.example/tcp/4001`"));
 /// # Ok::<_, libp2p_dns_discovery::SourceError>(())
 /// ```
 ///
@@ -150,10 +165,12 @@ impl Source {
         format!("/dns/{name}{}", transports.join("|")).parse()
     }
 
-    /// Says that an answer of this source is a sample, although it claims to be complete.
+    /// Says that each answer of this source is a sample of the members, although it claims to be
+    /// complete.
     ///
-    /// Consul over UDP and AWS Cloud Map answer with a few members chosen at random. An answer of a
-    /// sampled source is united with earlier ones, and a member that it leaves out has not left.
+    /// Consul over UDP and AWS Cloud Map answer with a few members that they choose at random. An
+    /// answer of a sampled source is united with earlier answers, and a member that is missing from
+    /// it has not left.
     #[must_use]
     pub fn sampled(mut self) -> Self {
         self.options.sampled = true;
@@ -166,39 +183,42 @@ impl Source {
     }
 
     /// Demands that every address is pinned to a peer, by a record that ends in `/p2p/ID` or by the
-    /// source itself. One that is not is rejected and reported
-    /// ([`Rejection::Unpinned`](crate::Rejection::Unpinned)), and nobody is asked who lives there.
+    /// source itself. An address without a pin is rejected and reported
+    /// ([`Rejection::Unpinned`](crate::Rejection::Unpinned)). It is not dialled.
     ///
-    /// A and AAAA records carry no peer ids: of them, a source takes its peers' ids only from its
-    /// own end, such as `/dns/relay.example/tcp/4001/p2p/ID`.
+    /// A and AAAA records carry no peer ids. For such records, only a `/p2p/ID` at the end of the
+    /// source is a pin, as in `/dns/relay.example/tcp/4001/p2p/ID`.
     #[must_use]
     pub fn pinned(mut self) -> Self {
         self.options.pinned = true;
         self
     }
 
-    /// Whether the source takes only what is [pinned](Self::pinned).
+    /// Whether the source accepts only [pinned](Self::pinned) addresses.
     pub fn is_pinned(&self) -> bool {
         self.options.pinned
     }
 
-    /// Demands that the source's answers are proved by DNSSEC, "there is nothing" among them: an
-    /// answer whose proof is not [`Proof::Secure`](crate::Proof::Secure) is the failure
-    /// [`LookupError::Insecure`](crate::LookupError::Insecure), which keeps what is known.
+    /// Demands that DNSSEC proves the source's answers, also an answer that says "there is
+    /// nothing". An answer whose proof is not [`Proof::Secure`](crate::Proof::Secure) is a failure
+    /// ([`LookupError::Insecure`](crate::LookupError::Insecure)), and the known candidates are
+    /// kept.
     ///
-    /// It takes a resolver that validates. Without one, the source never gives anything.
+    /// This needs a resolver that validates. Without such a resolver, the source never gives a
+    /// candidate.
     #[must_use]
     pub fn secure(mut self) -> Self {
         self.options.secure = true;
         self
     }
 
-    /// Whether the source takes only what is proved [secure](Self::secure).
+    /// Whether the source accepts only answers that are proved [secure](Self::secure).
     pub fn is_secure(&self) -> bool {
         self.options.secure
     }
 
-    /// Whether the source is its own candidate, written by the operator, and nothing is looked up.
+    /// Whether the source is its own candidate, written by the operator, so that nothing is looked
+    /// up.
     pub(crate) fn is_static(&self) -> bool {
         matches!(self.kind, Kind::Static(_))
     }

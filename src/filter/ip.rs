@@ -1,4 +1,4 @@
-//! What an IP address is for.
+//! The kinds of IP addresses: loopback, link-local, multicast and so on.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},

@@ -1,12 +1,13 @@
-//! What an address is dialled with: [`TransportKind`].
+//! The transport by which an address is dialled: [`TransportKind`].
 
 use std::fmt;
 
 use libp2p_core::{Multiaddr, multiaddr::Protocol};
 
-/// What an address is dialled with.
+/// The transport by which an address is dialled.
 ///
-/// A relayed address takes two: [`Relayed`](Self::Relayed) and what the relay is dialled with.
+/// A relayed address has two kinds: [`Relayed`](Self::Relayed), and the kind of the relay's own
+/// address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum TransportKind {
@@ -28,17 +29,17 @@ pub enum TransportKind {
     Memory,
     /// `/unix/PATH`, within one machine.
     Unix,
-    /// All else.
+    /// Every other address.
     Other,
 }
 
 impl TransportKind {
-    /// What DNS may name by default: the transports that rust-libp2p dials natively and that leave
-    /// the machine.
+    /// The transports that DNS may name by default: those that rust-libp2p dials natively and that
+    /// leave the machine.
     pub const DEFAULT: [Self; 6] =
         [Self::Tcp, Self::QuicV1, Self::Ws, Self::Wss, Self::WebRtcDirect, Self::Relayed];
 
-    /// What an address without a pin is dialled with: one kind, or two where it is relayed.
+    /// The kinds of an address without a pin: one kind, or two if the address is relayed.
     pub(super) fn of(address: &Multiaddr) -> impl Iterator<Item = Self> {
         let parts: Vec<_> = address.iter().collect();
         let circuit = parts.iter().position(|part| *part == Protocol::P2pCircuit);

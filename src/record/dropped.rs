@@ -1,8 +1,8 @@
-//! What an answer gives no candidate for, and why.
+//! Records and queries that gave no candidate, and why.
 
 use std::fmt;
 
-/// What an answer did not give a candidate for, and why.
+/// A record or query that gave no candidate, and why. Its text (`Display`) says both.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Dropped {
     /// The record or query, printable and of bounded length.

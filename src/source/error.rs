@@ -1,9 +1,9 @@
-//! What can be wrong with a written source.
+//! What can be wrong with the text of a source.
 
 /// Why a text is not a [`Source`](super::Source).
 ///
-/// Every message names the offending part, its position in the text as given (`at`, a byte offset
-/// from 0) and what would be right.
+/// Every message names the part that is wrong, its position in the text (`at`, a byte offset from
+/// 0), and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
