@@ -1,7 +1,7 @@
-//! Where DNS answers come from: the [`Resolver`] trait, its question and its answer.
+//! Where DNS answers come from: the [`Resolver`] trait, its query and its answer.
 //!
-//! The crate asks a resolver for one name and one type at a time and keeps the time itself: a
-//! resolver must not cache, because the discovery schedules its refreshes by the TTLs it is given.
+//! The crate asks a resolver for one name and one record type at a time. A resolver must not cache,
+//! because the discovery schedules its refreshes by the TTLs in the answers.
 
 mod answer;
 mod error;

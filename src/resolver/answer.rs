@@ -1,4 +1,4 @@
-//! What a resolver gives: the positive answer to a query.
+//! The positive answer of a resolver to a query.
 
 use hickory_proto::rr::{Name, Record};
 
@@ -10,22 +10,22 @@ use super::query::Query;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Answer {
-    /// The owner name of the records of the type that was asked for: the name of the query
+    /// The owner name of the records of the type that was asked for. This is the name of the query,
     /// completed by the search list, or the end of its CNAME chain.
     pub name: Name,
     /// The answer section: records of the type asked for, and the CNAME records that lead there.
     pub records: Vec<Record>,
-    /// The additional section. For SRV, the addresses of the targets ("glue").
+    /// The additional section. For SRV, these are the addresses of the targets ("glue").
     pub additionals: Vec<Record>,
-    /// Whether these are all the records there are. A truncated answer is not complete, and is
-    /// never read as "the others left".
+    /// Whether the answer has all records that there are. A truncated answer is not complete, and a
+    /// member that is missing from it has not left.
     pub complete: bool,
-    /// What DNSSEC validation said of the records and additionals, the weakest of them, if the
-    /// resolver validates.
+    /// The weakest DNSSEC proof among the records and additionals; `None` if the resolver does not
+    /// validate.
     pub proof: Option<Proof>,
-    /// Whether an earlier domain of the search list failed, so that the name may exist there. Such an
-    /// answer is of use where nothing is known, and takes nothing from what an earlier domain named.
-    /// Default: `false`.
+    /// Whether an earlier domain of the search list failed, so that the name may exist in that
+    /// domain. A provisional answer is used if nothing is known yet. It never removes candidates
+    /// that an earlier domain named. Default: `false`.
     pub provisional: bool,
 }
 
@@ -49,7 +49,7 @@ impl Answer {
         self
     }
 
-    /// Says whether the records are all there are.
+    /// Sets whether the answer has all records that there are.
     #[must_use]
     pub fn with_complete(mut self, complete: bool) -> Self {
         self.complete = complete;
@@ -63,7 +63,7 @@ impl Answer {
         self
     }
 
-    /// Says whether an earlier domain of the search list failed.
+    /// Sets whether an earlier domain of the search list failed.
     #[must_use]
     pub fn with_provisional(mut self, provisional: bool) -> Self {
         self.provisional = provisional;

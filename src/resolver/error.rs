@@ -7,8 +7,8 @@ use super::{
     proof::Proof,
 };
 
-/// Why there is no answer. None of these changes what is already known, except that repeated
-/// [`Nothing`](LookupError::Nothing) is how a zone says that it is empty.
+/// Why there is no answer. None of these errors changes what is already known, with one exception:
+/// repeated [`Nothing`](LookupError::Nothing) says that a name is empty.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupError {
@@ -23,14 +23,14 @@ pub enum LookupError {
     /// The server could not answer (`SERVFAIL` or another response code).
     #[error("the name server failed ({0})")]
     ServerFailed(Arc<str>),
-    /// Nobody answered in time.
+    /// No name server answered in time.
     #[error("no name server answered in time")]
     TimedOut,
-    /// The answer's DNSSEC signatures do not hold.
+    /// The DNSSEC signatures of the answer are not valid.
     #[error("DNSSEC validation failed: {0}")]
     Bogus(Arc<str>),
-    /// The source [demands](crate::Source::secure) an answer that is proved secure, and this one's
-    /// proof is a weaker one, or none.
+    /// The source [demands](crate::Source::secure) an answer that DNSSEC proves secure, and this
+    /// answer has a weaker proof, or none.
     #[error("the source takes only what DNSSEC proves secure, and the answer {}", shortfall(*.0))]
     Insecure(Option<Proof>),
     /// The query could not be sent, or the reply could not be read.
@@ -44,12 +44,12 @@ impl LookupError {
         Self::Failed(Arc::from(error.into()))
     }
 
-    /// "The name does not exist", with the negative TTL, where the server gave one.
+    /// "The name does not exist", with the negative TTL if the server sent one.
     pub fn nx_domain(negative_ttl: Option<Duration>) -> Self {
         Self::Nothing(Nothing::new(NothingKind::NxDomain, negative_ttl))
     }
 
-    /// "The name has no records of this type", with the negative TTL, where the server gave one.
+    /// "The name has no records of this type", with the negative TTL if the server sent one.
     pub fn no_data(negative_ttl: Option<Duration>) -> Self {
         Self::Nothing(Nothing::new(NothingKind::NoData, negative_ttl))
     }

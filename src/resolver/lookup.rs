@@ -18,13 +18,14 @@ pub type LookupFuture = BoxFuture<'static, Result<Answer, LookupError>>;
 /// # Contract
 ///
 /// - The returned future is polled inside the swarm's task. Dropping it cancels the look-up.
-/// - A [`Query`] whose name is not [absolute](Name::is_fqdn) is completed by the resolver's search
-///   list, if it has one; otherwise it is taken as absolute. What is found behind a domain of the list
-///   that failed, and may have the name, is [provisional](Answer::provisional).
-/// - "There is no such name" and "no record of this type" are [`LookupError::Nothing`], and nothing
-///   else is: a resolver that could not get an answer must say so with another variant, because
-///   the discovery concludes from `Nothing` that members have left.
-/// - A future that never resolves is abandoned after
+/// - If the name of a [`Query`] is not [absolute](Name::is_fqdn), the resolver completes it by its
+///   search list. A resolver without a search list takes the name as absolute. An answer from a later
+///   domain of the list is [provisional](Answer::provisional) if an earlier domain failed and may have
+///   the name.
+/// - Only "there is no such name" and "no record of this type" are [`LookupError::Nothing`]. A resolver
+///   that could not get an answer must return another variant, because the discovery concludes from
+///   `Nothing` that members have left.
+/// - The discovery abandons a future that does not resolve within
 ///   [`Config::lookup_timeout`](crate::Config::with_lookup_timeout).
 pub trait Resolver: Send + Sync + 'static {
     /// Starts one look-up.

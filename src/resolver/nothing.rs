@@ -1,4 +1,4 @@
-//! An authoritative "there is nothing", and what several of them say together.
+//! An authoritative "there is nothing", and the union of several of them.
 
 use std::{fmt, time::Duration};
 
@@ -8,29 +8,31 @@ use super::proof::Proof;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Nothing {
-    /// What there is not: the name, or a record of the type.
+    /// What does not exist: the name, or a record of the type.
     pub kind: NothingKind,
-    /// How long the server asks to remember it: the lesser of the SOA record's TTL and its
-    /// `MINIMUM` field ([RFC 2308 section 5]), or `None` where it sent no SOA record.
+    /// For how long the server allows a resolver to remember this answer: the lesser of the SOA
+    /// record's TTL and its `MINIMUM` field ([RFC 2308 section 5]); `None` if the server sent no
+    /// SOA record.
     ///
     /// [RFC 2308 section 5]: https://www.rfc-editor.org/rfc/rfc2308#section-5
     pub negative_ttl: Option<Duration>,
-    /// What DNSSEC validation said of the denial, if the resolver validates.
+    /// The DNSSEC proof of the denial; `None` if the resolver does not validate.
     pub proof: Option<Proof>,
-    /// Whether an earlier domain of the search list failed, so that the name may exist there. Such a
-    /// "nothing" is never a reason to believe that nobody is left. Default: `false`.
+    /// Whether an earlier domain of the search list failed, so that the name may exist in that
+    /// domain. The discovery never concludes from a provisional "nothing" that all members have
+    /// left. Default: `false`.
     pub provisional: bool,
 }
 
 impl Nothing {
-    /// Nothing of a kind, without a DNSSEC proof; with the negative TTL, where the server gave one.
+    /// A "nothing" of a kind, without a DNSSEC proof; with the negative TTL if the server sent one.
     pub fn new(kind: NothingKind, negative_ttl: Option<Duration>) -> Self {
         Self { kind, negative_ttl, proof: None, provisional: false }
     }
 
-    /// Nothing of two kinds, or under two names. That a name does not exist is said of all its types;
-    /// where one of them is merely without data, something does exist. What is forgotten first tells
-    /// when to ask again. Where one of them is provisional, both are.
+    /// Unites the "nothing" of two types, or of two names. NXDOMAIN denies all types of a name; if
+    /// one of the two is NODATA, something exists. The lesser negative TTL counts. If one of the
+    /// two is provisional, the union is.
     pub(crate) fn and(self, other: Self) -> Self {
         let kind = match (self.kind, other.kind) {
             (NothingKind::NxDomain, NothingKind::NxDomain) => NothingKind::NxDomain,
@@ -52,7 +54,7 @@ impl Nothing {
         self
     }
 
-    /// Says whether an earlier domain of the search list failed.
+    /// Sets whether an earlier domain of the search list failed.
     #[must_use]
     pub fn with_provisional(mut self, provisional: bool) -> Self {
         self.provisional = provisional;
@@ -69,7 +71,7 @@ impl fmt::Display for Nothing {
     }
 }
 
-/// The two ways in which there can be nothing.
+/// The two kinds of "there is nothing".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NothingKind {

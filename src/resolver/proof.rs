@@ -1,4 +1,4 @@
-//! How well DNSSEC proves an answer.
+//! How well DNSSEC proves an answer: [`Proof`].
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub enum Proof {
 }
 
 impl Proof {
-    /// The weaker of two proofs; no proof is weaker than any.
+    /// The weaker of two proofs. `None` is weaker than any proof.
     pub(crate) fn weaker(a: Option<Self>, b: Option<Self>) -> Option<Self> {
         let strength = |proof: &Self| match proof {
             Self::Secure => 2,

@@ -1,4 +1,4 @@
-//! What a resolver is asked: one name and one type.
+//! The question to a resolver: one name and one type.
 
 use std::fmt;
 
@@ -10,9 +10,10 @@ use hickory_proto::rr::{Name, RecordType};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Query {
-    /// The name asked for. Absolute if it ends in the root label, else subject to a search list.
+    /// The name to look up. It is absolute if it ends in the root label, else it is subject to a
+    /// search list.
     pub name: Name,
-    /// The type asked for: `A`, `AAAA`, `SRV` or `TXT`.
+    /// The type to look up: `A`, `AAAA`, `SRV` or `TXT`.
     pub record_type: RecordType,
 }
 

@@ -29,23 +29,24 @@ mod state;
 
 /// An in-memory zone that can be changed, delayed and made to fail while it is in use.
 ///
-/// Clones share one content, so that a test keeps one and gives another to the swarm. It needs no
-/// runtime and runs on `wasm32-unknown-unknown`.
+/// Clones share one content, so a test can keep one clone and give another to the swarm. A zone needs
+/// no runtime and runs on `wasm32-unknown-unknown`.
 ///
 /// # Answers
 ///
-/// - A name that was never set, or was [removed](Self::remove), is NXDOMAIN. A name that is set
-///   without records of the type asked for is NODATA, and so is one that has only names below it.
+/// - A name that was never set, or was [removed](Self::remove), is answered with NXDOMAIN. A name
+///   without records of the type asked for is answered with NODATA. So is a name that exists only
+///   because there are names below it.
 /// - Letter case does not matter, and a relative name is taken as absolute.
 /// - CNAME records are followed within the zone.
 /// - An answer to an SRV query carries the addresses of the targets, unless
 ///   [`set_glue`](Self::set_glue) says otherwise.
-/// - Each look-up sees the zone as it is when the answer is given, after any delay.
+/// - Each look-up sees the zone as it is at the end of its delay, when the answer is given.
 ///
 /// # Names
 ///
-/// Methods take names as [`Name`] or as text. They panic on text that is not a domain name: pass a
-/// [`Name`] where the text is not a constant.
+/// Methods take names as [`Name`] or as text. They panic on text that is not a domain name, so pass a
+/// [`Name`] if the text is not a constant.
 ///
 /// # Example
 ///
@@ -73,7 +74,7 @@ mod state;
 #[derive(Debug, Clone, Default)]
 pub struct Zone(Arc<Mutex<State>>);
 
-/// What it holds.
+/// The records of the zone.
 impl Zone {
     /// A zone without names: every look-up is answered with NXDOMAIN.
     pub fn new() -> Self {
@@ -81,7 +82,7 @@ impl Zone {
     }
 
     /// Replaces the records of one type at a name. Data of another type is left out. Without any
-    /// data the name still exists, but has no such record (NODATA).
+    /// data, the name still exists but has no such record (NODATA).
     pub fn set(
         &self,
         name: impl IntoName,
@@ -97,7 +98,7 @@ impl Zone {
         state.names.entry(name).or_default().insert(record_type, records);
     }
 
-    /// Adds one record, with its own TTL. One that is already there only takes the new TTL.
+    /// Adds one record, with its own TTL. A record that is already there gets the new TTL.
     pub fn add(&self, mut record: Record) {
         record.name.set_fqdn(true);
         let mut state = self.state();
@@ -109,7 +110,8 @@ impl Zone {
         }
     }
 
-    /// Removes a name with all of its records: it becomes NXDOMAIN, unless there are names below.
+    /// Removes a name with all of its records. The name then is NXDOMAIN, unless there are names
+    /// below it.
     pub fn remove(&self, name: impl IntoName) {
         let name = absolute(name);
         self.state().names.remove(&name);
@@ -128,7 +130,7 @@ impl Zone {
         self.set(name, RecordType::AAAA, v6.into_iter().map(RData::from));
     }
 
-    /// Replaces the SRV records of a name with these ports and targets, all of the same priority
+    /// Replaces the SRV records of a name by these ports and targets, all with the same priority
     /// and weight.
     pub fn set_srv<N: IntoName>(
         &self,
@@ -157,37 +159,37 @@ impl Zone {
     }
 }
 
-/// How it answers.
+/// How the zone answers.
 impl Zone {
     /// Sets the TTL, in seconds, of the records that are set from now on. Default: 5.
     pub fn set_ttl(&self, seconds: u32) {
         self.state().ttl = seconds;
     }
 
-    /// Sets the TTL that comes with NXDOMAIN and NODATA; `None` is a server that sends no SOA
+    /// Sets the TTL that comes with NXDOMAIN and NODATA. `None` acts as a server that sends no SOA
     /// record. Default: 5 s.
     pub fn set_negative_ttl(&self, ttl: Option<Duration>) {
         self.state().negative_ttl = ttl;
     }
 
-    /// Says what DNSSEC validation said of every answer from now on, and of NXDOMAIN and NODATA. Default:
+    /// Sets the DNSSEC proof of every answer from now on, and of NXDOMAIN and NODATA. Default:
     /// `None`, no validation.
     pub fn set_proof(&self, proof: Option<Proof>) {
         self.state().proof = proof;
     }
 
-    /// Says whether an answer to an SRV query carries the addresses of the targets. Default: true.
+    /// Sets whether an answer to an SRV query carries the addresses of the targets. Default: true.
     pub fn set_glue(&self, glue: bool) {
         self.state().glue = glue;
     }
 
-    /// Gives the records of each answer in another order, which follows from the seed; `None` gives
+    /// Gives the records of each answer in another order, which the seed determines. `None` gives
     /// them in the order in which they were set. Default: `None`.
     pub fn shuffle(&self, seed: Option<u64>) {
         self.state().shuffle = seed.map(fastrand::Rng::with_seed);
     }
 
-    /// Cuts every answer to at most so many records and marks it as incomplete, after the
+    /// Cuts every answer to at most this many records and marks it as incomplete, after the
     /// [shuffle](Self::shuffle), as CoreDNS does. `None` ends that.
     pub fn truncate(&self, records: Option<NonZeroUsize>) {
         self.state().limit = records;
@@ -203,25 +205,26 @@ impl Zone {
         };
     }
 
-    /// Makes every look-up fail; `None` ends that. Failures of single [names](Self::fail) stay, and
-    /// come first.
+    /// Makes every look-up fail. `None` ends that. A failure that is set for a single
+    /// [name](Self::fail) is kept, and takes precedence.
     pub fn fail_all(&self, error: Option<LookupError>) {
         self.state().failure = error;
     }
 
-    /// Answers each look-up that starts from now on only after a while.
+    /// Answers each look-up that starts from now on after this delay.
     pub fn delay(&self, delay: Duration) {
         self.state().delay = delay;
     }
 
-    /// With `true`, look-ups are not answered at all; with `false`, those that wait proceed.
+    /// With `true`, look-ups are not answered at all. With `false`, the look-ups that wait are
+    /// answered.
     pub fn hang(&self, hang: bool) {
         let mut state = self.state();
         // Dropping the senders is what wakes those who wait.
         state.hung = if hang { Some(state.hung.take().unwrap_or_default()) } else { None };
     }
 
-    /// How many look-ups were started.
+    /// How many look-ups were started so far.
     pub fn query_count(&self) -> u64 {
         self.state().queries
     }

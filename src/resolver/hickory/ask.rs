@@ -1,4 +1,4 @@
-//! What name servers are asked: a question, and whether its signatures shall come with the reply.
+//! A question to name servers, and whether the signatures shall come with the reply.
 
 use hickory_proto::op::{DnsRequest, DnsRequestOptions, Query as Question};
 

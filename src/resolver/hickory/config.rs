@@ -1,4 +1,4 @@
-//! What one look-up goes by: which servers to ask, how patiently, and for which names.
+//! The configuration of one look-up: which servers to ask, with which time-outs, and for which names.
 
 use std::{collections::HashSet, net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 

@@ -13,9 +13,9 @@ impl HickoryResolver {
     /// Validates answers by DNSSEC ([RFC 4035 section 5]), beginning at these anchors. Default:
     /// nothing is validated, and no answer carries a proof.
     ///
-    /// `TrustAnchors::default()` is the root zone's keys. Keys of other zones are parsed from DNSKEY
-    /// records in the format of zone files, as `dnssec-keygen` writes them; an anchor vouches for the
-    /// other keys of its zone that it has signed.
+    /// `TrustAnchors::default()` has the keys of the root zone. Keys of other zones are parsed from
+    /// DNSKEY records in the format of zone files, as `dnssec-keygen` writes them. An anchor vouches for
+    /// the other keys of its zone that it has signed.
     ///
     /// ```
     /// use libp2p_dns_discovery::resolver::hickory::{HickoryResolver, TrustAnchors};
@@ -32,54 +32,56 @@ impl HickoryResolver {
     /// # }
     /// ```
     ///
-    /// # What becomes of an answer
+    /// # The outcomes
     ///
-    /// | What is found | Outcome |
+    /// | What the validation finds | Outcome |
     /// |---|---|
     /// | a chain of signatures from an anchor to each record, aliases included | [`Proof::Secure`] |
-    /// | a signed zone above proves that this one is not signed, or signs with algorithms that are not known here | [`Proof::Insecure`] |
+    /// | a signed parent zone proves that the zone is not signed, or that it signs with algorithms that are not supported here | [`Proof::Insecure`] |
     /// | the name is not to be validated: see [`with_dnssec_domains`](Self::with_dnssec_domains) | [`Proof::Indeterminate`] |
-    /// | anything else: signatures that are missing, expired, wrong, or by keys that no anchor vouches for; a denial without proof | [`LookupError::Bogus`], which says what |
-    /// | a reply that is needed for it did not come | as without validation |
+    /// | anything else: signatures that are missing, expired, wrong, or by keys that no anchor vouches for; a denial without proof | [`LookupError::Bogus`], with the reason |
+    /// | a reply that the validation needs did not come | the same failure as without validation |
     ///
-    /// - The proof is the weakest of the records and of the aliases that lead there. "There is nothing"
-    ///   has a [proof](Nothing::proof), too; it is `Insecure` where an opt-out NSEC3 record leaves room
+    /// - The proof is the weakest of the records and of the aliases that lead to them. "There is nothing"
+    ///   has a [proof](Nothing::proof), too. That proof is `Insecure` where an opt-out NSEC3 record leaves room
     ///   for unsigned names ([RFC 5155 section 9.2]).
     /// - Without [`Source::secure`](crate::Source::secure), `Insecure` and `Indeterminate` answers are
-    ///   taken as before; bogus ones never are.
+    ///   used. Bogus answers are never used.
     /// - Glue that is not signed by the zone of a secure answer is left out, and its targets are
-    ///   looked up. Glue of other answers stays: it is no less proved than they are.
-    /// - Of a signed set of records, a part proves nothing: more than fits into 65,535 bytes with its
-    ///   signatures (some 4,000 addresses) is [`LookupError::ServerFailed`]. A part of an unsigned one
+    ///   looked up. Glue of other answers stays, because it is proved as well as these answers are.
+    /// - A part of a signed set of records proves nothing. A set that does not fit into 65,535 bytes with
+    ///   its signatures (some 4,000 addresses) is [`LookupError::ServerFailed`]. A part of an unsigned set
     ///   is `Insecure` and [incomplete](Answer::complete).
     /// - An answer from the hosts file carries no proof.
-    /// - Under a later name of the search list, an answer is proved no better than that there is
-    ///   nothing under the earlier ones, and `Indeterminate` if one of these failed. A bogus name ends
-    ///   the search, or a forger could lead it to another one. Absolute names avoid all of this.
+    /// - An answer for a later name of the search list is proved no better than the denials of the earlier
+    ///   names. It is `Indeterminate` if the look-up of an earlier name failed. A bogus answer ends the
+    ///   search, because a forger could otherwise lead the search to another name. Absolute names avoid
+    ///   all of this.
     /// - A bogus answer is final: no other server is asked.
     ///
-    /// # What it takes
+    /// # Requirements and costs
     ///
-    /// The servers must pass DNSSEC records when asked to (the bit `DO`, [RFC 3225]), those of the zones
-    /// above among them. The authoritative server of one zone is enough only if its key is an anchor.
-    /// The bit `CD` is not set: a server that validates may keep back what it finds bogus, perhaps for
-    /// a better answer elsewhere, or say `SERVFAIL`, which is [`LookupError::ServerFailed`]. What it
-    /// says of its own validation (`AD`) does not count: the path to it is not protected.
+    /// The servers must return DNSSEC records when asked to (the bit `DO`, [RFC 3225]), also the records
+    /// of the parent zones. The authoritative server of one zone is enough only if its key is an anchor.
+    /// The bit `CD` is not set. A server that validates may withhold an answer that it finds bogus, to
+    /// look for a better one, or answer `SERVFAIL`, which is [`LookupError::ServerFailed`]. The server's
+    /// own statement of its validation (`AD`) does not count, because the path to the server is not
+    /// protected.
     ///
-    /// With the root's anchors and that of a zone below an unsigned one, a forger can make this zone
-    /// look unsigned, too (`Insecure`). With its own anchor alone it would be bogus.
+    /// Suppose that you give the root's anchors and the anchor of a zone below an unsigned zone. Then a
+    /// forger can make your zone look unsigned, too (`Insecure`). With its own anchor alone, the forged
+    /// answer is bogus.
     ///
-    /// A look-up asks one question more for the keys of each zone from the anchor down to the name,
-    /// and one for each delegation between them; below an unsigned zone about one for each label.
-    /// It never asks more than 100, each as described [above](Self#what-it-does), and they share the
-    /// [time of one look-up](Self::with_budget). Signatures of one set (8), NSEC and NSEC3
-    /// records of one reply (6) and the steps of a proof (2,000) are bounded, too. A zone that takes
-    /// more is bogus. Replies and proofs are kept for one look-up only, so that an expired signature
-    /// is noticed by the next. Signatures are verified in the task that polls the look-up, and take
-    /// some 100 µs each.
+    /// A look-up asks one further question for the keys of each zone from the anchor down to the name, and
+    /// one for each delegation between them. Below an unsigned zone, it asks about one for each label. It
+    /// never asks more than 100 questions, each as described [above](Self#what-it-does), and all of them
+    /// share the [time of one look-up](Self::with_budget). Signatures of one set (8), NSEC and NSEC3
+    /// records of one reply (6) and the steps of a proof (2,000) are bounded, too. A zone that needs more
+    /// is bogus. Replies and proofs are kept for one look-up only, so the next look-up notices an expired
+    /// signature. Signatures are verified in the task that polls the look-up, and take some 100 µs each.
     ///
-    /// Aliases that a DNAME record makes are bogus: hickory does not validate them. The system's clock
-    /// must be right. hickory logs a warning, with the reply, whenever something is bogus
+    /// Aliases that come from a DNAME record are bogus, because hickory does not validate them. The
+    /// system's clock must be right. hickory logs a warning, with the reply, for each bogus answer
     /// (target `hickory_net::dnssec`).
     ///
     /// [RFC 3225]: https://www.rfc-editor.org/rfc/rfc3225
@@ -95,10 +97,11 @@ impl HickoryResolver {
     /// Sets the domains at and below which answers are validated, if
     /// [anchors](Self::with_dnssec) are set. Default: the root, everywhere.
     ///
-    /// What no anchor is above is bogus, because nothing proves that it need not be signed. So are,
-    /// under the root's anchors, names that the public DNS denies, such as `cluster.local.`. Where a
-    /// node uses such names, too, this names the domains that are signed; elsewhere, an answer's proof is
-    /// [`Proof::Indeterminate`]. It is the name that is asked for that counts, and that of each alias.
+    /// An answer is bogus if no anchor is above its name, because nothing proves that the name need not be
+    /// signed. With the root's anchors, names that the public DNS denies, such as `cluster.local.`, are
+    /// bogus, too. If a node also uses such names, set the domains that are signed. The proof of an answer
+    /// outside these domains is [`Proof::Indeterminate`]. The name that is asked for decides, and the name
+    /// of each alias.
     #[cfg_attr(docsrs, doc(cfg(feature = "dnssec")))]
     #[must_use]
     pub fn with_dnssec_domains(mut self, domains: impl IntoIterator<Item = Name>) -> Self {

@@ -9,8 +9,8 @@ pub enum ConfigError {
     /// No name servers were given.
     #[error("no name servers were given")]
     NoServers,
-    /// The system's configuration cannot be read, or names no server. Not where that is a
-    /// `resolv.conf`: without one, the server of this machine is asked.
+    /// The system's configuration cannot be read, or names no server. This error does not occur
+    /// with a `resolv.conf`: without such a file, the server of this machine is asked.
     #[error("the system's DNS configuration cannot be used")]
     Unusable(#[source] Box<dyn Error + Send + Sync>),
 }

@@ -1,4 +1,4 @@
-//! The exchange with one name server: over UDP and, where the reply did not fit, over TCP.
+//! The exchange with one name server: over UDP and, if the reply did not fit, over TCP.
 
 use std::{error::Error, fmt, io, net::SocketAddr};
 

@@ -1,4 +1,4 @@
-//! What the program has set of a resolver's configuration.
+//! The settings by which the program overrides a resolver's configuration.
 
 use std::{num::NonZeroU32, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The domains of the search list that a walk has passed, and what they mean for what it finds.
+//! The domains of the search list that a walk has passed, and what they mean for the answer of a later one.
 
 use super::{said::Said, turns::more_telling};
 use crate::resolver::{

@@ -1,4 +1,4 @@
-//! The resolver over name servers: where it is configured, and one look-up.
+//! The resolver over name servers: its configuration, and one look-up.
 
 use std::{
     net::SocketAddr,
@@ -36,52 +36,59 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 #[cfg(not(all(unix, not(any(target_os = "android", target_vendor = "apple")))))]
 const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Asks name servers: those that the system is configured with, or given ones.
+/// Asks name servers: the servers of the system's configuration, or servers that you give.
 ///
-/// It needs a Tokio runtime with I/O and time enabled: a look-up that is polled outside of one
-/// fails. Clones share what they know of the servers.
+/// The resolver needs a Tokio runtime with I/O and time enabled. A look-up that is polled outside
+/// of a runtime fails. Clones share what they know of the servers.
 ///
 /// # What it does
 ///
-/// - **UDP, then TCP.** A reply that does not fit into 1,232 bytes is asked for again over TCP. One
-///   that does not fit there either (65,535 bytes: some 4,000 addresses) is returned as
-///   [incomplete](Answer::complete), and so are the records that came over UDP if TCP fails. With the
-///   option `use-vc` of `resolv.conf`, nothing is asked over UDP.
-/// - **One server after another**, in the order of the configuration. A server that is silent,
-///   unreachable, refuses or fails leads to the next one, for as many attempts as configured; one
-///   that has refused or failed is not asked again by the same look-up. If no server knows, the most
-///   telling failure is returned.
-/// - **"There is nothing" is final**, unless an earlier server of the configuration is silent: it may
-///   know better. Only once that has missed three attempts, over at least 10 s, the other is believed;
-///   until then it is as if nobody had answered.
-/// - **A server that stepped in with an answer is asked first** for a minute, so that a dead one costs
-///   its time-out once a minute and not at every look-up. A silent one is asked last for 20 s.
-/// - **Servers as they are.** One that does not know EDNS is asked without it (for an hour, unless
-///   signatures are wanted), and a malformed record costs that record and no other.
+/// - **UDP, then TCP.** If a reply does not fit into 1,232 bytes, the question is asked again over
+///   TCP. A reply that does not fit there either (65,535 bytes: some 4,000 addresses) is returned
+///   as [incomplete](Answer::complete). If TCP fails, the records that came over UDP are returned
+///   as incomplete. With the option `use-vc` of `resolv.conf`, nothing is asked over UDP.
+/// - **One server after another**, in the order of the configuration. If a server is silent,
+///   unreachable, refuses or fails, the next server is asked, for as many attempts as configured.
+///   One look-up does not ask a server again that has refused or failed. If no server gives an
+///   answer, the most informative failure is returned.
+/// - **"There is nothing" is final**, unless an earlier server of the configuration is silent,
+///   because that server may know better. The later server is believed once the silent one has
+///   missed three attempts, over at least 10 s. Until then, the look-up fails as if no server had
+///   answered.
+/// - **A server that answered in place of a silent one is asked first** for a minute. A dead server
+///   so costs its time-out once a minute, and not at every look-up. A silent server is asked last
+///   for 20 s.
+/// - **Imperfect servers.** A server that does not know EDNS is asked without it (for an hour,
+///   unless signatures are wanted). A malformed record costs that record and no other.
 /// - **A bounded time.** A look-up takes at most 20 s, search list included
-///   ([`with_budget`](Self::with_budget)), and one name at most servers × attempts × time-out. What
-///   is left is shared evenly among the servers that are still to be asked, and the names: three
-///   servers with `timeout:15` are all asked.
-/// - **A bounded number of queries**: 16 at once ([`with_queries_at_once`](Self::with_queries_at_once)),
-///   the rest in the order in which they came. Where many wait, each has its share of the time.
-/// - **The search list** completes a name that is not absolute. It is walked to the first domain where
-///   the name exists, which holds for all types that are looked up at the same time: past domains that
-///   deny it, and past those that fail, in which case what is found is provisional
-///   ([`Answer::provisional`], [`Nothing::provisional`](crate::Nothing::provisional)) unless another
-///   domain before has denied the name and this one has failed for so long that it counts as nothing
-///   (three times in a row over 10 s by a response code, or two minutes of silence). Where no domain
-///   has the name, it is "nothing" if at least one of them says so, else a failure. Absolute names
-///   (`peers.example.com.`, with the trailing dot) are safer and need fewer queries.
-/// - **The system's configuration is followed** while the resolver is in use. What cannot be read of it
-///   costs its line and is told at `warn`. If it breaks, the last good one stays; at the start, no
-///   `nameserver`, or no file, means the server of this machine, 127.0.0.1.
+///   ([`with_budget`](Self::with_budget)), and one name takes at most servers × attempts ×
+///   time-out. The servers and names that are still to be asked share the time that is left evenly:
+///   with `timeout:15`, all of three servers are asked.
+/// - **A bounded number of queries**: 16 at once
+///   ([`with_queries_at_once`](Self::with_queries_at_once)). Other queries wait in the order in
+///   which they came. If many wait, each has its share of the time.
+/// - **The search list** completes a name that is not absolute. The resolver tries one domain after
+///   the other, up to the first domain where the name exists. That domain counts for all types that
+///   are looked up at the same time. The resolver passes over domains that deny the name, and over
+///   domains that fail. An answer from behind a failed domain is provisional
+///   ([`Answer::provisional`], [`Nothing::provisional`](crate::Nothing::provisional)). It is not
+///   provisional if a domain before the failed one has denied the name, and the failure has lasted
+///   so long that it counts as nothing (three times in a row over 10 s by a response code, or two
+///   minutes of silence). If the name exists in no domain, the result is "nothing" if at least one
+///   domain says so, and otherwise a failure. Absolute names (`peers.example.com.`, with the
+///   trailing dot) are safer and need fewer queries.
+/// - **Changes of the system's configuration are followed** while the resolver is in use. A line
+///   that cannot be read is left out, and logged at `warn`. If the whole configuration becomes
+///   unusable, the last good one stays. At the start, if there is no `nameserver` or no file, the
+///   server of this machine is used, 127.0.0.1.
 /// - **The hosts file** comes before any server if the system's configuration is used, for A and
-///   AAAA: a name that it has for one family is not asked for in the other. Where it names only
-///   addresses of this machine for a name (`localhost` apart), the servers are asked, which is said
-///   once at `warn`, and it counts, [provisionally](Answer::provisional), if they say "nothing".
+///   AAAA. A name that the hosts file has for one family is not asked for in the other. If the file
+///   has only addresses of this machine for a name (`localhost` apart), the servers are asked
+///   nevertheless, and this is logged once at `warn`. If the servers say "nothing", the addresses
+///   of the file are the answer, [provisionally](Answer::provisional).
 /// - **DNSSEC** is validated if the feature `dnssec` is enabled and `with_dnssec` was called.
 ///
-/// It keeps no cache: the discovery schedules its refreshes by the TTLs it is given.
+/// The resolver keeps no cache: the discovery schedules its refreshes by the TTLs that it is given.
 ///
 /// # Example
 ///
@@ -126,27 +133,28 @@ enum Source {
 struct NoRuntime;
 
 impl HickoryResolver {
-    /// Asks the servers that the system is configured with, and follows changes of them.
+    /// Makes a resolver that asks the servers of the system's configuration, and follows changes of
+    /// it.
     ///
-    /// On Linux and most Unix systems that is `/etc/resolv.conf` (`nameserver`, `search`, `domain`,
-    /// and the options `ndots`, `timeout`, `attempts` and `use-vc`) and `/etc/hosts`. Not heeded are
-    /// `rotate`, since nodes with the same configuration should ask the same server first, and
-    /// `no-aaaa`, since a source says itself which family it looks up (`/dns4/…`).
-    /// Whether they changed is checked before a look-up, at most once a second. Elsewhere it is the
-    /// system's own interface, at most every 30 seconds.
+    /// On Linux and most Unix systems, the configuration is `/etc/resolv.conf` (`nameserver`,
+    /// `search`, `domain`, and the options `ndots`, `timeout`, `attempts` and `use-vc`) and
+    /// `/etc/hosts`. Two options are ignored: `rotate`, because nodes with the same configuration
+    /// should ask the same server first; and `no-aaaa`, because a source says itself which family
+    /// it looks up (`/dns4/…`). The files are checked for changes before a look-up, at most once a
+    /// second. On other systems, the system's own interface is asked, at most every 30 seconds.
     pub fn system() -> Result<Self, ConfigError> {
         Self::following(Origin::system())
     }
 
-    /// Asks the servers that a file in the format of `resolv.conf` names, and follows changes of
-    /// it. No hosts file is consulted.
+    /// Makes a resolver that asks the servers of a file in the format of `resolv.conf`, and follows
+    /// changes of it. No hosts file is read.
     #[cfg(all(unix, not(any(target_os = "android", target_vendor = "apple"))))]
     pub fn from_resolv_conf(path: impl Into<std::path::PathBuf>) -> Result<Self, ConfigError> {
         Self::following(Origin { resolv_conf: path.into(), hosts: None })
     }
 
-    /// Asks these servers, in this order, with the defaults of `resolv.conf`: 5 s for each of two
-    /// attempts, and no search list.
+    /// Makes a resolver that asks these servers, in this order, with the defaults of `resolv.conf`:
+    /// 5 s for each of two attempts, and no search list.
     pub fn with_servers(
         servers: impl IntoIterator<Item = SocketAddr>,
     ) -> Result<Self, ConfigError> {
@@ -157,24 +165,24 @@ impl HickoryResolver {
         Ok(Self::new(Source::Given(Config::of_servers(servers))))
     }
 
-    /// Sets how long one server has to answer in one attempt, TCP included. Default: as the system
-    /// says, or 5 s. At least 1 ms.
+    /// Sets how long one server has to answer in one attempt, TCP included. Default: the system's
+    /// setting, or 5 s. At least 1 ms.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.overrides.timeout = Some(timeout.max(Duration::from_millis(1)));
         self
     }
 
-    /// Sets how often each silent server is asked. Default: as the system says, or 2.
+    /// Sets how many times each silent server is asked. Default: the system's setting, or 2.
     #[must_use]
     pub fn with_attempts(mut self, attempts: NonZeroU32) -> Self {
         self.overrides.attempts = Some(attempts);
         self
     }
 
-    /// Sets how long one look-up may take, whatever the servers, attempts and names of the search list.
-    /// Default: 20 s, as [`Config::lookup_timeout`]; where one is set, the other should be, too. At
-    /// least 1 ms.
+    /// Sets how long one look-up may take, however many servers, attempts and names of the search
+    /// list there are. Default: 20 s, as for [`Config::lookup_timeout`]. If you set one of the two,
+    /// set the other, too. At least 1 ms.
     ///
     /// [`Config::lookup_timeout`]: crate::Config::with_lookup_timeout
     #[must_use]
@@ -183,31 +191,31 @@ impl HickoryResolver {
         self
     }
 
-    /// Sets how many queries this resolver and its clones have under way at once, each with a socket of
-    /// its own. Default: 16.
+    /// Sets how many queries this resolver and its clones have under way at once. Each query has
+    /// its own socket. Default: 16.
     #[must_use]
     pub fn with_queries_at_once(mut self, at_once: NonZeroUsize) -> Self {
         self.queue = Arc::new(Queue::new(at_once));
         self
     }
 
-    /// Sets the port of all servers. Default: as given, or 53, since `resolv.conf` knows no ports.
+    /// Sets the port of all servers. Default: as given, or 53, because `resolv.conf` has no ports.
     #[must_use]
     pub fn with_port(mut self, port: u16) -> Self {
         self.overrides.port = Some(port);
         self
     }
 
-    /// Sets the domains that complete a name that is not absolute. Default: as the system says, or
-    /// none.
+    /// Sets the domains that complete a name that is not absolute. Default: the system's setting,
+    /// or none.
     #[must_use]
     pub fn with_search(mut self, domains: impl IntoIterator<Item = Name>) -> Self {
         self.overrides.search = Some(domains.into_iter().collect());
         self
     }
 
-    /// Sets the number of dots from which on a name is first tried as it is. Default: as the system
-    /// says, or 1.
+    /// Sets the number of dots from which on a name is first tried as it is. Default: the system's
+    /// setting, or 1.
     #[must_use]
     pub fn with_ndots(mut self, ndots: usize) -> Self {
         self.overrides.ndots = Some(ndots);

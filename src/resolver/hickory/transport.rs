@@ -1,8 +1,8 @@
 //! One message to a name server and its reply, over UDP and over TCP.
 //!
-//! Neither is hickory-net's: it waits on where a reply is a bare header, gives up the whole reply for
-//! one malformed record, and forbids that its UDP sockets are connected, so that it never hears of a
-//! closed port.
+//! hickory-net has both, but they are not used here. It waits on after a reply that is a bare header, gives up
+//! a whole reply for one malformed record, and does not allow connected UDP sockets, so it never learns
+//! that a port is closed.
 
 use std::{
     io,

@@ -1,4 +1,4 @@
-//! Whose turn it is: the order in which one question goes to the servers, until one knows.
+//! The order in which one question goes to the servers, until one of them answers.
 
 use std::{collections::VecDeque, net::SocketAddr, num::NonZeroU32};
 

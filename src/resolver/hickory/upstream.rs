@@ -1,4 +1,4 @@
-//! Asking name servers: one after another, until one knows.
+//! Asks name servers one after another, until one of them answers.
 
 use std::{
     net::SocketAddr,

@@ -1,4 +1,4 @@
-//! Where, and from which keys on, answers are validated.
+//! In which domains, and from which anchors, answers are validated.
 
 use std::{fmt, sync::Arc};
 

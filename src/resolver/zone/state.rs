@@ -1,4 +1,4 @@
-//! What a zone holds, and what it answers.
+//! The contents of a zone, and its answers.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

@@ -1,6 +1,6 @@
 //! Keys that a trust anchor below the root vouches for.
 //!
-//! hickory-net takes the keys of such a zone only if each of them is an anchor, or a DS record above
+//! hickory-net accepts the keys of such a zone only if each of them is an anchor, or a DS record above
 //! the zone vouches for them. A zone usually has a key that signs its keys, which is the anchor, and
 //! others that sign its records (RFC 4035 section 5.3, RFC 6781 section 3.1).
 

@@ -1,4 +1,4 @@
-//! Records as the tests of validation make them: signed by nobody, and proved as they say.
+//! Records as the tests of validation make them: without signatures, and with a proof that the test sets.
 
 use std::net::IpAddr;
 

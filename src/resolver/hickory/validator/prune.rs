@@ -1,8 +1,8 @@
-//! What of a reply is worth proving.
+//! The part of a reply that is worth proving.
 //!
-//! A reply may hold anything, and hickory-net proves all of it, at the cost of further questions;
-//! what it cannot prove counts against the rest. So only that is left which has to do with the
-//! question.
+//! A reply may hold anything. hickory-net proves all of it, at the cost of further questions, and a record
+//! that it cannot prove counts against the rest. So only the records that belong to the question are
+//! kept.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! What validation asks the servers: each question once in a look-up, and not without end.
+//! The questions of validation to the servers: each once in a look-up, and only so many.
 
 use std::{
     collections::HashMap,

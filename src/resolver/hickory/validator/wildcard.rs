@@ -1,8 +1,8 @@
 //! The proof that a wildcard may stand for a name, by NSEC records.
 //!
 //! hickory-net 0.26 looks for a proof about another name: it refuses wildcards one label above the
-//! name, and takes some that are further away although there is a closer name. What the signatures
-//! are worth is its to say here, too.
+//! name, and accepts some that are further away although there is a closer name. hickory-net still
+//! judges the signatures.
 
 use hickory_proto::{
     dnssec::rdata::{DNSSECRData, NSEC},
