@@ -1,11 +1,12 @@
-//! Publishes this node's own addresses, so that the others find them pinned to its peer id.
+//! Publishes this node's own addresses, so that other nodes find them pinned to its peer id.
 //!
 //! A [`Publisher`] keeps one TXT record for each address of this node at `_dnsaddr.NAME`, such as
 //! `dnsaddr=/ip4/10.0.0.7/tcp/4001/p2p/12D3KooW…`, by dynamic updates of the zone ([RFC 2136]) that
-//! are signed by a key shared with its primary name server (TSIG, [RFC 8945]). Everybody with the
-//! source `/dnsaddr/NAME` finds the node there, knows whom to expect, and needs no probe.
+//! are signed by a key shared with its primary name server (TSIG, [RFC 8945]). A node with the source
+//! `/dnsaddr/NAME` finds this node there, knows its peer id, and needs no probe.
 //!
-//! It is a behaviour of its own, beside the discovery's, and learns the addresses from the swarm:
+//! The publisher is a behaviour of its own, beside that of the discovery. It learns the addresses from
+//! the swarm:
 //!
 //! ```no_run
 //! use futures::StreamExt;
@@ -65,24 +66,27 @@
 //!
 //! # What it does
 //!
-//! - **Which addresses.** The [configured](Config::with_addresses) ones; without any, the confirmed
-//!   external ones; without any, those listened on that others can dial. At most 16 by default.
-//! - **When.** A second after they have changed, in one update that takes the old away and adds the
-//!   new; and every ten minutes it looks whether all is as it should be.
-//! - **What it deletes.** Before it adds, it reads what is there, and deletes in the same update
-//!   what names its id at addresses that it no longer has, and what names its addresses under other
-//!   ids: an earlier life with another key, or a former tenant of the address. All other records
-//!   are left alone, whatever they say. Each deletion names one record exactly.
-//! - **What if it fails.** It tries again, after a second at first and after five minutes at most,
-//!   for ever, and says what to do ([`UpdateError`]). It has one exchange under way at most.
-//! - **At the end.** [`Publisher::withdraw`] takes away what it has published, and nothing else.
+//! - **Which addresses.** The [configured](Config::with_addresses) addresses; without any, the
+//!   confirmed external addresses; without any, the listen addresses that other nodes can dial. At
+//!   most 16 by default.
+//! - **When.** A second after the addresses have changed, in one update that removes the old records
+//!   and adds the new ones. Every ten minutes, the publisher checks that the records are as they
+//!   should be.
+//! - **What it deletes.** Before it adds records, the publisher reads those that are there. In the same
+//!   update, it deletes two kinds of records: those that name its peer id at addresses that it no
+//!   longer has, and those that name its addresses under other peer ids. Such a record comes from an
+//!   earlier run with another key, or from a former tenant of the address. All other records are left
+//!   alone, whatever they say. Each deletion names one record exactly.
+//! - **What if it fails.** It tries again forever, after a second at first and after five minutes at
+//!   most, and says what to do ([`UpdateError`]). At most one exchange is under way.
+//! - **At the end.** [`Publisher::withdraw`] removes the records that it has published, and no others.
 //!
 //! # What it does not do
 //!
-//! - **It does not clean up after others.** The records of a node that has crashed, or that was
-//!   killed before it could withdraw, stay until somebody else publishes the same address, the node
-//!   comes back, or an operator deletes them. Readers walk past the dead, at the price of a dial.
-//!   This takes one record away:
+//! - **It does not clean up after other nodes.** The records of a node that has crashed, or that was
+//!   killed before it could withdraw, stay until another node publishes the same address, the node
+//!   comes back, or an operator deletes them. Readers pass over dead addresses, at the price of a dial.
+//!   This removes one record:
 //!
 //!   ```text
 //!   nsupdate -k peers.key <<'END'
@@ -92,25 +96,25 @@
 //!   send
 //!   END
 //!   ```
-//! - **It does not find the zone or its primary server.** Both are configured: what a resolver says
-//!   of them decides who receives our updates.
-//! - **It does not keep peace between two nodes with one address.** See below.
+//! - **It does not look up the zone or its primary server.** Both are configured. A forged answer
+//!   could otherwise decide which server receives the updates.
+//! - **It does not settle a conflict between two nodes with one address.** See below.
 //!
 //! # Addresses that several nodes have
 //!
-//! Whoever publishes an address deletes every record of it that names somebody else. Two live nodes
-//! that publish the same address take it from each other at each refresh ([`Event::Removed`] says
-//! so). Such are the addresses of Docker's bridge, 172.17.0.1 on every host, and of virtual
-//! machines behind one translating router. Deny these networks by [`Config::with_filter`], or configure the
-//! addresses.
+//! A node that publishes an address deletes every record that names another peer at that address. Two
+//! live nodes that publish the same address delete each other's records at each refresh, and
+//! [`Event::Removed`] says so. Examples are the address of Docker's bridge, 172.17.0.1 on every host, and
+//! the address that virtual machines share behind one translating router. Deny these networks by
+//! [`Config::with_filter`], or configure the addresses.
 //!
-//! # Whom the key trusts
+//! # What a holder of the key can do
 //!
-//! Who holds a key that may change a name can name anybody there, and delete what others have
-//! published. What the records say is proved by a handshake before it counts, as always: a false
-//! one costs a dial, or hides a node. Use a zone for this and for nothing else.
+//! A holder of a key that may change a name can add any record at that name, and delete the records of
+//! other nodes. A record counts only after a handshake has proved it, so a false record costs a dial, and
+//! a deleted record hides a node. Use a zone for these records and for nothing else.
 //!
-//! **One key for all** is the simplest. All nodes share the key and the name `peers.example`. BIND
+//! **One key for all nodes** is the simplest. All nodes share the key and the name `peers.example`. BIND
 //! (9.18):
 //!
 //! ```text
@@ -144,9 +148,9 @@
 //!     acl: peers
 //! ```
 //!
-//! **A key for each node** keeps them from each other. Each has a name of its own, such as
-//! `a.peers.example`, and a key that may change nothing else; the common name refers to all of them
-//! by records that only the operator writes:
+//! **A key for each node** protects each node's records from the other nodes. Each node has its own name,
+//! such as `a.peers.example`, and a key that may change records at that name only. The common name refers
+//! to the names of all nodes, by records that only the operator writes:
 //!
 //! ```text
 //! _dnsaddr.peers.example.  TXT "dnsaddr=/dnsaddr/a.peers.example"
@@ -169,18 +173,18 @@
 //!     update-owner-name: [_dnsaddr.a.peers.example.]
 //! ```
 //!
-//! The others look at `/dnsaddr/peers.example`, and this node publishes at `a.peers.example`. With
-//! Knot, `update-owner: key` says the same of all nodes at once where each key is named like the
-//! owner, `_dnsaddr.a.peers.example`.
+//! The other nodes have the source `/dnsaddr/peers.example`, and this node publishes at
+//! `a.peers.example`. With Knot, `update-owner: key` configures all nodes at once, if each key has the
+//! name of its owner, such as `_dnsaddr.a.peers.example`.
 //!
 //! # How many
 //!
-//! All records of one name travel in one answer of at most 64 KiB: some 600 addresses. One more,
-//! and readers get none of them (BIND sends an empty answer that is marked as cut, Knot `SERVFAIL`). So
-//! the publisher adds nothing that would not fit, and says so ([`UpdateError::Full`]).
+//! All records of one name travel in one answer of at most 64 KiB: some 600 addresses. With one record
+//! more, readers get none of them (BIND sends an empty answer that is marked as truncated, Knot
+//! `SERVFAIL`). So the publisher adds no record that would not fit, and says so ([`UpdateError::Full`]).
 //!
-//! A reader of this crate makes at most 128 look-ups in one refresh of a source, so that a common
-//! name can refer to 127 others; it takes texts of up to 1,024 bytes, and 16,384 records of an
+//! A reader with the default limits makes at most 128 look-ups in one refresh of a source, so a common
+//! name can refer to 127 other names. It reads texts of up to 1,024 bytes, and 16,384 records of an
 //! answer. For thousands of nodes, let a hundred names hold a hundred nodes each.
 //!
 //! [RFC 2136]: https://www.rfc-editor.org/rfc/rfc2136

@@ -1,4 +1,4 @@
-//! What can be configured, and the defaults with their reasons.
+//! The configuration of a publisher, and the defaults with their reasons.
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -12,7 +12,7 @@ use crate::{
     source::{Kind, Source, SourceError},
 };
 
-/// What is published where, and when.
+/// What a [`Publisher`](super::Publisher) publishes where, and when.
 ///
 /// Durations are kept between a millisecond and a year.
 #[derive(Debug, Clone)]
@@ -31,15 +31,15 @@ pub struct Config {
     pub(super) seed: Option<u64>,
 }
 
-/// Why it cannot be published there.
+/// Why records cannot be published at a name.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// The name is none that `/dnsaddr/NAME` could be.
+    /// `/dnsaddr/NAME` would not be a valid source.
     #[error("`{name}` is not a name that records can be published at")]
     #[non_exhaustive]
     Name {
-        /// What was given.
+        /// The name that was given.
         name: String,
         /// What is wrong with `/dnsaddr/NAME`.
         source: SourceError,
@@ -48,9 +48,9 @@ pub enum ConfigError {
     #[error("`{zone}` is not the name of a zone")]
     #[non_exhaustive]
     Zone {
-        /// What was given.
+        /// The zone that was given.
         zone: String,
-        /// What is wrong with it.
+        /// What is wrong with the zone.
         source: hickory_proto::ProtoError,
     },
     /// The records would not be in the zone.
@@ -63,18 +63,18 @@ pub enum ConfigError {
         owner: String,
         /// The zone that was given.
         zone: String,
-        /// A zone that it could be in.
+        /// A zone that could hold the records.
         suggestion: String,
     },
 }
 
 impl Config {
-    /// Publishes at `_dnsaddr.NAME`, where readers of `/dnsaddr/NAME` look, in a zone. Both names
+    /// Publishes in a zone at `_dnsaddr.NAME`, where readers of `/dnsaddr/NAME` look. Both names
     /// are taken as absolute.
     ///
     /// # Errors
     ///
-    /// If one is not a name, or `_dnsaddr.NAME` is not in the zone.
+    /// If one of them is not a name, or `_dnsaddr.NAME` is not in the zone.
     pub fn new(name: &str, zone: &str) -> Result<Self, ConfigError> {
         let (source, owner) = owner(name)?;
         let zone = absolute(zone)?;
@@ -99,89 +99,90 @@ impl Config {
         })
     }
 
-    /// The source by which the others find what is published.
+    /// The source by which other nodes find the records.
     pub fn source(&self) -> &Source {
         &self.source
     }
 
-    /// Where the records are: `_dnsaddr.NAME`, absolute.
+    /// The owner name of the records: `_dnsaddr.NAME`, absolute.
     pub fn owner(&self) -> &Name {
         &self.owner
     }
 
-    /// The addresses to publish, instead of those that the swarm tells of. `/p2p/ID` is added where
-    /// it is missing. Default: none, so that the confirmed external addresses are published, or
-    /// without any, those listened on.
+    /// Sets the addresses to publish, instead of the addresses that the swarm reports. `/p2p/ID` is
+    /// added where it is missing. Default: none, so the confirmed external addresses are published,
+    /// or without any, the listen addresses.
     #[must_use]
     pub fn with_addresses(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
         self.addresses = addresses.into_iter().collect();
         self
     }
 
-    /// Which of the addresses that the swarm tells of are published: those that a reader with this
-    /// filter dials. Default: [`Filter::default`], so no loopback, link-local, memory and Unix
-    /// addresses. Deny the networks that other nodes have too, such as Docker's bridge.
+    /// Sets which of the addresses that the swarm reports are published: those that a reader with
+    /// this filter dials. Default: [`Filter::default`], so no loopback, link-local, memory and Unix
+    /// addresses. Deny networks that other nodes have too, such as Docker's bridge.
     ///
-    /// Of [configured](Self::with_addresses) addresses, only those are kept out that cannot be
-    /// dialled, or that are in a denied network.
+    /// Of the [configured](Self::with_addresses) addresses, the filter removes only addresses that
+    /// cannot be dialled and addresses in a denied network.
     #[must_use]
     pub fn with_filter(mut self, filter: Filter) -> Self {
         self.filter = filter;
         self
     }
 
-    /// How long resolvers may keep what they have read, in whole seconds. Default: 30 s, which is
-    /// how long a node may be sought at its old address; much less costs look-ups all the time, and
-    /// readers of this crate look at most every 5 s. All nodes at one name should have the same.
+    /// Sets how long resolvers may keep the records, in whole seconds. Default: 30 s, which is how
+    /// long other nodes may still dial an old address. A much shorter TTL costs look-ups all the
+    /// time, and readers of this crate look up at most every 5 s. All nodes at one name should have
+    /// the same TTL.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
         self
     }
 
-    /// How often the zone is read, and what is missing or wrong repaired. Default: 10 min, a tenth
-    /// more or less at random: somebody else has to break a record for this to find anything, and a
-    /// thousand nodes cost the server two queries a second.
+    /// Sets how often the publisher reads the zone and repairs records that are missing or wrong.
+    /// Default: 10 min, a tenth more or less at random. Records are wrong only after another party
+    /// changed them, and a thousand nodes cost the server two queries a second.
     #[must_use]
     pub fn with_refresh_interval(mut self, interval: Duration) -> Self {
         self.refresh_interval = sane(interval);
         self
     }
 
-    /// How long after the first change of the addresses the zone is updated. Default: 1 s, in which
-    /// all listeners of a starting node report their addresses.
+    /// Sets how long after the first change of the addresses the zone is updated. Default: 1 s, in
+    /// which all listeners of a starting node report their addresses.
     #[must_use]
     pub fn with_debounce(mut self, debounce: Duration) -> Self {
         self.debounce = sane(debounce);
         self
     }
 
-    /// How long one exchange with the name server may take. Default: 10 s, three retransmissions of
-    /// a lost segment.
+    /// Sets how long one exchange with the name server may take. Default: 10 s, three
+    /// retransmissions of a lost segment.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = sane(timeout);
         self
     }
 
-    /// The pause after a failed exchange: the first, and the longest. Default: 1 s, doubled with
-    /// every failure up to 5 min; half of each pause is random.
+    /// Sets the pause after a failed exchange: the first, and the longest. Default: 1 s, doubled
+    /// with every failure up to 5 min. Half of each pause is random.
     #[must_use]
     pub fn with_retry(mut self, first: Duration, longest: Duration) -> Self {
         self.retry = (sane(first), sane(longest.max(first)));
         self
     }
 
-    /// How many addresses are published, the first in the [order](crate::Candidate). Default: 16:
-    /// all transports over both families. The records of all nodes at one name must fit into one
-    /// answer of 64 KiB.
+    /// Sets how many addresses are published at most: the first in the [order](crate::Candidate).
+    /// Default: 16, enough for all transports over both families. The records of all nodes at one
+    /// name must fit into one answer of 64 KiB.
     #[must_use]
     pub fn with_max_addresses(mut self, most: NonZeroUsize) -> Self {
         self.max_addresses = most;
         self
     }
 
-    /// The seed of all random choices, to make a run repeatable. Default: drawn at random.
+    /// Sets the seed of all random choices, to make a run repeatable. Default: drawn at random.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);

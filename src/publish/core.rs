@@ -1,10 +1,9 @@
-//! The decisions of a publisher, without clock and network: what happened goes in by `handle_*`,
-//! what is to be done comes out by [`Core::poll_output`], and [`Core::poll_timeout`] says when to
-//! call [`Core::handle_timeout`].
+//! The decisions of a publisher, without clock and network. Inputs go in by `handle_*`, outputs come out
+//! by [`Core::poll_output`], and [`Core::poll_timeout`] says when to call [`Core::handle_timeout`].
 //!
-//! Everything is one round, repeated: read the records, and make one update if they are not as they
-//! should be. A round begins when the addresses have changed, when the refresh interval is over,
-//! when the pause after a failure is, and when we are to leave.
+//! The publisher repeats one round: read the records, and make one update if they are not as they should
+//! be. A round begins when the addresses have changed, when the refresh interval is over, when the pause
+//! after a failure is over, and when the node leaves.
 
 use std::{
     collections::{BTreeSet, VecDeque},

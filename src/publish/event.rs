@@ -1,4 +1,4 @@
-//! What a publisher tells.
+//! What a publisher reports.
 
 use std::time::Duration;
 
@@ -6,42 +6,44 @@ use libp2p_core::Multiaddr;
 
 use super::updater::UpdateError;
 
-/// What a [`Publisher`](super::Publisher) tells. In a steady state it tells nothing.
+/// What a [`Publisher`](super::Publisher) reports. While nothing changes, it reports nothing.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
-    /// The zone names this node by these addresses, and by no others: for the first time, after a
-    /// change, or after a record of ours had been lost.
+    /// The zone names this node by these addresses, and by no others. Reported for the first time,
+    /// after a change, and after a record of this node had been lost.
     #[non_exhaustive]
     Published {
-        /// The addresses, with `/p2p/ID`, in order. Empty when none of this node's is left.
+        /// The addresses, with `/p2p/ID`, in order. Empty if the zone no longer names this node.
         addresses: Vec<Multiaddr>,
-        /// What was not published: past the bound, longer than a reader takes, or configured and
-        /// unfit (another peer's id, a port 0). Addresses that the filter keeps out are not told.
+        /// The addresses that were not published: past the limit, longer than a reader accepts, or
+        /// configured and unusable (with another peer's id, or with port 0). Addresses that the
+        /// filter removes are not among them.
         left_out: Vec<Multiaddr>,
     },
-    /// Records were deleted that named our addresses under other ids: of an earlier life of this
-    /// node with another key, or of a former tenant of the address.
+    /// The publisher deleted records that named this node's addresses under other peer ids. Such
+    /// records come from an earlier run of this node with another key, or from a former tenant of
+    /// the address.
     ///
-    /// If it comes again and again, another node publishes the same address; see
-    /// [the module](super#addresses-that-several-nodes-have).
+    /// If the event comes again and again, another node publishes the same address; see [the
+    /// module](super#addresses-that-several-nodes-have).
     #[non_exhaustive]
     Removed {
-        /// What they named, with the other `/p2p/ID`, in order.
+        /// The addresses of the deleted records, with the other `/p2p/ID`, in order.
         addresses: Vec<Multiaddr>,
     },
-    /// The zone could not be read or updated. It is tried again for ever. Told for the first
-    /// failure of a kind, and then when their number has doubled.
+    /// The zone could not be read or updated. The publisher tries again forever. Reported for the
+    /// first failure of a kind, and again each time the number of failures has doubled.
     #[non_exhaustive]
     Failed {
         /// Why, and what to do.
         error: UpdateError,
-        /// How many failures there have been in a row.
+        /// How many times in a row the exchange has failed.
         failures: u32,
-        /// When it is tried again.
+        /// When the publisher tries again.
         retry_in: Duration,
     },
-    /// Nothing that was published is in the zone any more, or nothing ever was: the publisher is
-    /// done.
+    /// The records that were published are no longer in the zone, or there never were any: the
+    /// publisher has ended its work.
     Withdrawn,
 }

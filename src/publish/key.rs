@@ -41,7 +41,7 @@ pub struct TsigKey {
     secret: Vec<u8>,
 }
 
-/// How a [`TsigKey`] signs: those of [RFC 8945 section 6] that are not deprecated.
+/// How a [`TsigKey`] signs: the algorithms of [RFC 8945 section 6] that are not deprecated.
 ///
 /// [RFC 8945 section 6]: https://www.rfc-editor.org/rfc/rfc8945#section-6
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -82,7 +82,7 @@ pub enum KeyError {
 }
 
 impl TsigKey {
-    /// Makes a key of its parts. The name is the one that the server knows the key by; upper and
+    /// Makes a key from its parts. `name` is the name by which the server knows the key. Upper and
     /// lower case are the same.
     ///
     /// # Errors

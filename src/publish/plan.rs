@@ -1,4 +1,4 @@
-//! What is to be changed: what the zone says, and what it is to say → deletions and additions.
+//! The changes to make: the records of the zone, and the records that it should have → deletions and additions.
 
 use std::collections::BTreeSet;
 

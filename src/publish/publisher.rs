@@ -1,4 +1,4 @@
-//! The shell around the core: the exchange, and the swarm's events.
+//! The shell around the core of the publisher: the exchange, and the swarm's events.
 
 use std::{
     fmt,
@@ -26,9 +26,9 @@ use crate::{
     shell::{Timer, now, random_word},
 };
 
-/// Keeps this node's own `dnsaddr=` records current in a zone, by way of `U`.
+/// Keeps this node's own `dnsaddr=` records current in a zone, through the updater `U`.
 ///
-/// It is a behaviour of its own, composed beside the discovery's; see [the module](super).
+/// The publisher is a behaviour of its own, beside that of the discovery; see [the module](super).
 pub struct Publisher<U> {
     updater: U,
     config: Config,
@@ -51,19 +51,18 @@ impl<U> fmt::Debug for Publisher<U> {
 }
 
 impl<U: Updater> Publisher<U> {
-    /// Makes a publisher. `local_peer_id` is the swarm's own: it is what is published.
+    /// Makes a publisher. `local_peer_id` is the peer id of the swarm, which the records name.
     pub fn new(updater: U, config: Config, local_peer_id: PeerId) -> Self {
         let seed = config.seed.unwrap_or_else(random_word);
         let core = Core::new(config.clone(), local_peer_id, seed, now());
         Self { updater, config, core, exchange: None, timer: Timer::default(), waker: None }
     }
 
-    /// Removes what was published from the zone, and publishes nothing more, ever.
+    /// Removes this node's records from the zone. Afterwards, the publisher publishes nothing more.
     ///
-    /// [`Event::Withdrawn`] says when that is done: at once if nothing was published. An exchange
-    /// that is under way is waited for first. Poll the swarm until then, with a limit of your own:
-    /// a name server that fails is tried again for ever, as always, and says so by
-    /// [`Event::Failed`].
+    /// [`Event::Withdrawn`] says when the records are gone: at once if none were published. An
+    /// exchange under way is waited for first. Poll the swarm until then, with your own time limit:
+    /// if the name server fails, the publisher tries again forever, and reports [`Event::Failed`].
     pub fn withdraw(&mut self) {
         self.core.withdraw(now());
         if let Some(waker) = self.waker.take() {
@@ -71,8 +70,8 @@ impl<U: Updater> Publisher<U> {
         }
     }
 
-    /// The addresses by which the zone names this node, with `/p2p/ID`, in order, as last told by
-    /// [`Event::Published`].
+    /// The addresses by which the zone names this node, with `/p2p/ID`, in order, as last reported
+    /// by [`Event::Published`].
     pub fn published(&self) -> Vec<Multiaddr> {
         self.core.published()
     }

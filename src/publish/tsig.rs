@@ -26,10 +26,11 @@ const PATIENCE: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Reads and updates a zone at its primary server, over TCP, with every request signed and every
 /// reply verified ([RFC 2136], [RFC 8945]).
 ///
-/// Reads are signed too: a forged answer would have us change the wrong records, and a wrong key is
-/// noticed before anything is to be changed. The system's clock must be right within 300 s.
+/// Reads are signed too, because a forged answer would make the publisher change the wrong records. A
+/// wrong key is noticed by the first read, before anything is changed. The system's clock must be right
+/// within 300 s.
 ///
-/// It needs a Tokio runtime with I/O and time enabled. Each exchange takes a connection of its own.
+/// The updater needs a Tokio runtime with I/O and time enabled. Each exchange opens its own connection.
 ///
 /// [RFC 2136]: https://www.rfc-editor.org/rfc/rfc2136
 /// [RFC 8945]: https://www.rfc-editor.org/rfc/rfc8945
@@ -50,7 +51,7 @@ struct NoRuntime;
 struct Closed;
 
 impl TsigUpdater {
-    /// Updates at this server, which must be the zone's primary, by this key.
+    /// Makes an updater for the zone's primary server, with the key that signs.
     pub fn new(server: SocketAddr, key: TsigKey) -> Self {
         Self { server, key }
     }

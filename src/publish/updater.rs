@@ -1,4 +1,4 @@
-//! The exchange with the name server: the [`Updater`] trait, what it is asked and why it fails.
+//! The exchange with the name server: the [`Updater`] trait, its update and its errors.
 
 use std::{error::Error, sync::Arc};
 
@@ -21,11 +21,11 @@ pub type ExchangeFuture<T> = BoxFuture<'static, Result<T, UpdateError>>;
 ///   whether the server has carried it out is then unknown.
 /// - The publisher has at most one exchange under way, and abandons it after
 ///   [`Config::with_timeout`](super::Config::with_timeout).
-/// - What is read is what the zone's primary server holds now: an answer from a cache would have
-///   records restored that are gone, and others missed that are there.
+/// - A read returns the records that the zone's primary server has now. With an answer from a cache, the
+///   publisher would restore records that are gone, and overlook records that are there.
 pub trait Updater: Send + Sync + 'static {
-    /// Reads the TXT records at a name: all, or it is a failure ([`UpdateError::Full`]). That there
-    /// are none is an empty list and no failure.
+    /// Reads all TXT records at a name. If not all can be read, that is a failure
+    /// ([`UpdateError::Full`]). A name without records gives an empty list, and no failure.
     fn read(&self, owner: Name) -> ExchangeFuture<Vec<TXT>>;
 
     /// Makes one update, as a whole or not at all.
@@ -54,8 +54,9 @@ impl<U: Updater + ?Sized> Updater for Box<U> {
 
 /// One update of the TXT records at a name ([RFC 2136 section 2.5]).
 ///
-/// Every record is named exactly, down to where its character-strings end: no record that is not
-/// listed is touched, whoever changes the zone at the same time. That makes prerequisites needless.
+/// The update names every record exactly, down to where its character-strings end. Records that are not
+/// listed are left alone, even if another party changes the zone at the same time. So no prerequisites
+/// are needed.
 ///
 /// [RFC 2136 section 2.5]: https://www.rfc-editor.org/rfc/rfc2136#section-2.5
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,8 +85,8 @@ impl Update {
 }
 
 /// Why the zone could not be read or updated. After [`TimedOut`](Self::TimedOut),
-/// [`Unverified`](Self::Unverified) and [`Failed`](Self::Failed) an update may have been carried
-/// out nevertheless; after the others the zone is unchanged.
+/// [`Unverified`](Self::Unverified) and [`Failed`](Self::Failed), the server may have carried out
+/// the update nevertheless. After the other errors, the zone is unchanged.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum UpdateError {
@@ -111,7 +112,7 @@ pub enum UpdateError {
         /// What was to be read or changed.
         owner: String,
     },
-    /// `NOTAUTH` with `BADKEY`. Knot says so of a key that its `acl` does not allow, too.
+    /// `NOTAUTH` with `BADKEY`. Knot also says this if its `acl` does not allow the key.
     #[error(
         "the name server does not take the key `{key}` (BADKEY): the key's name and algorithm must \
          be those of the server's configuration, and with Knot an `acl` must let it change TXT \
@@ -145,7 +146,8 @@ pub enum UpdateError {
         /// authenticated if the server's reply was not.
         server_ahead: Option<i64>,
     },
-    /// The reply is not signed by our key, or not to this request: somebody else may have sent it.
+    /// The reply is not signed by our key, or answers another request: another party may have sent
+    /// it.
     #[error("the name server's reply is not signed by our key, and was not believed")]
     Unverified(#[source] Arc<dyn Error + Send + Sync>),
     /// The name is an alias (CNAME), beside which there can be no other record.
@@ -155,8 +157,8 @@ pub enum UpdateError {
         /// The name.
         owner: String,
     },
-    /// With the records that are there, the name would not fit into an answer any more, or does not
-    /// already: then readers get a part of it, or nothing.
+    /// With the records that are there, the name would not fit into one answer, or does not fit
+    /// already. Readers then get a part of the records, or none.
     #[error(
         "the records at {owner} do not fit into one answer of 64 KiB; spread the nodes over \
          several names, and refer to them by `dnsaddr=/dnsaddr/NAME`"
@@ -166,8 +168,8 @@ pub enum UpdateError {
         /// The name.
         owner: String,
     },
-    /// Any other response code. `NOTIMP`: the server has no dynamic update. `SERVFAIL`: it cannot
-    /// write the zone, or a bound of its own is reached; so does Knot say of a name that is full.
+    /// Any other response code. `NOTIMP`: the server has no dynamic update. `SERVFAIL`: the server
+    /// cannot write the zone, or has reached a limit of its own; Knot says this if a name is full.
     #[error("the name server failed ({code}){}", advice(*.code))]
     #[non_exhaustive]
     Server {
