@@ -1,4 +1,4 @@
-//! Who may join: consulted before an identity enters the table.
+//! Which peers may join. This is consulted before an identity enters the table.
 
 use std::{collections::HashSet, fmt, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! The sans-IO core: every decision, no socket, no clock, no task.
+//! The sans-IO core: it makes every decision, and has no socket, no clock and no task.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -82,32 +82,33 @@ const OUTPUTS: usize = 64;
 
 /// The state machine behind [`Behaviour`](crate::Behaviour).
 ///
-/// It does no I/O, reads no clock and draws no randomness of its own: the same inputs and the same
-/// seed give the same outputs. Use it directly to run the discovery under another event loop, or
-/// many of them in a simulation.
+/// `Discovery` does no I/O, reads no clock and draws no randomness of its own: the same inputs and
+/// the same seed give the same outputs. Use it directly to run the discovery under another event
+/// loop, or to simulate many nodes.
 ///
 /// # Run loop
 ///
 /// 1. Feed what happened: [`handle_lookup`](Self::handle_lookup),
 ///    [`handle_dial_failure`](Self::handle_dial_failure),
 ///    [`handle_connected`](Self::handle_connected) and the other `handle_*` methods.
-/// 2. Call [`poll_output`](Self::poll_output) until it returns `None`, and do what it says.
-/// 3. Ask [`poll_timeout`](Self::poll_timeout) when to come back if nothing happens before; then
-///    call [`handle_timeout`](Self::handle_timeout) and go on with step 2.
+/// 2. Call [`poll_output`](Self::poll_output) until it returns `None`, and carry out each output.
+/// 3. Ask [`poll_timeout`](Self::poll_timeout) when to come back if nothing happens before. At that
+///    instant, call [`handle_timeout`](Self::handle_timeout) and go on with step 2.
 ///
-/// `now` must not go backwards. What an input proves is noted when it is fed; what follows from it
-/// is decided in `poll_output`, so that several inputs may be fed before the outputs are drained.
+/// `now` must not go backwards. An input notes its proof at once. `poll_output` decides what
+/// follows from it, so several inputs may be fed before the outputs are taken.
 ///
-/// Replies to look-ups and dials carry the id of their request. Unknown, stale and repeated ids are
-/// no-ops. A request that is never answered is given up at its deadline.
+/// Replies to look-ups and dials carry the id of their request. Unknown, stale and repeated ids
+/// have no effect. A request that is never answered is given up at its deadline.
 #[derive(Debug)]
 pub struct Discovery {
     config: Config,
     rng: fastrand::Rng,
     names: Names,
     order: Order,
-    /// The versions that the order was made from: those of the names; and where candidates are left
-    /// out, those of our addresses and of the selection, which have a say in it.
+    /// The versions from which the order was made: the version of the names; and, where candidates
+    /// are left out, the versions of our addresses and of the selection, on which the choice
+    /// depends.
     ordered: (u64, Option<(u64, u64)>),
     own: Own,
     ledger: Ledger,
@@ -119,7 +120,7 @@ pub struct Discovery {
 }
 
 impl Discovery {
-    /// Makes a discovery without sources.
+    /// Makes a discovery without sources. `seed` determines all random choices.
     pub fn new(config: Config, local: PeerId, seed: u64, now: Instant) -> Self {
         Self {
             rng: fastrand::Rng::with_seed(seed),
@@ -137,15 +138,15 @@ impl Discovery {
         }
     }
 
-    /// Adds a source; it is looked up at once. Returns false if it is there already.
+    /// Adds a source, and looks it up at once. Returns false if the source is there already.
     pub fn add_source(&mut self, source: Source, now: Instant) -> bool {
         let added = self.names.add(source, now);
         self.waiting.note(added);
         added
     }
 
-    /// Removes a source. Candidates that no other source names depart. Returns false if there is
-    /// no such source.
+    /// Removes a source. Candidates that no other source names depart. Returns false if there is no
+    /// such source.
     pub fn remove_source(&mut self, source: &Source) -> bool {
         let Some(cancelled) = self.names.remove(source) else { return false };
         cancelled.into_iter().for_each(|id| self.waiting.push(Output::CancelLookup { id }));
@@ -167,22 +168,22 @@ impl Discovery {
         self.waiting.note(true);
     }
 
-    /// Passes over a peer for a while: it takes no place and is not dialled, though its entries
-    /// stay in the table. For peers that complete the handshake and are of no use.
+    /// Passes over a peer for a while: the peer takes no place and is not dialled, but its entries
+    /// stay in the table. Use this for peers that complete the handshake and then are of no use.
     pub fn disqualify(&mut self, peer: PeerId, until: Instant) {
         self.disqualified.add(peer, until, self.config.limits.disqualified);
         self.waiting.note(true);
     }
 
-    /// Replaces the allow list; `None` admits everybody. Whoever is in the table and may no longer
-    /// join leaves it at once, and those who were refused are looked at again.
+    /// Replaces the allow list. `None` admits every peer. A peer in the table that may no longer
+    /// join leaves the table at once. Peers that were refused before are judged again.
     pub fn set_allowed_peers(&mut self, allowed: Option<HashSet<PeerId>>, now: Instant) {
         self.config.admission.allowed = allowed;
         self.readmit(now);
     }
 
-    /// Judges again who may join, because what
-    /// [`Config::with_admission`](crate::Config::with_admission) goes by has changed.
+    /// Judges again which peers may join. Call this when the facts on which
+    /// [`Config::with_admission`](crate::Config::with_admission) decides have changed.
     pub fn readmit(&mut self, now: Instant) {
         self.judge(now, |judge| judge.readmit());
         self.waiting.note(true);
@@ -201,19 +202,20 @@ impl Discovery {
         }
     }
 
-    /// Takes note that a connection arrives here, before it is known from whom, and whatever becomes
-    /// of it.
+    /// Takes note that an inbound connection arrives, before its peer is known, and whatever
+    /// becomes of it.
     ///
-    /// Where a dial meets our own identity and nothing arrives here meanwhile, another node holds our
-    /// key ([`Event::SameKey`](crate::Event::SameKey)). Whoever does not feed what arrives is told so
-    /// of its own aliases.
+    /// If a dial meets our own identity and no connection arrives meanwhile, another node holds our
+    /// key ([`Event::SameKey`](crate::Event::SameKey)). A shell that does not call this method gets
+    /// that event for aliases of its own address, too.
     pub fn handle_incoming(&mut self, now: Instant) {
         if self.own.arrive(now, &mut self.rng) {
             self.follow_own();
         }
     }
 
-    /// Takes note of a connection, whoever opened it. `address` is the remote's.
+    /// Takes note of a connection that was established in either direction. `address` is the
+    /// address of the remote.
     pub fn handle_connected(
         &mut self,
         id: ConnectionId,
@@ -260,8 +262,8 @@ impl Discovery {
         self.waiting.note(concerns);
     }
 
-    /// Takes note that the remote of a connection has replied to [`Output::Ask`]; to refuse what it was
-    /// asked for is a reply, too.
+    /// Takes note that the remote of a connection has replied to [`Output::Ask`]. A refusal of the
+    /// protocol is a reply, too.
     pub fn handle_reply(&mut self, id: ConnectionId, peer: &PeerId, now: Instant) {
         let concerns = self.presence(now, |presence| presence.replied(id, peer));
         self.waiting.note(concerns);
@@ -289,15 +291,16 @@ impl Discovery {
         self.waiting.note(concerns || self.dialling.introduces());
     }
 
-    /// Takes note of an identity that a dial of somebody else's met at an address.
+    /// Takes note of an identity that proved itself at an address to a dial of another behaviour or
+    /// of the application.
     pub fn handle_observed(&mut self, address: &Multiaddr, obtained: PeerId, now: Instant) {
         let address = Candidate::new(address);
         self.waiting.note(self.concerns(&obtained, &address));
         self.note_observed(&address, obtained, now);
     }
 
-    /// Takes note that a peer is said to live at an address, by itself or by somebody else. If it is
-    /// connected, that is a reason to look.
+    /// Takes note of a claim that a peer lives at an address. The peer itself or another peer may
+    /// have made the claim. If the peer is connected, the claim is a reason to dial the address.
     pub fn handle_claim(&mut self, peer: PeerId, address: &Multiaddr, now: Instant) {
         if self.ledger.is_connected(&peer) {
             let address = Candidate::new(address);
@@ -317,8 +320,9 @@ impl Discovery {
         self.change_own_address(address, Own::listen_expired);
     }
 
-    /// Takes note that an address was confirmed as an external one of ours. If another peer is verified
-    /// there, a dial finds out who answers, and that peer keeps its entry unless it is ourselves.
+    /// Takes note that an address was confirmed as an external address of this node. If another
+    /// peer is verified there, a dial finds out which peer answers. That peer keeps its entry
+    /// unless this node itself answers.
     pub fn handle_external_address(&mut self, address: &Multiaddr, now: Instant) {
         // The swarm says so anew with every confirmation.
         let mut is_news = false;
@@ -334,13 +338,13 @@ impl Discovery {
         self.change_own_address(address, Own::external_expired);
     }
 
-    /// Takes note that the instant that [`poll_timeout`](Self::poll_timeout) named has come.
+    /// Takes note that the instant that [`poll_timeout`](Self::poll_timeout) returned has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         let is_due = |wake| self.dialling.wakes(wake, now);
         self.waiting.note(self.waiting.wake().is_some_and(is_due));
     }
 
-    /// The next thing to do, or `None` if there is nothing to do before the next input or timeout.
+    /// The next output to carry out, or `None` if there is none before the next input or time-out.
     pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
         let mut steps = 0..STEPS;
         while steps.next().is_some() && self.waiting.begin() {
@@ -349,8 +353,8 @@ impl Discovery {
         self.waiting.pop(now)
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) if there is no input before. Valid
-    /// once [`poll_output`](Self::poll_output) has returned `None`.
+    /// When to call [`handle_timeout`](Self::handle_timeout) if there is no input before. The value
+    /// holds after [`poll_output`](Self::poll_output) has returned `None`.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.waiting.wake()
     }
@@ -375,7 +379,7 @@ impl Discovery {
         self.ledger.candidates_of(peer).map(Candidate::address)
     }
 
-    /// The entry for an address, if somebody is verified there. A trailing `/p2p/ID` is ignored.
+    /// The entry for an address, if a peer is verified there. A trailing `/p2p/ID` is ignored.
     pub fn peer_at(&self, address: &Multiaddr) -> Option<&VerifiedPeer> {
         self.ledger.at_address(&Candidate::new(address)).next()
     }
@@ -392,19 +396,20 @@ impl Discovery {
         self.ledger.candidates_of(peer).any(|c| selected.get(c) == Some(peer))
     }
 
-    /// The connected peers whose entries, or whose places, came or went since this was last asked, if
-    /// connections are to be kept alive.
+    /// The connected peers whose entries or places came or went since the last call, if connections
+    /// are to be kept alive.
     pub(crate) fn take_regarded(&mut self) -> HashSet<PeerId> {
         self.waiting.take_regarded()
     }
 
-    /// All candidates in order with what is known of each; those that the filter rejected last.
+    /// All candidates in order, each with what is known of it. Candidates that the filter rejected
+    /// come last.
     pub fn candidates(&self) -> impl Iterator<Item = (&Candidate, CandidateState)> {
         all(&self.order, &self.own, &self.ledger, self.names.rejected())
     }
 
-    /// The candidates of a source in order, as last told by
-    /// [`Event::Resolved`](crate::Event::Resolved).
+    /// The candidates of a source in order, as last reported by
+    /// [`Event::Resolved`](crate::Event::Resolved); `None` if the source was not answered yet.
     pub fn candidates_of(&self, source: &Source) -> Option<Arc<[Candidate]>> {
         self.names.announced(source).cloned()
     }
@@ -414,19 +419,20 @@ impl Discovery {
         self.readiness.status()
     }
 
-    /// Since when the node is isolated, and why, with all reasons; `None` unless it is. Looks at
-    /// every candidate.
+    /// Since when the node is isolated, with all reasons as they are now; `None` if the node is not
+    /// isolated. The call looks at every candidate.
     pub fn isolation(&self) -> Option<Isolation> {
         self.readiness.isolation(&self.order, &self.own, &self.ledger, usize::MAX)
     }
 
-    /// Whether the last answers name one of our own addresses; `None` before the first answer.
+    /// Whether the last answers name one of this node's addresses; `None` before the first answer.
     pub fn is_listed(&self) -> Option<bool> {
         self.readiness.is_listed()
     }
 
-    /// How much there is, and how often things happened since the start. Costs the same however much there
-    /// is.
+    /// How many sources, candidates and peers there are now, and how many look-ups, dials and
+    /// events there have been since the start. The call costs the same however large these numbers
+    /// are.
     pub fn stats(&self) -> Stats {
         let (candidates, peers) = (self.order.len(), self.ledger.peer_count());
         let (sources, selected) = (self.names.len(), self.selecting.selected().len());
@@ -436,7 +442,8 @@ impl Discovery {
         Stats { sizes, first_verified, lookups, dials, events }
     }
 
-    /// The sources that were answered with records, and when that was the last time.
+    /// The sources that were ever answered with records, each with the time of its last such
+    /// answer.
     pub fn answered(&self) -> impl Iterator<Item = (&Source, Instant)> {
         self.names.answered()
     }

@@ -1,9 +1,9 @@
 //! What a `dnsaddr` record says: `dnsaddr=ADDRESS`, in the character-strings of a TXT record
 //! ([addressing in libp2p]).
 //!
-//! The zone and the publisher write such records, the reader and the publisher read them. What the
-//! address means is theirs to say: the reader wants what it can look up or dial, the publisher finds
-//! again whatever was once written.
+//! The zone and the publisher write such records; the reader and the publisher read them. This module does
+//! not judge the address: the reader takes only an address that it can look up or dial, and the publisher
+//! recognises whatever it once wrote.
 //!
 //! [addressing in libp2p]: https://github.com/libp2p/specs/tree/master/addressing#multiaddr-basics
 

@@ -1,4 +1,4 @@
-//! The addresses by which this node is known to be reached.
+//! The addresses by which other nodes reach this node.
 
 use std::{collections::HashMap, iter};
 

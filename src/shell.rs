@@ -1,4 +1,4 @@
-//! What the shells around the cores share: the clock, the timer, and a first random word.
+//! What the two shells share: the clock, the timer, and the first random word.
 
 use std::{
     future::poll_fn,

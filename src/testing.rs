@@ -1,4 +1,4 @@
-//! Names and records for unit tests, and how much is looked at.
+//! Names and records for unit tests, and a count of the candidates that are looked at.
 
 use std::cell::Cell;
 

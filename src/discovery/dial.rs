@@ -1,4 +1,4 @@
-//! A dial: whom it expects, what it is for, and how it may end.
+//! A dial: which peer it expects, what it is for, and how it may end.
 
 use libp2p_identity::PeerId;
 use web_time::Instant;
@@ -8,26 +8,28 @@ use crate::{
     config::{Config, Identify},
 };
 
-/// Names one dial that the core asked for. Never used twice.
+/// The id of one dial that the core asked for. No id is used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DialId(pub(super) u64);
 
-/// Whom a dial expects at its address.
+/// Which peer a dial expects at its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Expect {
-    /// Nobody in particular, and no connection: a probe. The dial carries a fresh, random peer id,
-    /// so that it ends in `WrongPeerId` with the identity that lives there.
+    /// No peer in particular, and no connection: this dial is a probe. It carries a fresh, random
+    /// peer id, so it ends in `WrongPeerId` with the identity of the peer that answers.
     Probe,
-    /// This peer. Success is a connection, and proves that it still lives there.
+    /// This peer. Success is a connection, and proves that the peer still lives at the address.
     Peer(PeerId),
-    /// This peer, though it is connected already by another transport. Success is one more connection.
+    /// This peer, although it is connected already by another transport. Success is one more
+    /// connection.
     Again(PeerId),
-    /// Whoever lives there. Success is a connection.
+    /// Any peer. Success is a connection.
     Anyone,
 }
 
-/// Whether who is known to live at a candidate may be verified by a probe. A relay is asked for a peer.
+/// Whether a probe may verify a candidate. A relayed address cannot be probed, because a relay is
+/// asked for a certain peer.
 pub(super) fn may_probe(config: &Config, candidate: &Candidate) -> bool {
     config.identify != Identify::Dial && !candidate.is_relayed()
 }
@@ -36,22 +38,22 @@ pub(super) fn may_probe(config: &Config, candidate: &Candidate) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Purpose {
-    /// To fill a place. Aborted when the places are filled by others.
+    /// To fill a place. The dial is aborted when other peers have filled the places.
     Place,
-    /// To verify an entry of the table again, or to connect to it.
+    /// To verify an entry of the table again, or to connect to its peer.
     Check,
-    /// To meet a peer outside the selection, so that islands grow together.
+    /// To meet a peer outside the selection, so that groups of nodes find each other.
     Repair,
-    /// To find out who lives where a connected peer seems to, or where DNS names a newcomer to a small
-    /// cluster.
+    /// To verify an address at which a connected peer seems to live, or that DNS newly names in a
+    /// small cluster.
     Hint,
 }
 
 impl Purpose {
-    /// All of them.
+    /// All purposes.
     pub const ALL: &'static [Self] = &[Self::Place, Self::Check, Self::Repair, Self::Hint];
 
-    /// Its name in metrics, in snake case.
+    /// The name of the purpose in metrics, in snake case.
     pub fn name(self) -> &'static str {
         match self {
             Self::Place => "place",
@@ -70,7 +72,7 @@ pub(super) struct Dial {
     pub(super) purpose: Purpose,
     pub(super) started: Instant,
     pub(super) deadline: Instant,
-    /// The peer that answered, and is waited for to say what it speaks. Nothing is being dialled any
-    /// more.
+    /// The peer that answered and still has to say which protocols it speaks. The dial itself is
+    /// over.
     pub(super) waits_for: Option<PeerId>,
 }

@@ -1,4 +1,4 @@
-//! What to dial next: one budget, and one loop that asks the askers in one order.
+//! Which address to dial next: one budget, and one loop that asks the askers in a fixed order.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -1,4 +1,4 @@
-//! What a room asks of others. Rooms do not call each other: they answer with effects, and the hub
+//! What a room asks of other rooms. Rooms do not call each other: they answer with effects, and the hub
 //! hands each effect to the room that it concerns.
 
 use std::collections::VecDeque;

@@ -1,5 +1,5 @@
-//! How much each event looks at, in each of the situations of `benches/events.rs`: no more among thousands
-//! of candidates than among hundreds.
+//! How many candidates each event looks at, in each of the situations of `benches/events.rs`: no more among
+//! thousands of candidates than among hundreds.
 
 #![allow(unreachable_pub, reason = "a part of the bench")]
 

@@ -1,4 +1,5 @@
-//! Who lives where: what handshakes and connections prove, and the one way by which an entry ends.
+//! Which peer lives at which address: what handshakes and connections prove, and the one way by which an
+//! entry ends.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},

@@ -1,4 +1,4 @@
-//! The candidates in order: what all nodes with the same answers see alike.
+//! The candidates in order. All nodes with the same answers have the same order.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},

@@ -1,4 +1,4 @@
-//! What the core says to the shell, and the shell to the core.
+//! What the core says to the shell, and what the shell says to the core.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,11 +14,11 @@ use crate::{
     source::Source,
 };
 
-/// Names one look-up that the core asked for. Never used twice.
+/// The id of one look-up that the core asked for. No id is used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LookupId(pub(super) u64);
 
-/// What the core wants done.
+/// What the shell has to do for the core.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Output {
@@ -26,11 +26,11 @@ pub enum Output {
     /// [`Discovery::handle_lookup`](super::Discovery::handle_lookup).
     #[non_exhaustive]
     Lookup {
-        /// The id to hand back.
+        /// The id to hand back with the result.
         id: LookupId,
-        /// What to ask.
+        /// The question.
         query: Query,
-        /// The source for which it is asked.
+        /// The source that the look-up is for.
         source: Source,
     },
     /// Stop a look-up. Its result will be ignored.
@@ -44,11 +44,11 @@ pub enum Output {
     /// [`Discovery::handle_dial_failure`](super::Discovery::handle_dial_failure).
     #[non_exhaustive]
     Dial {
-        /// The id to hand back.
+        /// The id to hand back with the outcome.
         id: DialId,
         /// The address, without `/p2p`.
         address: Multiaddr,
-        /// Whom the dial expects there.
+        /// Which peer the dial expects at the address.
         expect: Expect,
     },
     /// Abort a probe. Its outcome will be ignored.
@@ -57,15 +57,15 @@ pub enum Output {
         /// The probe.
         id: DialId,
     },
-    /// Ask the remote of a connection for a reply, and hand it to
+    /// Ask the remote of a connection for a reply, and report the reply to
     /// [`Discovery::handle_reply`](super::Discovery::handle_reply).
     #[non_exhaustive]
     Ask {
         /// The connection.
         connection: ConnectionId,
-        /// Its peer.
+        /// The peer of the connection.
         peer: PeerId,
-        /// For how long the reply is waited for.
+        /// How long to wait for the reply.
         patience: Duration,
     },
     /// Tell the other behaviours that a verified peer lives at an address.
@@ -76,42 +76,43 @@ pub enum Output {
         /// The address, without `/p2p`.
         address: Multiaddr,
     },
-    /// Tell the application.
+    /// Report an event to the application.
     Event(Event),
 }
 
-/// How a connection ended, as far as it says something of the peer.
+/// How a connection ended, as far as this says something about the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Closing {
-    /// In an orderly way: by the remote, or because it was idle. The peer was there until then.
+    /// The remote closed the connection, or the connection was idle. The peer was there until then.
     Orderly,
-    /// By this side, for whatever reason: whether the peer is there is to be found out.
+    /// This side closed the connection, for whatever reason. Whether the peer is still there has to
+    /// be found out.
     Ours,
-    /// It broke, or the remote was silent for too long.
+    /// The connection broke, or the remote was silent for too long.
     Lost,
 }
 
-/// How a dial ended that did not end in a connection.
+/// How a dial ended without a connection.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum DialFailure {
     /// The handshake proved this identity, which is not the expected one.
     Identity(PeerId),
-    /// The handshake proved our own identity, and the dial expected nobody.
+    /// The handshake proved our own identity, and the dial expected no peer in particular.
     Itself,
     /// The address is one that we listen on; nothing was sent.
     OwnAddress,
     /// The expected peer is connected or being dialled already; nothing was sent.
     Busy,
-    /// A behaviour does not allow it. Says nothing about the address.
+    /// A behaviour of this swarm denied the dial. This says nothing about the address.
     Denied(Arc<str>),
     /// The address could not be reached, or the handshake failed.
     Failed(Failure),
 }
 
 impl DialFailure {
-    /// The longest text of an error that is kept, in bytes: a remote may have a say in it.
+    /// The longest text of an error that is kept, in bytes. A remote may have chosen the text.
     const LONGEST: usize = 256;
 
     pub(super) fn bounded(self) -> Self {
@@ -137,29 +138,30 @@ fn short(text: Arc<str>) -> Arc<str> {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum CandidateState {
-    /// Not tried yet, or its outcome is not known yet.
+    /// The candidate was not tried yet, or the outcome is not known yet.
     Unknown,
-    /// A peer is verified there.
+    /// A peer is verified at the candidate.
     #[non_exhaustive]
     Verified {
         /// The peer.
         peer: PeerId,
-        /// How long its last handshake took, where we dialled ourselves.
+        /// How long the last handshake with the peer took; `None` if this node did not dial the
+        /// peer.
         rtt: Option<Duration>,
     },
-    /// It leads to ourselves.
+    /// The candidate is an address of this node.
     Itself,
-    /// It could not be verified the last time.
+    /// The candidate could not be verified the last time.
     Unreachable(Failure),
-    /// The filter does not let it through.
+    /// The filter rejects the candidate.
     Rejected(Rejection),
 }
 
-/// Who opened a connection.
+/// Which side opened a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Direction {
-    /// We dialled; the dial's id, if it was one of the core's.
+    /// This node dialled. The id is that of the dial, if the core asked for it.
     Dialled(Option<DialId>),
     /// The remote dialled us.
     Accepted,

@@ -1,4 +1,4 @@
-//! Who we are: the addresses by which this node is reached, and which candidates lead to it.
+//! This node itself: the addresses by which it is reached, and the candidates that lead to it.
 
 use std::{collections::HashSet, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What the selection makes of a family: who takes a place, and where to look for more.
+//! The plan of the selection for a family: which peers take a place, and where to look for more.
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 

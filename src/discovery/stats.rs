@@ -1,4 +1,5 @@
-//! What a discovery counts: how much there is, and how often things happened since the start.
+//! The counts of a discovery: how many items there are now, and how often things happened since the
+//! start.
 
 use std::time::Duration;
 
@@ -13,10 +14,10 @@ use crate::{
     resolver::{Answer, LookupError},
 };
 
-/// How much there is at the moment, and how often things happened since the start of a discovery.
+/// How many items there are now, and how often things happened since the start of a discovery.
 ///
-/// Events tell what changed; a steady state, and what fails again and again, shows in these numbers
-/// only. The feature `metrics` gives them to Prometheus.
+/// Events report changes. A steady state, and failures that repeat, show only in these numbers. The
+/// feature `metrics` exports them to Prometheus.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Stats {
     pub(super) sizes: Sizes,
@@ -32,12 +33,12 @@ impl Stats {
         self.sizes.sources
     }
 
-    /// How many candidates there are, our own addresses among them.
+    /// How many candidates there are, this node's own addresses included.
     pub fn candidates(&self) -> usize {
         self.sizes.candidates
     }
 
-    /// How many different peers are in the verified peer table.
+    /// How many distinct peers are in the verified peer table.
     pub fn peers(&self) -> usize {
         self.sizes.peers
     }
@@ -47,30 +48,31 @@ impl Stats {
         self.sizes.selected
     }
 
-    /// How long after the start a peer was verified for the first time; `None` until then.
+    /// How long after the start the first peer was verified; `None` until then.
     pub fn first_verified(&self) -> Option<Duration> {
         self.first_verified
     }
 
-    /// How many look-ups had this outcome. Each look-up is one question to the resolver. Look-ups of a source
-    /// that was removed meanwhile are not counted.
+    /// How many look-ups had this outcome. Each look-up is one question to the resolver. Look-ups
+    /// of a source that was removed before they ended are not counted.
     pub fn lookups(&self, outcome: LookupOutcome) -> u64 {
         self.lookups.0[outcome as usize]
     }
 
-    /// How many dials of the discovery had this purpose and outcome. Dials under way are not counted. A dial
-    /// that was given up and could not be aborted counts as timed out, or aborted, whatever comes of it.
+    /// How many dials of the discovery had this purpose and outcome. Dials under way are not
+    /// counted. A dial that was given up and could not be aborted counts as timed out or aborted,
+    /// whatever comes of it later.
     pub fn dials(&self, purpose: Purpose, outcome: DialOutcome) -> u64 {
         self.dials.0[purpose as usize][outcome as usize]
     }
 
-    /// Whether no look-up ended between two of these, and no source came or went.
+    /// Whether no look-up ended, and no source came or went, between two of these values.
     #[cfg(feature = "metrics")]
     pub(crate) fn has_same_answers(&self, other: &Self) -> bool {
         (self.lookups, self.sizes.sources) == (other.lookups, other.sizes.sources)
     }
 
-    /// How many events had this [name](Event::NAMES); 0 for any other text.
+    /// How many events had this [name](Event::NAMES). 0 for any other text.
     pub fn events(&self, name: &str) -> u64 {
         let place = Event::NAMES.iter().position(|other| *other == name);
         place.map_or(0, |place| self.events.0[place])
@@ -92,22 +94,23 @@ pub(super) struct Sizes {
 pub enum LookupOutcome {
     /// With records.
     Answer,
-    /// There is nothing: NXDOMAIN, or NODATA.
+    /// DNS said that there is nothing: NXDOMAIN or NODATA.
     Nothing,
     /// The server refused to answer.
     Refused,
     /// The server could not answer.
     ServerFailed,
-    /// Nobody answered in time.
+    /// No name server answered in time.
     TimedOut,
-    /// DNSSEC signatures do not hold, or the answer is not proved as it has to be.
+    /// The DNSSEC signatures are not valid, or the answer is proved less well than the source
+    /// demands.
     Bogus,
     /// In any other way.
     Other,
 }
 
 impl LookupOutcome {
-    /// All of them.
+    /// All outcomes.
     pub const ALL: &'static [Self] = &[
         Self::Answer,
         Self::Nothing,
@@ -118,7 +121,7 @@ impl LookupOutcome {
         Self::Other,
     ];
 
-    /// Its name in metrics, in snake case.
+    /// The name of the outcome in metrics, in snake case.
     pub fn name(self) -> &'static str {
         match self {
             Self::Answer => "answer",
@@ -150,30 +153,30 @@ impl LookupOutcome {
 pub enum DialOutcome {
     /// In a connection.
     Connected,
-    /// A probe learned an identity: what it is for.
+    /// A probe learned an identity. That is the purpose of a probe.
     Identified,
     /// Another identity answered than the one that was expected.
     Mismatched,
     /// Our own identity answered.
     Itself,
-    /// Nobody answered in time, or before the slot was needed for another address.
+    /// No answer came in time, or none before the slot was needed for another address.
     TimedOut,
     /// The host refused the connection.
     Closed,
     /// There is no route to the address.
     NoRoute,
-    /// A behaviour of this swarm did not allow it.
+    /// A behaviour of this swarm denied the dial.
     Denied,
-    /// The peer was connected, or being dialled, already; nothing was sent.
+    /// The peer was connected or being dialled already. Nothing was sent.
     Busy,
-    /// It was aborted: its outcome no longer mattered.
+    /// The dial was aborted, because its outcome no longer mattered.
     Aborted,
     /// In any other way.
     Other,
 }
 
 impl DialOutcome {
-    /// All of them.
+    /// All outcomes.
     pub const ALL: &'static [Self] = &[
         Self::Connected,
         Self::Identified,
@@ -188,7 +191,7 @@ impl DialOutcome {
         Self::Other,
     ];
 
-    /// Its name in metrics, in snake case.
+    /// The name of the outcome in metrics, in snake case.
     pub fn name(self) -> &'static str {
         match self {
             Self::Connected => "connected",

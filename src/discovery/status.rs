@@ -1,4 +1,4 @@
-//! Where the node stands: computed from what is known, never stored as a wish.
+//! Where the node stands with respect to the other nodes, computed from what the other rooms know.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A small world for the tests of one room: what a room reads of others, made without the hub.
+//! A small world for the tests of one room: what the room reads of other rooms, made without the hub.
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 

@@ -1,5 +1,5 @@
-//! What rooms may read of others: the order, our own addresses, the ledger; and what follows for one
-//! candidate.
+//! What a room may read of other rooms: the order, our own addresses and the ledger; and the conclusions
+//! for one candidate.
 
 use std::time::Duration;
 

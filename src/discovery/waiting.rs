@@ -1,4 +1,4 @@
-//! What waits to be taken by the shell, or to be done.
+//! The outputs that the shell has not taken yet, and the work that is not done yet.
 
 use std::collections::{HashSet, VecDeque};
 

@@ -1,4 +1,4 @@
-//! What an event leaves in the log: one line.
+//! The log line of an event.
 
 use tracing::{debug, info, warn};
 

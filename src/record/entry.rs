@@ -1,4 +1,4 @@
-//! The entries of `dnsaddr` records: the text of a TXT record → where to look, or whom to dial.
+//! The entries of `dnsaddr` records: the text of a TXT record → a name to look up, or an address to dial.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Addresses that an answer carries besides what was asked for.
+//! Addresses that an answer carries beside the records that were asked for.
 
 use std::{
     collections::{BTreeSet, HashMap},

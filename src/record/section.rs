@@ -1,4 +1,4 @@
-//! The part of an answer that speaks of the name asked for, and where its aliases lead.
+//! The part of an answer that belongs to the name asked for, and the names to which its aliases lead.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

@@ -1,4 +1,4 @@
-//! What single records say: names, times to live, addresses and targets.
+//! The contents of single records: names, times to live, addresses and targets.
 
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 

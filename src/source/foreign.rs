@@ -1,4 +1,4 @@
-//! Guesses what was meant by a text that is no source.
+//! Guesses which source the author of a wrong text meant.
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -1,4 +1,4 @@
-//! What follows the `?` of a written source.
+//! The options of a source, which follow the `?` in its text.
 
 use std::fmt;
 

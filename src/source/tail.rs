@@ -1,4 +1,4 @@
-//! What follows the address: transport, port and what runs on top.
+//! The part of a source after the address: the transport, its port, and the layers on top.
 
 use std::{iter, num::NonZeroU16};
 

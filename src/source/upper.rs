@@ -1,4 +1,4 @@
-//! Reads what follows an address: transport, port, relay and pin.
+//! Reads the part of a source after the address: transport, port, relay and pin.
 
 use std::num::NonZeroU16;
 

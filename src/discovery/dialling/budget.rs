@@ -1,7 +1,7 @@
 //! How many dials there may be at once and in a minute, and how the purposes of dials share them.
 //!
 //! Slots (dials at once) and tokens (dials that may start) are shared by one rule: a purpose may take
-//! what is free, but for what the others keep and do not use at the moment.
+//! whatever is free, except the part that the other purposes keep for themselves.
 
 use std::{num::NonZeroUsize, time::Duration};
 

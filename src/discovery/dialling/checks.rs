@@ -1,4 +1,4 @@
-//! Asks for the verification of those who are in the table already.
+//! Asks for dials that verify the entries of the table again.
 
 use super::{
     budget::Quota,

@@ -1,4 +1,4 @@
-//! How many dials may run at once, by whether we keep up with what we have begun.
+//! How many dials may run at once: fewer while this node is late in handling those that it has begun.
 
 use std::{num::NonZeroUsize, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Dials under way: who is being asked, why, until when, and how many there may be.
+//! The dials under way: their addresses, purposes and deadlines, and how many there may be.
 
 use std::{
     collections::{BTreeMap, HashMap},

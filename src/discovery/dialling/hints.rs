@@ -1,4 +1,4 @@
-//! Asks for a look at candidates where connected peers seem to live.
+//! Asks for dials to candidates at which connected peers seem to live.
 
 use std::collections::{BTreeSet, HashMap};
 

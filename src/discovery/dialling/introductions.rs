@@ -1,4 +1,4 @@
-//! Asks for connections to those who proved who they are, and are to say what they speak.
+//! Asks for connections to peers that proved their identity and still have to say which protocols they speak.
 
 use std::collections::BTreeMap;
 

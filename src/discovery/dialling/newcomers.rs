@@ -1,4 +1,4 @@
-//! Asks for a look at those whom DNS begins to name, while the cluster is small.
+//! Asks for dials to addresses that DNS newly names, while the cluster is small.
 
 use web_time::Instant;
 

@@ -1,4 +1,4 @@
-//! Asks for meetings outside the selection, so that islands grow together.
+//! Asks for dials to candidates outside the selection, so that separate groups of nodes find each other.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! Asks for probes of candidates that would take a place: one for every place that is free, and one
-//! more for each of them with every stagger that passes (RFC 8305 section 5).
+//! Asks for probes of candidates that would take a place: one for every free place, and one more for each
+//! free place with every stagger that passes (RFC 8305 section 5).
 
 use std::{ops::Range, time::Duration};
 

@@ -1,4 +1,4 @@
-//! What an asker sees, for the tests of one.
+//! What an asker sees, for tests of an asker.
 
 use libp2p_identity::PeerId;
 

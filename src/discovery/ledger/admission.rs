@@ -1,5 +1,5 @@
-//! Between proof and table: an identity that was proved may still have to be one that may join, and
-//! one that speaks what members speak.
+//! The check between a proof and the table: a peer that proved its identity must also be allowed to join, and
+//! must speak the required protocol.
 
 use libp2p_identity::PeerId;
 

@@ -1,4 +1,4 @@
-//! What the application was told of an address last, so that nothing is told twice.
+//! What was last reported of an address to the application, so that nothing is reported twice.
 
 use crate::event::Failure;
 

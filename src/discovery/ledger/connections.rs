@@ -1,4 +1,4 @@
-//! The swarm's connections, as far as they say who lives where.
+//! The swarm's connections, as far as they show which peer lives at which address.
 
 use std::{
     cmp::Reverse,

@@ -1,4 +1,4 @@
-//! What is said of peers by those who cannot prove it: a reason to look, and never an entry.
+//! Claims about where a peer lives, which nobody has proved. A claim is a reason to dial, and never an entry.
 
 use libp2p_identity::PeerId;
 

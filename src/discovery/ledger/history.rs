@@ -1,4 +1,4 @@
-//! What came of a candidate so far: failures and their back-off, answers, what was told.
+//! The history of a candidate: its failures and their back-off, its answers, and what was reported.
 
 use std::{
     collections::{BTreeSet, HashMap},

@@ -1,4 +1,4 @@
-//! What handshakes prove: who lives at a candidate, and what becomes of its entry.
+//! What handshakes prove: which peer lives at a candidate, and what follows for the candidate's entry.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 

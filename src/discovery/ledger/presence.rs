@@ -1,4 +1,4 @@
-//! What the swarm's connections show: who is there, and for how long that holds.
+//! What the swarm's connections show: which peers are there, and for how long that holds.
 
 use std::{net::IpAddr, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Whether an address belongs to one peer, or to several that take turns behind a load balancer.
+//! Whether an address belongs to one peer, or to several peers behind a load balancer.
 
 use std::{collections::VecDeque, time::Duration};
 

@@ -1,4 +1,4 @@
-//! How the entries of the table stand: which of their peers may take a place, and are connected.
+//! The standing of the entries of the table: which of their peers may take a place, and which are connected.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The verified peer table: who proved to live where, how and when.
+//! The verified peer table: which peer proved its identity at which address, how and when.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -17,20 +17,22 @@ use crate::{
 
 /// An entry of the verified peer table: a peer that proved possession of its key at an address.
 ///
-/// It says who answered there and when. It does not say that the peer may join anything.
+/// The entry says which peer answered there, and when. It does not say that the peer may join
+/// anything.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct VerifiedPeer {
     /// The peer.
     pub peer: PeerId,
-    /// The candidate where it lives.
+    /// The candidate at which the peer lives.
     pub candidate: Candidate,
-    /// How it last proved it.
+    /// How the peer last proved its identity there.
     pub how: Proved,
-    /// When it first proved it.
+    /// When the peer first proved its identity there.
     pub first_verified: Instant,
-    /// When it last proved it, or was last seen connected there. A connection that stays open is
-    /// seen when it is opened, when the peer replies on it, and when the peer closes it.
+    /// When the peer last proved its identity there, or was last seen connected there. An open
+    /// connection counts as seen when it is opened, when the peer replies on it, and when the peer
+    /// closes it.
     pub last_verified: Instant,
     /// When its peer was last connected, by whatever address.
     last_connected: Option<Instant>,

@@ -1,4 +1,4 @@
-//! What a name server says against the presence of members, and when that is believed.
+//! Answers that deny the presence of members, and when such an answer is believed.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the names need of others.
+//! What the names need of other rooms.
 
 use web_time::Instant;
 

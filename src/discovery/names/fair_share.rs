@@ -1,4 +1,4 @@
-//! Which candidates are held where the sources name more than the bound.
+//! Which candidates are held if the sources name more than the limit.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What a source has asked its name servers, and what they answered lately: each question is asked once
-//! at a time, and not again before its answer is due.
+//! The questions that a source has put to its name servers, and their latest answers. Each question is asked
+//! once at a time, and not again before its next answer is due.
 
 use std::{collections::HashMap, time::Duration};
 

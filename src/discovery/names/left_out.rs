@@ -1,4 +1,4 @@
-//! What follows for those whom an answer names and the filter does not let through, and for those whom it
+//! What follows for addresses that an answer names and the filter rejects, and for candidates that an answer
 //! no longer names.
 
 use super::{context::Context, refresh::Named, source::SourceState};

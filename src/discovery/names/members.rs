@@ -1,4 +1,4 @@
-//! The candidates that a source has named, those that lately went missing among them.
+//! The candidates that a source has named, with the candidates that are missing from its latest answers.
 
 use std::{mem, time::Duration};
 

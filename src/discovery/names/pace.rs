@@ -1,4 +1,4 @@
-//! How soon a name is asked again whose answers offer nobody to try.
+//! How soon a name is looked up again while its answers name no address to try.
 
 use std::time::Duration;
 

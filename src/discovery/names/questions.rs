@@ -1,5 +1,5 @@
-//! How each question of a source has fared: which of them say nothing new, which fail, and which are
-//! given up.
+//! The history of each question of a source: which questions have answers without news, which fail, and
+//! which are given up.
 
 use std::{
     collections::{HashMap, HashSet},

@@ -1,4 +1,4 @@
-//! The look-ups of one refresh of one source, and what comes of them.
+//! The look-ups of one refresh of one source, and their results.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},

@@ -1,4 +1,4 @@
-//! What a source names and the filter does not let through.
+//! The addresses that a source names and the filter rejects.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! How a look-up ended, as far as the history of its question goes.
+//! How a look-up ended, as far as the history of its question needs to know.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Sources that answer with a few members chosen at random, and say that these are all.
+//! Sources whose answers are random samples of the members, although each answer claims to be complete.
 
 /// How many answers must speak for a sample before it is believed.
 const EVIDENCE: u32 = 3;

@@ -1,4 +1,4 @@
-//! A refresh that is under way: until when it waits for what, and what is used before its end.
+//! A refresh that is under way: how long it waits for each answer, and which answers are used before its end.
 
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
-//! Whether a second node holds our key: what led to ourselves, and whether a connection arrived here
-//! at that time.
+//! Whether a second node holds our key: at which addresses our identity answered, and whether a
+//! connection arrived here at that time.
 //!
-//! A node that dials itself by an alias, through a NAT that turns it back or through a balancer is
-//! dialled at that moment. Where our identity answers and nobody has dialled us, it is another node
-//! that answers. A connection may also arrive by chance, and a second holder of our key may dial us
-//! just then; so it takes looks at random times, and the busier a node is, the more of them say
-//! nothing. One that is dialled every second all the time cannot tell.
+//! When a node dials itself, by an alias, by a NAT that returns the dial or by a balancer, a connection
+//! arrives at that moment. If our identity answers a dial and no connection arrives here, another node
+//! answered. But a connection may arrive by chance, and a second holder of our key may dial us just
+//! then. So several dials at random times are needed, and the busier a node is, the fewer of them decide
+//! anything. A node that is dialled every second cannot find out.
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Who is named beside us: by whom a node is ready or not.
+//! The other nodes that DNS names, on which the status depends.
 
 use std::collections::{BTreeMap, BTreeSet};
 

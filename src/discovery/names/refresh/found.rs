@@ -1,5 +1,5 @@
-//! What a refresh has found so far, within its bounds: hosts, what the answers amount to, and how much
-//! was heard of what each question names.
+//! What a refresh has found so far, within its limits: hosts, a summary of the answers, and how much of
+//! the hosts of each question is known.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},

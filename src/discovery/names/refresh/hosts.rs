@@ -1,4 +1,4 @@
-//! The hosts that a source names: what is known of their addresses, and what follows those.
+//! The hosts that a source names: their addresses as far as they are known, and what follows from them.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},

@@ -1,4 +1,4 @@
-//! The look-ups of a refresh: those that wait, and those under way.
+//! The look-ups of a refresh that wait, and the look-ups that are under way.
 
 use std::{
     collections::{BTreeMap, VecDeque},

@@ -1,4 +1,4 @@
-//! What the answers of a refresh amount to, apart from the candidates.
+//! The summary of the answers of a refresh, apart from the candidates.
 
 use std::{collections::BTreeSet, time::Duration};
 
