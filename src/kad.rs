@@ -56,7 +56,7 @@ where
         | Event::SharedAddress { peer: Some(peer), address, .. } => {
             forget(kad, discovery, peer, |claimed| Candidate::new(claimed).address() == address);
         }
-        // No entry ended; but Kademlia may have met somebody there by itself.
+        // No entry ended; but Kademlia may have met a peer there by itself.
         Event::Unreachable { peer: None, address, .. } => {
             forget_unproved(kad, discovery, slice::from_ref(address));
         }

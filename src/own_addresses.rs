@@ -9,9 +9,9 @@ use crate::{
     filter::embedded_v4,
 };
 
-/// The addresses that are ours, each by whoever says so: the operator, the swarm's listeners, and
-/// whoever confirmed an external one. An address ceases to be ours when nobody
-/// says so any more.
+/// The addresses of this node, each with the parties that say so: the operator, the swarm's listeners, and
+/// the behaviours that confirmed an external address. An address ceases to be ours when no party says so
+/// any more.
 #[derive(Debug, Default)]
 pub(crate) struct OwnAddresses(HashMap<OrderKey, Vec<Owned>>);
 
@@ -40,7 +40,7 @@ impl OwnAddresses {
         self.has(candidate, any) || plain(candidate).is_some_and(|plain| self.has(&plain, any))
     }
 
-    /// The same, by the word of the operator or of a listener: nobody else has a say in that.
+    /// The same, if the operator or a listener says so: a confirmation alone does not count.
     pub(crate) fn is_certain(&self, candidate: &Candidate) -> bool {
         let is_certain = |owned: &Owned| owned.configured || owned.listeners > 0;
         self.has(candidate, is_certain)

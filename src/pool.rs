@@ -11,7 +11,7 @@ use libp2p_core::Multiaddr;
 
 use crate::candidate::{Candidate, Rest};
 
-/// How many candidates there may be before those that nobody holds are dropped.
+/// How many candidates there may be before unused ones are dropped.
 const MIN_SWEEP: usize = 1_024;
 
 /// Hands out one candidate for each IP address and what follows it, however often and by however
@@ -86,7 +86,8 @@ impl Open<'_> {
 }
 
 impl Shelf {
-    /// Drops what nobody else holds, each time that there is twice as much as was left the last time.
+    /// Drops the candidates that no discovery holds, each time that there are twice as many as were left the last
+    /// time.
     fn sweep_if_due(&mut self) {
         if self.candidates.len().max(self.rests.len()) < self.sweep_at.max(MIN_SWEEP) {
             return;

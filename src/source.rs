@@ -26,7 +26,7 @@ mod tail;
 mod tests;
 mod upper;
 
-/// Where to look for peers, and what the answer's addresses are completed with.
+/// Where to look for peers, and how an answer becomes addresses to dial.
 ///
 /// ```
 /// use libp2p_dns_discovery::Source;

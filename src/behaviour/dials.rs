@@ -39,7 +39,7 @@ impl Dials {
         opts
     }
 
-    /// Which of the core's dials this was; `None` if it was somebody else's.
+    /// Which of the core's dials this was; `None` if the dial was not the core's.
     pub(super) fn end(&mut self, connection: ConnectionId) -> Option<DialId> {
         self.0.remove(&connection).map(|(id, _)| id)
     }

@@ -11,9 +11,8 @@ use web_time::Instant;
 
 use crate::{discovery::Discovery, event::Event, handler::ToHandler};
 
-/// A connection that has lasted for so long without a reason of the remote's to keep it is kept by both
-/// sides: swarms close what is idle after 10 s by default, and whoever waits for longer costs no more
-/// dials than verifications do.
+/// A connection that has lasted for so long is kept by both sides: swarms close an idle connection after
+/// 10 s by default, and a remote that waits for longer causes no more dials than verifications do.
 const KEPT_BY_BOTH: Duration = Duration::from_secs(60);
 
 /// Established connections whose handlers are to be told whether to keep alive.
@@ -36,7 +35,7 @@ struct Kept {
 }
 
 impl KeptAlive {
-    /// Unless it is on, nobody is told anything.
+    /// Unless it is on, no handler is told anything.
     pub(super) fn new(is_on: bool) -> Self {
         let (connections, opened, commands) = Default::default();
         Self { is_on, connections, opened, commands }
@@ -69,15 +68,15 @@ impl KeptAlive {
     }
 
     /// Finds the connections whose handlers are to be told that their peer is, or is no longer,
-    /// worth keeping. Only those are looked at that were opened lately, or to peers of which the core
-    /// says that something has changed. Returns whether there are any.
+    /// worth keeping. Only two kinds of connections are looked at: those that were opened lately, and
+    /// those to peers of which the core says that something has changed. Returns whether there are any.
     pub(super) fn update(&mut self, core: &mut Discovery) -> bool {
         self.opened.extend(core.take_regarded());
         for peer in self.opened.drain() {
             for (id, connection) in self.connections.get_mut(&peer).into_iter().flatten() {
                 #[cfg(test)]
                 crate::testing::look();
-                // Whoever dialled has selected the other; a peer that was only met is let go.
+                // The side that dialled has selected the other; a peer that was only met is let go.
                 let keep = match connection.accepted {
                     true => core.addresses_of(&peer).next().is_some(),
                     false => core.is_selected(&peer),

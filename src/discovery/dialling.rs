@@ -49,8 +49,8 @@ mod search;
 #[cfg(test)]
 mod testing;
 
-/// One in how many of the probes that are given up for others is waited for until its deadline. Where
-/// everybody is slow, nobody would be met before everybody had been given up once.
+/// One in so many of the probes that are given up for other addresses is waited for until its deadline. If
+/// all peers are slow, none would be met before all of them had been given up once.
 const SPARED: usize = 4;
 
 /// The dials under way, and who asks for more.
@@ -370,8 +370,8 @@ impl Dialling {
         }
     }
 
-    /// Whether a dial may start. While we do not keep up, nobody is given up for others: more start when
-    /// we do.
+    /// Whether a dial may start. While we do not keep up, no dial is given up for another address: more dials
+    /// start when we do.
     fn room(&mut self, quota: Quota, reach: Reach, now: Instant) -> Room {
         match self.dials.room(quota, reach, now) {
             Room::Full => self.congestion.more_at(now).map_or(Room::Full, Room::Until),

@@ -63,8 +63,8 @@ pub(super) enum Effect {
     TurnAway(Candidate, Failure),
     /// Of `ledger`: to let every candidate be tried again by an instant.
     RetryAllBy(Instant),
-    /// Of `selection` and `own`: to note that the entry of a candidate has ended. Whoever is verified
-    /// there next is connected to at once, also if it is the same peer.
+    /// Of `selection` and `own`: to note that the entry of a candidate has ended. The next peer that
+    /// is verified there is connected to at once, also if it is the same peer.
     Ended(Candidate),
     /// Of the shell: to see whether the connections to a peer are still, or now, worth keeping.
     Regard(PeerId),

@@ -148,7 +148,7 @@ impl Ledger {
         self.table.at_address(address)
     }
 
-    /// The candidates at which somebody is verified who is not passed over, in order.
+    /// The candidates at which a peer is verified that is not passed over, in order.
     pub(super) fn eligible(&self) -> &BTreeSet<Candidate> {
         self.table.standing().eligible()
     }
@@ -158,7 +158,7 @@ impl Ledger {
         self.table.standing().firsts()
     }
 
-    /// Of all at which somebody is verified who is not passed over, those whose peer is not connected.
+    /// Of the [eligible](Self::eligible) candidates, those whose peer is not connected.
     pub(super) fn idle(&self) -> &BTreeSet<Candidate> {
         self.table.standing().idle()
     }
@@ -168,8 +168,8 @@ impl Ledger {
         self.table.standing().live()
     }
 
-    /// The entries that let nobody count as joined, and why: our swarm denies connections to their peers, and
-    /// there never was one.
+    /// The entries that do not make this node count as joined, and why: our swarm denies connections to their
+    /// peers, and there never was one.
     pub(super) fn unmet(&self) -> &BTreeMap<Candidate, Arc<str>> {
         self.table.unmet()
     }
@@ -189,7 +189,7 @@ impl Ledger {
         self.table.standing().last_seen()
     }
 
-    /// When anybody in a family was last verified, or last seen connected there.
+    /// When a peer in a family was last verified, or last seen connected there.
     pub(super) fn last_verified(&self, family: Family) -> Option<Instant> {
         self.table.last_verified(family)
     }
@@ -425,7 +425,7 @@ impl Ledger {
             Ending::Departed => Event::Departed { peer, address, gone },
             Ending::Failed(failure) => told(candidate, failure, Some(peer), gone),
             Ending::Shared { again } => {
-                // A peer that is connected lives, though not there: nobody is to drop it.
+                // A connected peer lives, though not at this address: nothing else is to drop it.
                 let peer = (!connected).then_some(peer);
                 match again {
                     false => Event::SharedAddress { address, peer, gone },
@@ -474,7 +474,7 @@ impl Ledger {
     }
 }
 
-/// Whoever answers at a candidate, or does not, it is not us.
+/// Notes that a candidate that once led to us no longer does: another peer answers there, or none.
 fn not_ours(candidate: &Candidate, cx: &mut Context<'_>) {
     if cx.own.was_found(candidate) {
         cx.effects.push(Effect::NotOurs(candidate.clone()));

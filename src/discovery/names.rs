@@ -63,7 +63,7 @@ pub(super) struct Names {
     cut: [usize; Family::ALL.len()],
     /// Whether it was announced that candidates are left out.
     announced_cut: bool,
-    /// Of each source that was asked while no other is known: whether it names nobody to try, with the
+    /// Of each source that was asked while no other node is known: whether it names no address to try, with the
     /// versions that this follows from.
     offers_nobody: BTreeMap<u64, ((u64, u64), bool)>,
 }
@@ -140,7 +140,7 @@ impl Names {
         named.filter(move |c| !telling.iter().any(|source| source.members().contains(c)))
     }
 
-    /// The rejected addresses that are nevertheless somebody else's. An address that lacks a required
+    /// The rejected addresses that nevertheless count as other nodes. An address that lacks a required
     /// pin always is. An address that was rejected for another reason is, unless its source also names
     /// an accepted address of ours: hosts list their own loopback and link-local addresses too.
     pub(super) fn rejected_others(
@@ -197,7 +197,7 @@ impl Names {
         self.sources.values_mut().for_each(|source| source.force(now));
     }
 
-    /// Looks up earlier than planned, because a selected peer was lost or nobody is verified.
+    /// Looks up earlier than planned, because a selected peer was lost or no peer is verified.
     pub(super) fn look_sooner(&mut self, config: &Config) {
         for source in self.sources.values_mut() {
             let records = source.members().len().max(source.records());
@@ -460,7 +460,7 @@ fn take_answer(
     changed
 }
 
-/// Whether no other is known, and the source names nobody to try.
+/// Whether no other node is known, and the source names no address to try.
 fn offers_nobody(source: &SourceState, context: &Context<'_>) -> bool {
     !context.has_others && source.members().candidates().all(context.is_ours)
 }

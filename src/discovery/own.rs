@@ -28,8 +28,8 @@ mod same_key;
 pub(super) struct Own {
     local: PeerId,
     addresses: OwnAddresses,
-    /// Candidates that led to ourselves when they were last dialled, by an address that nobody said
-    /// to be ours.
+    /// Candidates that led to ourselves when they were last dialled, although neither the swarm nor the
+    /// operator said that the address is ours.
     found: HashSet<Candidate>,
     /// Candidates at which another peer is verified, although their address was confirmed as an external
     /// one of ours: a handshake proves more than what others say.
@@ -132,7 +132,7 @@ impl Own {
         }
     }
 
-    /// Notes that nobody is verified at a candidate any more: it is ours again, if others say so.
+    /// Notes that no peer is verified at a candidate any more: it is ours again, if the swarm says so.
     pub(super) fn give_back(&mut self, candidate: &Candidate) {
         if self.theirs.remove(candidate) {
             self.changed.push(Changed::Candidate(candidate.clone()));
@@ -224,8 +224,8 @@ impl Own {
     }
 
     /// Whether an address is known to be ours, by what the swarm or the operator said; whether it is
-    /// a candidate or not. What was only confirmed as an external one is ours unless somebody else is
-    /// verified there.
+    /// a candidate or not. An address that was only confirmed as an external one is ours unless another
+    /// peer is verified there.
     pub(super) fn is_own_address(&self, candidate: &Candidate) -> bool {
         self.is_certain(candidate)
             || (self.addresses.contains(candidate) && !self.theirs.contains(candidate))

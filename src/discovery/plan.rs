@@ -17,7 +17,7 @@ pub(super) struct Plan {
     /// Where in the order a candidate would take a place, or a better one, if it were verified.
     /// One group a place; none of the ranges is empty, and no two overlap.
     pub(super) ranges: Vec<Vec<Range<usize>>>,
-    /// Where else, if nobody is left to be tried there.
+    /// Where else to look, if no candidate is left to be tried there.
     pub(super) beyond: Vec<Range<usize>>,
     /// Whether a place is free, rather than taken by a peer that is not the best for it.
     pub(super) is_free: bool,

@@ -24,7 +24,7 @@ mod others;
 /// How many reasons [`Event::Isolated`] holds: enough to see what is wrong, where DNS may name
 /// thousands.
 const REASONS: usize = 64;
-/// While nobody is verified, the candidates are tried again at this pace, as far as the slots for
+/// While no peer is verified, the candidates are tried again at this pace, as far as the slots for
 /// probes allow: the others come back together after an outage, and back-off must not hold us apart
 /// from them.
 const LONELY_RETRY: Duration = Duration::from_secs(30);
@@ -131,11 +131,11 @@ impl Readiness {
         let status = match (joined, others) {
             (true, _) => Status::Joined,
             (false, true) => self.isolated_or_not_yet(view),
-            // What is taken for ours may turn out to be somebody else's.
+            // An address that seems to be ours may turn out to be another peer's.
             (false, false) if view.own.is_in_doubt() && self.status != Status::Alone => {
                 Status::Starting
             }
-            // A part of an answer that is late, or fails, names nobody: what was true stays.
+            // A part of an answer that is late, or fails, names no node: the status stays.
             (false, false) if said.is_settled || self.status == Status::Alone => Status::Alone,
             (false, false) => Status::Starting,
         };
@@ -188,8 +188,8 @@ impl Readiness {
         self.others_since = others.then(|| self.others_since.unwrap_or(now));
     }
 
-    /// Notes whether others are named of whom none is known to live. From then on, they are tried
-    /// again more often.
+    /// Notes whether other nodes are named while none of them is known to live. From then on, they are
+    /// tried again more often.
     fn note_verified(&mut self, is_well: bool, view: &View<'_>, effects: &mut Effects) {
         if is_well {
             self.nobody_verified_since = None;
@@ -200,13 +200,13 @@ impl Readiness {
         }
     }
 
-    /// Others are named and none is verified: isolated, once those that were tried first have had
-    /// the time that a probe has. Until then, what was true stays; and a node that was alone stays so
-    /// while they merely refuse: a second pod that does not start must not take the first one down.
+    /// Other nodes are named and none is verified: isolated, once the first probes have had their time.
+    /// Until then, the status stays as it was. A node that was alone stays alone while the others merely
+    /// refuse: a second pod that does not start must not take the first one down.
     fn isolated_or_not_yet(&mut self, view: &View<'_>) -> Status {
         let since = self.others_since.unwrap_or(view.now);
         let patience = since + view.config.probe_timeout;
-        // Whoever was joined has met them, and lost them since; and so has who met its own key.
+        // A node that was joined has met the others and lost them since; so has a node that met its own key.
         let has_met = || self.status == Status::Joined || view.own.has_twin();
         if view.now < patience && !has_met() {
             self.wake = Some(patience);
@@ -229,8 +229,8 @@ fn seen_until(view: &View<'_>) -> Option<Instant> {
     Some(view.ledger.last_seen()? + view.interval * SEEN_FOR).filter(|until| *until > view.now)
 }
 
-/// The longest pause before a candidate is tried again while nobody is verified: as many as there are
-/// share the slots for probes, each of which a silent one holds until its deadline.
+/// The longest pause before a candidate is tried again while no peer is verified. All candidates share the
+/// slots for probes, and a silent one holds its slot until its deadline.
 fn lonely_pause(candidates: usize, config: &Config) -> Duration {
     let at_once = config.limits.concurrent_probes.get() * 3;
     let rounds = u32::try_from(candidates.div_ceil(at_once.max(1)).max(1)).unwrap_or(u32::MAX);

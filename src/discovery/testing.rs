@@ -47,7 +47,7 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Of so many candidates that nobody has tried, at hosts of their own.
+    /// A world of so many candidates that were never tried, each at its own host.
     pub(super) fn of(n: u16) -> Self {
         Self::with(&(0..n).map(c).collect::<Vec<_>>())
     }

@@ -102,7 +102,7 @@ impl View<'_> {
             && !self.ledger.is_dialled_at(peer, candidate)
     }
 
-    /// Whether anybody in a family was verified within two intervals, or is connected there.
+    /// Whether a peer in a family was verified within two intervals, or is connected there.
     pub(super) fn was_verified_lately(&self, family: Family) -> bool {
         let lately = |at: Instant| at + self.interval * 2 > self.now;
         let is_live = |peer: &PeerId| {

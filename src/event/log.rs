@@ -7,7 +7,7 @@ use crate::resolver::LookupError;
 
 impl Event {
     /// Writes the line of this event. A change that an operator may have to act on is a warning; any other
-    /// change is told at `info`; what concerns an address at which nobody was verified, at `debug`, since
+    /// change is told at `info`; what concerns an address at which no peer was verified, at `debug`, since
     /// there may be thousands of these.
     pub(crate) fn log(&self) {
         match self {

@@ -28,8 +28,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Makes `records` name us by the wanted addresses and by no others, and nobody else by them.
-    /// Whatever does neither is left alone.
+    /// Makes `records` name us by the wanted addresses and by no others, and name no other peer by these.
+    /// All other records are left alone.
     pub(super) fn new(records: &[TXT], wanted: &BTreeSet<Candidate>, local: &PeerId) -> Self {
         let mut plan = Self::default();
         let mut missing = wanted.clone();
@@ -40,7 +40,7 @@ impl Plan {
             }
             let ours = named.pinned() == Some(local);
             let taken = named.pinned().is_some()
-                // A relay's address, and what comes after it, is that of all whom it relays to.
+                // All peers behind a relay share the relay's address and what comes after it.
                 && !named.is_relayed()
                 && wanted.iter().any(|address| address.is_at_address_of(&named));
             if !ours && !taken {

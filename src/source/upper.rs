@@ -194,7 +194,7 @@ pub(super) fn tails<'a, P: PartialEq>(
     Ok((tails, pin))
 }
 
-/// A relay must be told whom to reach.
+/// A relayed address must say which peer the relay shall reach.
 pub(super) fn relay_has_peer(
     circuit: Option<Component<'_>>,
     peer: Option<PeerId>,

@@ -78,7 +78,7 @@ pub(super) enum Reach {
 struct Shared(f64);
 
 impl Shared {
-    /// Whether there is less than one for each purpose. Then nobody keeps any, and they take turns.
+    /// Whether there is less than one for each purpose. Then no purpose keeps any, and they take turns.
     fn is_scarce(self) -> bool {
         self.0 < Quota::ALL.len() as f64
     }

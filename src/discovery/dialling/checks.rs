@@ -27,7 +27,7 @@ pub(super) fn next(scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Ask {
         return Ask::Other(Effect::StillConnected(candidate));
     }
     let later = if ledger.is_silent_at(&peer, &candidate) {
-        // It may reply yet; where nobody can look, that is all there is to wait for.
+        // The peer may reply yet. If the address cannot be probed, there is nothing else to wait for.
         Effect::StillConnected(candidate.clone())
     } else {
         let at = view.now + ledger.plan_check(&candidate, scene.selected, view.interval, rng);

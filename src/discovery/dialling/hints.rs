@@ -33,7 +33,7 @@ pub(in crate::discovery) struct Hint {
 
 impl Hints {
     /// Takes a hint, if its peer has not given enough of them lately. Peers that connected to us are
-    /// worth knowing, for Kademlia above all; but in a large cluster everybody connects to the lowest.
+    /// worth knowing, for Kademlia above all; but in a large cluster all nodes connect to the lowest.
     /// So while there are entries enough, those that take no place are looked at one by one, at the pace
     /// of the island repair.
     pub(super) fn add(&mut self, hint: Hint, config: &Config, now: Instant) {
@@ -52,9 +52,9 @@ impl Hints {
         self.waiting.insert(candidate);
     }
 
-    /// Whether one more hint of a peer is heeded: in each interval, as many as a host may be probed. No
-    /// more peers are remembered than can be looked at in a minute: whoever has as many keys is not held
-    /// back by a count for each of them.
+    /// Whether one more hint of a peer is heeded: in each interval, as many as a host may be probed. The
+    /// hints of no more peers are counted than can be probed in a minute: a count for each key would not
+    /// hold back a remote with more keys than that.
     fn heeds(&mut self, peer: Option<PeerId>, config: &Config, now: Instant) -> bool {
         let Some(peer) = peer else { return true };
         let is_over = self.since.is_none_or(|since| since + config.reverify_interval <= now);
@@ -71,7 +71,7 @@ impl Hints {
         self.waiting.remove(candidate);
     }
 
-    /// The next one that is worth a look. A dial that is under way may have begun before anybody lived
+    /// The next one that is worth a look. A dial that is under way may have begun before the peer lived
     /// there: if it fails, there is still the hint. What is asked for is forgotten by
     /// [`forget`](Self::forget) when its dial has started.
     pub(super) fn next(&mut self, scene: &Scene<'_>) -> Ask {

@@ -31,8 +31,8 @@ impl Introductions {
         self.0.is_empty()
     }
 
-    /// They go before new probes, which would take the room of a small budget again and again, and
-    /// nobody would be asked. What is asked for is forgotten by [`started`](Self::started).
+    /// They go before new probes, which would take the room of a small budget again and again, so that
+    /// no peer would be asked. What is asked for is forgotten by [`started`](Self::started).
     pub(super) fn next(&mut self, scene: &Scene<'_>) -> Ask {
         let view = scene.view;
         while let Some((candidate, &(peer, purpose))) = self.0.first_key_value() {

@@ -29,8 +29,8 @@ pub(super) struct Repair(Option<Instant>);
 
 impl Repair {
     /// From time to time, one random candidate outside the selection, while there is one whose peer is
-    /// not connected. A connection that closes brings us back here. Nobody is met while we are not
-    /// joined: then the search has all the room. A meeting that finds no room stays due.
+    /// not connected. A connection that closes brings us back here. There are no such dials while we are
+    /// not joined: then the search has all the room. A dial that finds no room stays due.
     pub(super) fn next(
         &mut self,
         scene: &Scene<'_>,
@@ -69,7 +69,7 @@ pub(super) fn meet(candidate: Candidate, scene: &Scene<'_>) -> Option<Wish> {
     is_idle.then_some(Wish { candidate, expect, purpose, quota, is_probe, then })
 }
 
-/// Whether there is anybody outside the selection who is not connected: there are more candidates than
+/// Whether there is a candidate outside the selection whose peer is not connected: there are more candidates than
 /// ours and those of the table, or more of the latter than take a place and are connected.
 fn has_outside(scene: &Scene<'_>) -> bool {
     let View { order, own, ledger, .. } = *scene.view;
@@ -86,8 +86,8 @@ fn has_outside(scene: &Scene<'_>) -> bool {
         && (entries > ledger.met() + selected || entries > ledger.met() + idle_in_place())
 }
 
-/// A random candidate outside: one of those that nobody is verified at, or that are not connected. They
-/// are looked at from a random place on, a few of each kind.
+/// A random candidate outside the selection, at which no peer is verified, or whose peer is not connected. The
+/// candidates are looked at from a random place on, a few of each kind.
 fn random_outside(
     scene: &Scene<'_>,
     has_route: impl Fn(Family) -> bool,

@@ -9,9 +9,9 @@ use crate::{
     discovery::{dial::Purpose, effect::Effect, ledger::admits},
 };
 
-/// The look that is due first. It takes the share of what keeps us joined, and does not count as a
-/// probe of its host: there are few, and whoever holds our key, or passes on what is sent to it, has
-/// answered there.
+/// The look that is due first. It uses the share of the dials that keep us joined, and does not count as a
+/// probe of its host: there are few such looks, and a node that holds our key, or one that forwards to
+/// us, has answered at the host before.
 pub(super) fn next(scene: &Scene<'_>) -> Ask {
     let Some((due, candidate)) = scene.view.own.next_look() else { return Ask::Nothing(None) };
     if due > scene.now() {
@@ -26,7 +26,7 @@ pub(super) fn next(scene: &Scene<'_>) -> Ask {
     Ask::Dial(Wish { candidate, expect, purpose, quota, is_probe: false, then: Some(then) })
 }
 
-/// Whether a candidate may be dialled: nobody is dialling it already, nobody has said since that it is
+/// Whether a candidate may be dialled: no dial to it is under way, the swarm has not said since that it is
 /// ours, and the peer to which it is pinned may join.
 fn may_look(scene: &Scene<'_>, candidate: &Candidate) -> bool {
     let may_join = |pinned| admits(scene.view.config, pinned, candidate);

@@ -60,7 +60,7 @@ pub(super) struct Wish {
     pub(super) purpose: Purpose,
     /// What it is for, as far as the budget is concerned.
     pub(super) quota: Quota,
-    /// Whether it counts as a probe of its host: nobody was met there yet.
+    /// Whether the dial counts as a probe of its host: no peer was met there yet.
     pub(super) is_probe: bool,
     /// What follows when it starts.
     pub(super) then: Option<Effect>,
@@ -179,7 +179,7 @@ impl<'a> Scene<'a> {
         candidate.pinned().is_some() && self.view.own.is_own_address(&candidate.without_pin())
     }
 
-    /// Whether a candidate is all that leads to its host, while nobody is verified. Its back-off is bound
+    /// Whether a candidate is the only one at its host, while no peer is verified. Its back-off is bound
     /// enough then; and a static source has no refresh after which a host may be probed again.
     fn is_last_hope(&self, candidate: &Candidate) -> bool {
         let View { order, ledger, .. } = self.view;
@@ -201,7 +201,7 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// Asks for a dial that tells who lives at a candidate nobody is verified at.
+    /// Asks for a dial that finds out which peer lives at a candidate, if no peer is verified there.
     pub(super) fn ask_for_probe(&self, candidate: Candidate, purpose: Purpose) -> Ask {
         let refused = |pinned: &&PeerId| !admits(self.view.config, pinned, &candidate);
         if let Some(pinned) = candidate.pinned().copied().filter(|pinned| refused(&pinned)) {
@@ -217,10 +217,10 @@ impl<'a> Scene<'a> {
         Ask::Dial(Wish { candidate, expect, purpose, quota, is_probe: true, then: None })
     }
 
-    /// Whom a dial expects at a candidate that nobody is verified at.
+    /// Which peer a dial expects at a candidate at which no peer is verified.
     pub(super) fn expectation(&self, candidate: &Candidate, purpose: Purpose) -> Expect {
         match candidate.pinned() {
-            // A relay is asked for a peer, so that a throw-away id would reach nobody there.
+            // A relay is asked for a certain peer, so a throw-away id would reach no peer there.
             Some(pinned) if candidate.is_relayed() => Expect::Peer(*pinned),
             Some(pinned) if !self.view.ledger.is_connected(pinned) => Expect::Peer(*pinned),
             // A dial to a peer that is connected would be refused.
@@ -239,7 +239,7 @@ impl<'a> Scene<'a> {
     }
 
     /// Whether a dial without a peer id has no drawback: its connection fills a place, and is no second
-    /// one to a peer, since nobody who is connected seems to live there. It cannot be aborted: so there
+    /// one to a peer, since no connected peer seems to live there. It cannot be aborted: so there
     /// are no more of them than places, and none beside a dial that has been silent for a stagger.
     fn is_first(&self, candidate: &Candidate, purpose: Purpose) -> bool {
         let family = candidate.family();
@@ -403,7 +403,7 @@ mod tests {
         assert_eq!(dialled(asked(&stage, &pinned)).1, Expect::Peer(peer(1)));
         stage.world.connect(1, &c(9));
         assert_eq!(dialled(asked(&stage, &pinned)).1, Expect::Probe);
-        // Behind a relay, nobody answers to a throw-away id.
+        // Behind a relay, no peer answers to a throw-away id.
         let relay = format!("/ip4/10.9.9.9/tcp/1/p2p/{}", peer(77));
         let relayed = at(&format!("{relay}/p2p-circuit/p2p/{}", peer(1)));
         assert_eq!(dialled(asked(&stage, &relayed)).1, Expect::Peer(peer(1)));

@@ -52,7 +52,7 @@ impl Search {
         !matches!(self.route, Route::Missing(_))
     }
 
-    /// A dial found no route. No verdict falls on the family while anybody in it was verified lately.
+    /// A dial found no route. The family is not judged while a peer in it was verified lately.
     pub(super) fn note_no_route(&mut self, candidate: &Candidate, view: &View<'_>) {
         if view.was_verified_lately(self.family) {
             return;
@@ -152,7 +152,7 @@ impl Search {
             || order.fallbacks_of(candidate).iter().any(takes_place)
     }
 
-    /// Whether one more probe may start: one that has been silent for a stagger holds up nobody.
+    /// Whether one more probe may start: a probe that has been silent for a stagger does not hold up another.
     fn has_slot(&self, plan: &Plan, scene: &Scene<'_>) -> bool {
         let at_once = if self.route == Route::Doubtful { 1 } else { plan.at_once };
         let stagger = scene.view.config.stagger;

@@ -67,7 +67,7 @@ pub(super) fn wish(ask: Ask) -> Wish {
     }
 }
 
-/// Which candidate is to be dialled, and whom the dial expects there.
+/// Which candidate is to be dialled, and which peer the dial expects there.
 pub(super) fn dialled(ask: Ask) -> (Candidate, Expect) {
     let wish = wish(ask);
     (wish.candidate, wish.expect)

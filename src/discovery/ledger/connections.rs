@@ -22,7 +22,7 @@ const SHORT_LIVED: Duration = Duration::from_secs(10);
 /// a remote may open any number.
 const ASKED: usize = 4;
 
-/// A connection of the swarm, whoever opened it.
+/// A connection of the swarm, in either direction.
 #[derive(Debug, Clone)]
 pub(super) struct Connection {
     /// The remote's address; its port means nothing if it dialled us.
@@ -197,7 +197,7 @@ impl Connections {
         Some(connection)
     }
 
-    /// Nobody has replied on the connections to a peer that concern the question.
+    /// No reply has come on the connections to a peer that concern the question.
     pub(super) fn fall_silent(&mut self, peer: &PeerId, concerns: impl Fn(&Connection) -> bool) {
         let of_peer = self.by_peer.get_mut(peer).into_iter().flat_map(HashMap::values_mut);
         of_peer.filter(|c| concerns(c)).for_each(|c| c.is_silent = true);

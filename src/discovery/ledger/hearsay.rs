@@ -16,8 +16,8 @@ impl<'a, 'b> Hearsay<'a, 'b> {
         Self { ledger, cx }
     }
 
-    /// A candidate is said to be a peer's by whoever cannot prove it. Says whether the candidate is to
-    /// be looked at by a probe.
+    /// A claim that nobody has proved says that a peer lives at a candidate. Returns whether a probe is to
+    /// look at the candidate.
     pub(in crate::discovery) fn take_hint(&mut self, candidate: &Candidate) -> bool {
         if self.cx.own.is_own(candidate) {
             return false;
@@ -25,7 +25,7 @@ impl<'a, 'b> Hearsay<'a, 'b> {
         let (pause, now) = (self.cx.config.reverify_interval, self.cx.now);
         let is_dialled = (self.cx.is_dialled)(candidate);
         if let Some(old) = self.ledger.table.get(candidate).map(|e| e.peer) {
-            // Not again and again at the bidding of whoever connects.
+            // A peer that connects cannot have it checked again and again.
             if !is_dialled
                 && !self.ledger.is_live_at(&old, candidate)
                 && self.ledger.histories.of(candidate).takes_hint(pause, now)
@@ -34,8 +34,8 @@ impl<'a, 'b> Hearsay<'a, 'b> {
             }
             return false;
         }
-        // Where nobody, or nobody of use, was met: now and then. The back-off goes on meanwhile, or the
-        // search would have no time for others.
+        // If no peer, or no useful peer, was met there before: now and then. The back-off goes on
+        // meanwhile, or the search would have no time for other candidates.
         self.ledger.failed(candidate).is_none()
             || self.ledger.histories.of(candidate).takes_hint(pause, now)
     }

@@ -122,11 +122,12 @@ impl<'a, 'b> Judge<'a, 'b> {
 
     /// Weighs what a handshake proved.
     ///
-    /// The order of the guards matters. What is ours is nobody else's, whatever answered before. A
-    /// pin is the zone's word, and no alternation excuses an impostor. Every other answer counts as
-    /// one of those that may alternate, also that of a peer that may not join. While the address is
-    /// shared, the answer proves nothing; nor does it while the entry's peer is connected that was dialled
-    /// there. Only then does it matter whether the peer may enter.
+    /// The order of the guards matters. First, an address of ours belongs to no other peer, whatever
+    /// answered there before. Then, the zone vouches for a pin, so another peer at a pinned address is an
+    /// impostor, also if identities alternate there. Every other answer counts as one of several that may
+    /// alternate, also the answer of a peer that may not join. The answer proves nothing while the address
+    /// is shared, nor while the entry's peer is connected by a dial to this address. Only after these
+    /// guards does it matter whether the peer may enter.
     fn weigh(
         &mut self,
         candidate: &Candidate,
@@ -176,8 +177,8 @@ impl<'a, 'b> Judge<'a, 'b> {
         }
     }
 
-    /// An address turned out to be ours: whoever was verified there is not. Where it was only confirmed
-    /// as an external one, the answer to a dial decides, also while a connection leads there.
+    /// An address turned out to be ours, so the entry of another peer there ends. If the address was only
+    /// confirmed as an external one, the answer to a dial decides, also while a connection leads there.
     pub(in crate::discovery) fn note_own_address(&mut self, address: &Candidate) {
         let held = self.ledger.table.at_address(address).map(|entry| entry.candidate.clone());
         for candidate in held.collect::<Vec<_>>() {
@@ -207,8 +208,9 @@ impl<'a, 'b> Judge<'a, 'b> {
         self.follow_hosts();
     }
 
-    /// Says of which addresses nothing more will be told: DNS no longer names them, and nobody was
-    /// verified there. Whoever is connected there all the same is told gone at the end.
+    /// Reports the addresses of which nothing more will be reported: DNS no longer names them, and no peer
+    /// was verified there. A peer that is connected there nevertheless is reported as gone when its last
+    /// connection closes.
     fn tell_unnamed(&mut self, candidates: &[&Candidate]) {
         let order = self.cx.order;
         let is_named = |c: &Candidate| !order.at_address(c).is_empty();

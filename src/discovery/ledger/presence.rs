@@ -268,8 +268,8 @@ fn patience(config: &Config) -> Duration {
     PATIENCE.min(config.probe_timeout)
 }
 
-/// Whether a reply on a connection shows that its remote lives at a candidate. Where nobody can look, any
-/// sign of life is enough.
+/// Whether a reply on a connection shows that its remote lives at a candidate. If the address
+/// cannot be probed, any sign of life is enough.
 fn concerns(
     connection: &Connection,
     candidate: &Candidate,

@@ -79,7 +79,7 @@ impl Answers {
         self.burst.is_some()
     }
 
-    /// Notes that nobody answered, which ends a burst.
+    /// Notes that no answer came, which ends a burst.
     pub(super) fn fails(&mut self) {
         self.burst = self.burst.map(|_| 0);
     }

@@ -87,7 +87,7 @@ impl Standing {
     }
 
     /// Takes an entry in that stands among those of its peer. Without an instant at which it was `seen`,
-    /// nobody counts as joined by it.
+    /// the entry does not make this node count as joined.
     pub(super) fn add(&mut self, candidate: &Candidate, seen: Option<Instant>, of_peer: &OfPeer) {
         self.met += usize::from(of_peer.is_connected);
         if of_peer.is_passed_over {
@@ -134,7 +134,7 @@ impl Standing {
         self.seen.insert((now, candidate.clone()));
     }
 
-    /// Notes that an entry lets nobody count as joined any more.
+    /// Notes that an entry no longer makes this node count as joined.
     pub(super) fn see_no_more(&mut self, candidate: &Candidate, before: Instant) {
         self.seen.remove(&(before, candidate.clone()));
     }

@@ -90,10 +90,10 @@ pub(super) struct Table {
     by_peer: HashMap<PeerId, OfPeer>,
     standing: Standing,
     checks: BTreeSet<(Instant, Candidate)>,
-    /// The entries that let nobody count as joined, and why: our swarm denies connections to their peers, and
-    /// there never was one.
+    /// The entries that do not make this node count as joined, and why: our swarm denies connections to their
+    /// peers, and there never was one.
     unmet: BTreeMap<Candidate, Arc<str>>,
-    /// When anybody in each family was last verified.
+    /// When a peer in each family was last verified.
     last_verified: [Option<Instant>; Family::ALL.len()],
     version: u64,
 }
@@ -143,7 +143,7 @@ impl Table {
         there.filter(move |(c, _)| c.is_same_place(&other)).map(|(_, entry)| entry)
     }
 
-    /// The entries that let nobody count as joined, and why.
+    /// The entries that do not make this node count as joined, and why.
     pub(super) fn unmet(&self) -> &BTreeMap<Candidate, Arc<str>> {
         &self.unmet
     }
@@ -153,7 +153,7 @@ impl Table {
         &self.standing
     }
 
-    /// When anybody in a family was last verified, whether the entry is there still or not.
+    /// When a peer in a family was last verified, whether its entry is still there or not.
     pub(super) fn last_verified(&self, family: Family) -> Option<Instant> {
         self.last_verified[family.index()]
     }
@@ -186,8 +186,9 @@ impl Table {
 
     /// Enters a peer, or renews its entry. The next check is due at `check_at`.
     ///
-    /// A candidate holds one entry: one of another peer must have been removed before. Where our
-    /// swarm denies connections to the peer, and there never was one, nobody counts as joined by it.
+    /// A candidate holds one entry: an entry of another peer must have been removed before. If our swarm
+    /// denies connections to the peer, and there never was one, the entry does not make this node count as
+    /// joined.
     pub(super) fn enter(
         &mut self,
         candidate: &Candidate,

@@ -21,7 +21,7 @@ const OMITTED_FOR: Duration = Duration::from_secs(10);
 /// How many answers in a row, where all are partial, must leave out a candidate that cannot be reached
 /// before it leaves.
 const UNNAMED: u8 = 16;
-/// The same for a candidate that nobody is verified at: there may be too many to try them all.
+/// The same for a candidate at which no peer is verified: there may be too many to try them all.
 const FORGOTTEN: u8 = 250;
 /// How often in a row a candidate that partial answers no longer name must have failed to leave.
 const LOST_AFTER: u32 = 3;
@@ -79,7 +79,7 @@ struct Member {
 pub(super) struct Applied {
     /// Whether the source was recognised as sampled, or no longer.
     pub(super) turned: bool,
-    /// Whether it names somebody who was no member.
+    /// Whether the answer names an address that was no member.
     pub(super) brings_others: bool,
 }
 
@@ -215,12 +215,12 @@ impl Members {
     }
 
     /// Merges a refresh into the members. `heard_of` says how much was heard of what a question names.
-    /// A member is omitted only where all was heard of what the questions name that named it: a
-    /// question that fails keeps what it named, and holds back nobody else's.
+    /// A member is omitted only if everything is known that the questions which named it name now. A
+    /// question that fails keeps the members that it named, and does not hold back those of other questions.
     ///
     /// A member that was omitted twice in a row leaves, unless a live connection contradicts. A member
-    /// that partial answers have not named for long leaves if it fails as well, or if nobody is verified
-    /// there for longer still.
+    /// that partial answers have not named for long leaves if it fails as well, or if no peer is
+    /// verified there for longer still.
     pub(super) fn apply(
         &mut self,
         candidates: Vec<Named>,
@@ -268,7 +268,7 @@ impl Members {
         let newcomers = self.newcomers(candidates);
         Family::ALL.map(|family| {
             let at = family.index();
-            // As many as before, nobody new and nobody back: the same.
+            // As many as before, none of them new and none back: the same.
             let (size, changed) = (sizes[at], newcomers[at] > 0 || sizes[at] != before[at]);
             let omitted_answers = self.omitted_answers(family, liveness);
             let is_look = whole[at] && sizes[at] + before[at] > 0;
@@ -370,7 +370,7 @@ impl Members {
         lately.map(|member| &member.candidate)
     }
 
-    /// Adds what an answer names, in place of what was known of it. Says whether anybody was no member.
+    /// Adds the candidates of an answer, in place of what was known of them. Returns whether any was no member.
     fn name(&mut self, candidates: Vec<Named>, is_early: bool) -> bool {
         let (mut strangers, mut holds_more) = (candidates.len(), false);
         self.all.extend(candidates.into_iter().map(|named| Member::new(named, is_early)));

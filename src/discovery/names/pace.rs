@@ -11,25 +11,25 @@ use crate::pace::jitter;
 const EAGER: Duration = Duration::from_secs(30);
 /// How often the first pause is doubled meanwhile: up to 2 s by default.
 const DOUBLINGS: u32 = 2;
-/// An answer with so many records offers nobody only where nearly all of them are rejected, and is
+/// An answer with so many records names no address to try only if nearly all of them are rejected. It is
 /// large enough to be asked for at its TTL.
 const MOST_RECORDS: usize = 64;
 
-/// The start-up pace of one source: while no other is known, and the last answer offers nobody to
+/// The start-up pace of one source: while no other node is known, and the last answer names no address to
 /// try, its TTL says little. A cluster's DNS serves fresh answers within a TTL.
 #[derive(Debug, Default)]
 pub(super) struct StartUp {
-    /// Since when answers offer nobody, and the pause that came last.
+    /// Since when answers name no address to try, and the pause that came last.
     running: Option<(Instant, Duration)>,
 }
 
 impl StartUp {
-    /// An answer offers somebody to try, or somebody is known.
+    /// An answer names an address to try, or another node is known.
     pub(super) fn end(&mut self) {
         self.running = None;
     }
 
-    /// The pause until the next look, after a look that offers nobody. `changed` says that it is
+    /// The pause until the next look, after a look that names no address to try. `changed` says that it is
     /// another answer than the last one: then the pace begins again. `usual` is the pause that its TTL
     /// asks for, and is not exceeded.
     pub(super) fn next(

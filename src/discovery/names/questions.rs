@@ -28,7 +28,7 @@ const REMEMBERED: usize = 1_024;
 
 /// The questions of one source. A question that was ever answered keeps what it named. One that never
 /// was counts as "nothing" after a while, if another of the same name was answered: so a server that
-/// cannot speak of one type holds back nobody.
+/// cannot answer for one type holds back no member.
 #[derive(Debug, Default)]
 pub(super) struct Questions(HashMap<Query, Question>);
 
@@ -99,8 +99,8 @@ impl Questions {
         }
     }
 
-    /// How much a refresh has heard of what a question names. Where it was not asked, the answers that
-    /// had led to it say whether it still names anybody.
+    /// How much a refresh has heard of what a question names. If the question was not asked, the answers
+    /// that had led to it say whether it still names members.
     pub(super) fn heard(&self, query: &Query, threads: &Threads) -> Heard {
         self.heard_within(query, threads, LONGEST)
     }

@@ -22,7 +22,7 @@ pub(super) struct Sampling {
     evidence: u32,
     /// How many answers in a row have looked like no sample.
     unlike: u32,
-    /// How many of these in a row have left out nobody who answers.
+    /// How many of these in a row have left out no member that answers.
     steady: u32,
     recognised: bool,
     /// The last answer could be a sample.

@@ -227,8 +227,8 @@ impl SourceState {
         self.refresh.is_some()
     }
 
-    /// Takes the refresh if it is over. `offers_nobody` says that no other is known, and that the source
-    /// names nobody to try.
+    /// Takes the refresh if it is over. `offers_nobody` says that no other node is known, and that the
+    /// source names no address to try.
     pub(super) fn finish(
         &mut self,
         config: &Config,
@@ -412,7 +412,7 @@ impl SourceState {
         [refresh, overdue].into_iter().flatten().min()
     }
 
-    /// The pace at which it is asked again while its answers offer nobody to try.
+    /// The pace at which the source is asked again while its answers name no address to try.
     pub(super) fn start_up(&mut self) -> &mut StartUp {
         &mut self.start_up
     }

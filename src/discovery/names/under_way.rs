@@ -27,16 +27,16 @@ pub(super) struct UnderWay {
     pub(super) answered: Option<Instant>,
     /// When the first of the answers is due again.
     due: Option<Instant>,
-    /// Whether no other is known, and the source names nobody to try.
+    /// Whether no other node is known, and the source names no address to try.
     pub(super) offers_nobody: bool,
 }
 
 /// How long an answer waits for the others of its refresh, A for AAAA above all, before it is used;
 /// and twice as long each further time in one refresh.
 const GRACE: Duration = Duration::from_millis(50);
-/// How long a refresh waits for the rest of its questions, once one was answered: for those that count
-/// as "nothing", and for all of them while the answers offer nobody to try, or another refresh was asked
-/// for.
+/// How long a refresh waits for the rest of its questions, once one was answered: for questions
+/// that count as "nothing", and for all questions while the answers name no address to try, or while another
+/// refresh was asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl UnderWay {

@@ -21,9 +21,9 @@ const LATENESS: Duration = Duration::from_secs(1);
 /// one key that start together must not go on looking at each other in step. The longer it is, the
 /// fewer looks meet by chance; the shorter, the more of them there are in half a minute.
 const PAUSE: Duration = Duration::from_secs(1);
-/// So many looks at which nobody arrived tell that another node holds our key.
+/// After so many looks without an inbound connection, another node holds our key.
 const ENOUGH_ALONE: u8 = 2;
-/// So many looks in a row at which somebody arrived tell that the address is ours.
+/// After so many looks in a row with an inbound connection, the address is ours.
 const ENOUGH_OURS: u8 = 8;
 /// So many tell it of an address of which it was told that it is not: a balancer, say, behind which we
 /// are left alone.
@@ -48,11 +48,11 @@ pub(super) struct SameKey {
 /// What the looks at one address have shown.
 #[derive(Debug, Clone, Copy, Default)]
 struct Met {
-    /// At how many of them nobody arrived.
+    /// How many looks had no inbound connection.
     alone: u8,
-    /// At how many in a row somebody did.
+    /// How many looks in a row had an inbound connection.
     ours: u8,
-    /// How many in a row met nobody.
+    /// How many looks in a row had no answer.
     in_vain: u8,
     /// Whether another node holds our key there.
     is_twin: bool,
@@ -147,7 +147,7 @@ impl SameKey {
         self.due.iter().map(|(candidate, at)| (*at, candidate)).min()
     }
 
-    /// A look has begun, and ends in so much time at the latest. If it meets nobody, there is another.
+    /// A look has begun, and ends in so much time at the latest. If no peer answers it, another look follows.
     pub(super) fn looked(
         &mut self,
         candidate: &Candidate,
@@ -165,7 +165,7 @@ impl SameKey {
         self.look_soon(candidate.clone(), now + within, rng);
     }
 
-    /// Somebody else answers at a candidate, or nobody names it any more.
+    /// Another peer answers at a candidate, or no source names the candidate any more.
     pub(super) fn forget(&mut self, candidate: &Candidate) {
         self.met.remove(candidate);
         self.awaiting.remove(candidate);
@@ -182,7 +182,7 @@ impl SameKey {
             met.alone = 0;
             return std::mem::take(&mut met.is_twin);
         }
-        // A twin is dialled again like everybody who cannot be reached.
+        // A twin is dialled again like every address that cannot be reached.
         if !met.is_twin {
             self.look_soon(candidate.clone(), now, rng);
         }

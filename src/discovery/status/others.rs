@@ -9,7 +9,7 @@ use crate::{
     filter::Rejection,
 };
 
-/// The others whom the sources name, as far as the status goes by them, and what that was made from.
+/// The other nodes that the sources name, as far as the status depends on them, and from what this was made.
 #[derive(Debug, Default)]
 pub(in crate::discovery) struct Others {
     /// What was heard of the sources, and the versions of our addresses and of the order.
@@ -19,10 +19,10 @@ pub(in crate::discovery) struct Others {
     len: usize,
 }
 
-/// What the sources say of some of those whom they name.
+/// What the sources say of some of the nodes that they name.
 #[derive(Debug, Default)]
 pub(in crate::discovery) struct Named {
-    /// Those whom static sources alone name, beside others that are not static.
+    /// The candidates that only static sources name, if there are sources of other kinds, too.
     pub(in crate::discovery) only_static: BTreeSet<Candidate>,
     /// The addresses that are rejected, and are others all the same.
     pub(in crate::discovery) rejected: BTreeMap<Candidate, Rejection>,

@@ -96,8 +96,8 @@ impl HostsFile {
         found.map(|found| found.answers().to_vec()).unwrap_or_default()
     }
 
-    /// Says once that a name leads only here: whoever wrote it may have meant to name this host after
-    /// the service.
+    /// Says once that a name leads only to this machine. The author of the file may have named this host
+    /// after the service.
     fn tell(&self, name: Name) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if !told.contains(&name) {

@@ -76,7 +76,7 @@ fn server_at(text: &str) -> Option<SocketAddr> {
 /// The address on an interface, as the system knows it by name or number. Where it knows none, the
 /// address is left without: asking it fails then, which is told at each look-up.
 fn scoped(ip: Ipv6Addr, scope: &str) -> SocketAddr {
-    // The system reads such a text as a number: nobody is asked for it.
+    // The system reads such a text as a number: no server is asked for it.
     let found = (format!("{ip}%{scope}").as_str(), PORT).to_socket_addrs();
     let found = found.ok().and_then(|mut found| found.next());
     found.unwrap_or_else(|| SocketAddrV6::new(ip, PORT, 0, 0).into())

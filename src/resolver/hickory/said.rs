@@ -15,7 +15,7 @@ pub(super) enum Said {
     Nothing(Nothing),
     /// Nothing that could be understood.
     Failed(LookupError),
-    /// Something forged. Whoever did it would lead the search to a name of their choice.
+    /// Something forged. The forger could otherwise lead the search to a name of their choice.
     Bogus(LookupError),
 }
 

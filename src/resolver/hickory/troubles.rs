@@ -16,7 +16,7 @@ use crate::resolver::error::LookupError;
 /// exist.
 const FAILURES: u32 = 3;
 const SPAN: Duration = Duration::from_secs(10);
-/// So does one that nobody has said anything about for so long.
+/// So does a name about which no server has said anything for so long.
 const SILENCE: Duration = Duration::from_secs(120);
 /// More than the sources of a node make with any honest search list. Past it, the count starts again.
 const MAX_NAMES: usize = 1024;

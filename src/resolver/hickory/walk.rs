@@ -159,7 +159,7 @@ impl Walker {
         });
     }
 
-    /// Leads all of them on, unless this domain is where the walk ends or somebody else did so.
+    /// Leads all of them on, unless this domain is where the walk ends or another look-up did so.
     fn pass(&self, at: usize, name: &Name, troubles: &Troubles) {
         self.walk.board.send_if_modified(|board| {
             let passes = board.is_at(at) && !board.is_home;
@@ -185,7 +185,7 @@ impl Board {
         self.at == at && self.bogus.is_none()
     }
 
-    /// Whether it is known if the name exists in this domain, or somebody has led on.
+    /// Whether it is known if the name exists in this domain, or another look-up has led on.
     fn is_decided(&self, at: usize) -> bool {
         !self.is_at(at) || self.is_home || self.said.values().all(Option::is_some)
     }

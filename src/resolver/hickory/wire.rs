@@ -14,7 +14,7 @@ const HEADER: usize = 12;
 /// may be.
 ///
 /// A reply without a question is taken: some servers send no more than the header when they refuse or
-/// fail. One to another question is not: somebody guesses.
+/// fail. A reply to another question is not taken: an attacker guesses.
 pub(super) fn reply_to(question: &Question, id: u16, bytes: &[u8]) -> Option<Message> {
     let message = read(bytes).ok()?;
     let is_ours = message.metadata.id == id

@@ -252,8 +252,8 @@ impl Found {
             && types.into_iter().any(|of| self.missing.contains(&sibling(of)))
     }
 
-    /// The outcome. `given_up` are questions that name nobody unless they were answered. `may_repeat` says
-    /// that candidates need not be made which were all named before, and nobody else.
+    /// The outcome. `given_up` are questions that name no member unless they were answered. `may_repeat`
+    /// says that no candidates need be made where the same ones were named before.
     pub(super) fn finish(
         mut self,
         given_up: &HashSet<Query>,

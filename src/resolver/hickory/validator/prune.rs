@@ -93,7 +93,7 @@ fn denials(question: &Question, authorities: Vec<Record>) -> Vec<Record> {
     signed_sets(authorities, wanted, signed_above)
 }
 
-/// The addresses of targets, if whoever signed the answer signed them too: that takes no further
+/// The addresses of targets, if the signer of the answer signed them, too: to prove these takes no further
 /// question. Glue without a signature is not proved.
 fn glue(answers: &[Record], additionals: Vec<Record>) -> Vec<Record> {
     let signers: HashSet<_> = answers.iter().filter_map(signer).cloned().collect();
