@@ -55,8 +55,8 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 ///   because that server may know better. The later server is believed once the silent one has
 ///   missed three attempts, over at least 10 s. Until then, the look-up fails as if no server had
 ///   answered.
-/// - **A server that answered in place of a silent one is asked first** for a minute. A dead server
-///   so costs its time-out once a minute, and not at every look-up. A silent server is asked last
+/// - **A server that answered in place of an earlier one is asked first** for a minute. So a dead
+///   server costs its time-out once a minute, and not at every look-up. A silent server is asked last
 ///   for 20 s.
 /// - **Imperfect servers.** A server that does not know EDNS is asked without it (for an hour,
 ///   unless signatures are wanted). A malformed record costs that record and no other.
