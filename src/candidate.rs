@@ -48,13 +48,21 @@ pub(crate) struct Rest {
     port: u16,
     address: Multiaddr,
     pinned: Option<PeerId>,
+    /// A relay has the IP address: the candidate is of another family, and compared as a whole.
+    is_relayed: bool,
 }
 
 impl Rest {
     /// Of a transport and what runs on top of it. A trailing `/p2p/ID` becomes the pin.
     pub(crate) fn new(suffix: &Multiaddr) -> Self {
         let (address, pinned) = canonical(suffix);
-        Self { port: port_of(&address), address, pinned }
+        let is_relayed = address.iter().any(|p| p == Protocol::P2pCircuit);
+        Self { port: port_of(&address), address, pinned, is_relayed }
+    }
+
+    /// Whether a relay has the IP address.
+    pub(crate) fn is_relayed(&self) -> bool {
+        self.is_relayed
     }
 }
 
@@ -134,8 +142,13 @@ impl Candidate {
         Self(Arc::new(Inner { key, form: Form::Whole { address, ip_len, pinned } }))
     }
 
-    /// Makes a candidate of an IP address and what follows it: a transport without a relay.
+    /// Makes a candidate of an IP address and what follows it.
     pub(crate) fn joined(ip: IpAddr, rest: Arc<Rest>) -> Self {
+        if rest.is_relayed {
+            let ip = Protocol::from(ip.to_canonical());
+            let address = std::iter::once(ip).chain(&rest.address).collect();
+            return Self::of_canonical(address, rest.pinned.map(Box::new));
+        }
         let key = OrderKey::at(ip.to_canonical(), rest.port);
         Self(Arc::new(Inner { key, form: Form::Joined { rest, address: OnceLock::new() } }))
     }

@@ -68,6 +68,10 @@ impl Open<'_> {
     pub(crate) fn get(&mut self, ip: IpAddr, rest: &Arc<Rest>) -> Candidate {
         #[cfg(test)]
         crate::testing::look();
+        // It holds nothing of what follows, which might be dropped.
+        if rest.is_relayed() {
+            return Candidate::joined(ip, rest.clone());
+        }
         let bits = match ip {
             IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
             IpAddr::V6(ip) => ip.to_bits(),

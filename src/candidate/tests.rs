@@ -166,6 +166,7 @@ fn suffix() -> impl Strategy<Value = Multiaddr> {
         Just(Protocol::Sni("A.b.".into())),
         Just(Protocol::Ws("/".into())),
         Just(Protocol::QuicV1),
+        Just(Protocol::P2pCircuit),
     ];
     let pin = prop::option::of(prop::sample::select(vec![A, B]));
     (layer, proptest::collection::vec(upper, 0..3), pin).prop_map(|(layer, upper, pin)| {
@@ -199,6 +200,7 @@ proptest! {
         prop_assert_eq!(&parts, &whole);
         prop_assert_eq!(hash.hash_one(&parts), hash.hash_one(&whole));
         prop_assert_eq!(parts.pinned(), whole.pinned());
+        prop_assert_eq!(parts.is_relayed(), whole.is_relayed());
         prop_assert_eq!((parts.family(), parts.ip(), parts.port()), (whole.family(), whole.ip(), whole.port()));
         let other = Candidate::new(&other);
         for other in [&others_parts, &others_whole, &other] {
