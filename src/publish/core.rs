@@ -171,13 +171,21 @@ impl Core {
                 let claimed: Vec<_> = self.claimed.iter().map(record::write).collect();
                 self.compare(&claimed, now);
             }
-            // Nobody sees any record of the name, or can make room, unless those who came last do.
-            Err(error @ (UpdateError::Full { .. } | UpdateError::Server { .. }))
-                if !self.unseen.is_empty() =>
-            {
+            // Nobody sees any record of the name, or can make room, unless those who came last do. A server
+            // may say so as if it failed: once alone, that is a bad moment of the server's.
+            Err(error) if !self.unseen.is_empty() && self.may_be_full(&error) => {
                 self.take_back(error, now);
             }
             Err(error) => self.fail(error, exchange.leaving, now),
+        }
+    }
+
+    /// Whether an error of a read may mean that the name is full.
+    fn may_be_full(&self, error: &UpdateError) -> bool {
+        match error {
+            UpdateError::Full { .. } => true,
+            UpdateError::Server { .. } => self.failures.is_some(),
+            _ => false,
         }
     }
 

@@ -127,7 +127,11 @@ impl FromStr for TsigKey {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let words = words(text);
-        let parts: Vec<&str> = text.trim().split(':').collect();
+        let mut lines = lines(text);
+        let parts: Vec<&str> = match (lines.next(), lines.next()) {
+            (Some(line), None) => line.split(':').collect(),
+            _ => Vec::new(),
+        };
         let (algorithm, name, secret) = match (&words[..], &parts[..]) {
             (["key", name, rest @ ..], _) if rest.len() == 4 => {
                 (field("algorithm", rest)?.parse()?, *name, field("secret", rest)?)
@@ -153,10 +157,14 @@ impl FromStr for TsigKey {
 /// `key:`, then `- id: NAME`, `algorithm: ALGORITHM` and `secret: SECRET`.
 fn words(text: &str) -> Vec<&str> {
     let is_mark = |c: char| c.is_whitespace() || matches!(c, '{' | '}' | ';' | ':' | '"' | '\'');
-    let is_comment = |line: &&str| line.starts_with('#') || line.starts_with("//");
-    let lines = text.lines().map(str::trim).filter(|line| !is_comment(line));
-    let words = lines.flat_map(|line| line.split(is_mark));
+    let words = lines(text).flat_map(|line| line.split(is_mark));
     words.filter(|word| !word.is_empty() && *word != "-").collect()
+}
+
+/// The lines that are neither empty nor comments.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let is_comment = |line: &str| line.starts_with('#') || line.starts_with("//");
+    text.lines().map(str::trim).filter(move |line| !line.is_empty() && !is_comment(line))
 }
 
 /// The value behind its name.
@@ -210,6 +218,8 @@ mod tests {
         assert_eq!(key.algorithm(), Algorithm::HmacSha256);
         assert_eq!(key.name().to_ascii(), "key.example.");
         assert_eq!(key.signer().key(), b"a secret of this test");
+        let with_comment = format!("# for ns1\n\nhmac-sha256:k:{SECRET}\n");
+        assert!(with_comment.parse::<TsigKey>().is_ok());
         for algorithm in [Algorithm::HmacSha256, Algorithm::HmacSha384, Algorithm::HmacSha512] {
             let key: TsigKey = format!("{algorithm}:k:{SECRET}").parse().unwrap();
             assert_eq!(key.algorithm(), algorithm);

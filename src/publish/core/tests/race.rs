@@ -92,6 +92,19 @@ fn what_a_read_has_shown_stays_although_others_fill_the_name_up() {
     assert_eq!(world.core.published().len(), 1);
 }
 
+/// A server that fails once at the first look after an update has a bad moment, and is not full.
+#[test]
+fn what_was_added_stays_where_the_server_fails_once() {
+    let mut world = World::published();
+    world.fails = Some(UpdateError::Server { code: hickory_proto::op::ResponseCode::ServFail });
+    while !world.told().iter().any(|told| told.starts_with("failed 1")) {
+        world.run(S(1));
+    }
+    world.fails = None;
+    world.run(S(600));
+    assert_eq!((world.zone.len(), world.updates.len()), (1, 0));
+}
+
 #[test]
 fn what_cannot_be_taken_back_is_tried_again() {
     let mut world = World::published();
