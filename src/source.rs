@@ -130,7 +130,8 @@ pub struct Source {
 
 impl Source {
     /// The source of all who listen as this node does: the addresses at `name`, with the transports and
-    /// ports of these listeners, in this order of preference.
+    /// ports of these listeners, in this order of preference. Listeners at a relay, and those whose address has
+    /// a hash of this node's certificate, are left out.
     ///
     /// ```
     /// # use libp2p_core::Multiaddr;
@@ -157,11 +158,14 @@ impl Source {
             let is_host = |p: &Protocol<'_>| {
                 matches!(p, Protocol::Ip6zone(_) | Protocol::Ip4(_) | Protocol::Ip6(_))
             };
-            let is_own = |p: &Protocol<'_>| !matches!(p, Protocol::P2p(_));
-            let parts = listener.iter().skip_while(is_host).take_while(is_own);
-            Printed(&parts.collect()).to_string()
+            let parts = listener.iter().skip_while(is_host);
+            Printed(&parts.filter(|p| !matches!(p, Protocol::P2p(_))).collect()).to_string()
         };
-        let transports: Vec<_> = listeners.into_iter().map(transport).collect();
+        // An address of a relay's, or one with this node's certificate, is nobody else's.
+        let is_shared = |listener: &&Multiaddr| {
+            !listener.iter().any(|p| matches!(p, Protocol::P2pCircuit | Protocol::Certhash(_)))
+        };
+        let transports: Vec<_> = listeners.into_iter().filter(is_shared).map(transport).collect();
         format!("/dns/{name}{}", transports.join("|")).parse()
     }
 

@@ -8,15 +8,15 @@ use super::{SourceError, multiaddr::address, name};
 
 /// Why a text that starts with neither `/` nor `srv:` is not a source.
 pub(super) fn foreign(text: &str) -> SourceError {
-    read(text, 0)
+    match prefixed(text) {
+        Some((prefix, rest)) => without_prefix(prefix, rest),
+        None => read(text, 0),
+    }
 }
 
 /// Reads what stands from byte `at` on.
 fn read(text: &str, at: usize) -> SourceError {
     let given = text.to_owned();
-    if let Some((prefix, rest)) = prefixed(text) {
-        return without_prefix(prefix, rest);
-    }
     if let Some(ip) = ip(text) {
         return SourceError::BareHost { given, suggestion: format!("{ip}/tcp/4001") };
     }

@@ -166,6 +166,13 @@ fn a_source_has_the_ports_of_the_listeners() {
     let both =
         ["/ip6/::/udp/4001/quic-v1", "/ip4/0.0.0.0/udp/4001/quic-v1", "/ip4/0.0.0.0/tcp/4002"];
     assert_eq!(source("A.example.", &both).unwrap(), "/dns/a.example./udp/4001/quic-v1|/tcp/4002");
+    let elsewhere = [
+        format!("/ip4/192.0.2.1/tcp/4009/p2p/{A}/p2p-circuit"),
+        "/ip4/0.0.0.0/udp/4001/webrtc-direct/certhash/uEiDDq4_xNyDorZBH3TlGazyJdOWSwvo4PUo5YHFMrvDE8g".to_owned(),
+        both[2].to_owned(),
+    ];
+    let elsewhere = elsewhere.each_ref().map(String::as_str);
+    assert_eq!(source("a", &elsewhere).unwrap(), "/dns/a/tcp/4002", "others do not have these");
     let own = format!("/ip6zone/eth0/ip6/fe80::1/tcp/443/wss/p2p/{A}");
     assert_eq!(source("a", &[&own]).unwrap(), "/dns/a/tcp/443/tls/ws");
     for (name, listeners, part) in [

@@ -3,6 +3,12 @@ use super::*;
 /// Of a raw block: no peer id.
 const RAW_CID: &str = "bafkreibm6jg3ux5qumhcn2b3flc3tyu6dmlb4xa7u5bf44yegnrjhc4yeq";
 
+/// Fails if each prefix is read within the one before: the stack overflows.
+#[test]
+fn a_text_of_nothing_but_prefixes_is_an_error() {
+    assert!("a+".repeat(200_000).parse::<Source>().is_err());
+}
+
 /// What is wrong, where, and what would be right.
 #[test]
 fn errors_tell_what_to_write() {
