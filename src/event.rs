@@ -22,11 +22,13 @@ mod log;
 /// use libp2p_dns_discovery::{Event, Status};
 ///
 /// fn on_event(event: &Event) {
+///     if let Some((peer, address)) = event.found() {
+///         println!("{peer} is at {address}");
+///     }
+///     if let Some((peer, _)) = event.gone() {
+///         println!("{peer} is gone");
+///     }
 ///     match event {
-///         Event::Verified { peer, address, .. } => println!("{peer} is at {address}"),
-///         Event::Departed { peer, gone: true, .. }
-///         | Event::Unreachable { peer: Some(peer), gone: true, .. }
-///         | Event::Gone { peer, .. } => println!("{peer} is gone"),
 ///         Event::Status { status: Status::Isolated, .. } => println!("no peer can be reached"),
 ///         Event::Resolved { source, candidates, .. } => {
 ///             println!("{source} names {} addresses", candidates.len());
@@ -347,7 +349,7 @@ impl Event {
     /// without `/p2p`, where it was verified last; `None` where that ended before its connection did.
     ///
     /// A peer that moves is found before it is gone from its old address, or in the other order: what was
-    /// found counts until this names it.
+    /// found counts until this names it. A peer may be gone that was never found.
     pub fn gone(&self) -> Option<(&PeerId, Option<&Multiaddr>)> {
         match self {
             Self::Gone { peer } => Some((peer, None)),
