@@ -63,7 +63,13 @@ impl Node {
             if self.is_taken_for_ours(&at) {
                 return;
             }
-            assert!(goes_on, "nobody looks for {peer} at {at}");
+            let states = || self.core.candidates().collect::<Vec<_>>();
+            assert!(
+                goes_on,
+                "nobody looks for {peer} at {at}: {:?}, ours {:?}",
+                states(),
+                self.own
+            );
         }
         panic!("{peer} at {at} was not found in {STEPS} steps");
     }
@@ -103,7 +109,10 @@ impl Node {
         let mut states = self.core.candidates().filter(|(candidate, _)| is_it(candidate));
         let mut confirmed = self.own.iter().filter(|(_, (_, is_confirmed))| *is_confirmed);
         confirmed.any(|(own, _)| host(own) == host(at))
-            && states.all(|(_, state)| matches!(state, CandidateState::Itself))
+            && states.all(|(_, state)| {
+                // Where another source names it, too, the filter may reject it.
+                matches!(state, CandidateState::Itself | CandidateState::Rejected(_))
+            })
     }
 
     fn is_in_two_families(&self, at: &Multiaddr) -> bool {
