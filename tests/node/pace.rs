@@ -95,12 +95,12 @@ fn haste_is_not_at_the_pace_of_a_question_that_fails() {
 fn who_connects_from_an_unnamed_host_has_dns_asked_where_few_are_named() {
     let (mut world, peers) = World::with_peers(lowest(3), 1);
     world.until(secs(5), "joined", |w| w.selected() == peers);
-    world.name(&[ip(1), ip(2), ip(3)]);
-    let (second, _) = (world.live(ip(2)), world.live(ip(3)));
     // Nothing else is to happen soon.
     world.run(secs(10));
+    world.name(&[ip(1), ip(2), ip(3)]);
+    let (second, _) = (world.live(ip(2)), world.live(ip(3)));
     world.accept(second, "/ip4/10.0.0.2/tcp/55555");
-    world.run(secs(1));
+    world.run(secs(7));
     assert_eq!(world.selected().len(), 3);
 }
 
