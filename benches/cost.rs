@@ -102,17 +102,7 @@ fn busiest_start(n: usize, late: u64) -> String {
         let named = if late == 0 { 0 } else { runs + world.rng.u64(..=late) };
         steps.extend([(named, node, false), (runs, node, true)]);
     }
-    world.dns.members.clear();
-    steps.sort_unstable();
-    for (at, node, runs) in steps {
-        let at = world.start + Duration::from_millis(at);
-        world.run(at.saturating_duration_since(world.now));
-        if runs {
-            world.restart(node);
-        } else {
-            world.dns.members.insert(node);
-        }
-    }
+    world.appear(steps);
     world.until(Duration::from_secs(60), "joined", World::all_joined);
     let busiest = world.dns.load.values().max().copied().unwrap_or(0);
     thousands(busiest)

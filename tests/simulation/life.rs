@@ -26,6 +26,22 @@ impl World {
         index
     }
 
+    /// Pods appear: nobody is named at first. Each step is that at so many milliseconds after the start of the
+    /// world, a node begins to run (`true`), or DNS begins to name it (`false`).
+    pub fn appear(&mut self, mut steps: Vec<(u64, usize, bool)>) {
+        self.dns.members.clear();
+        steps.sort_unstable();
+        for (at, node, runs) in steps {
+            let at = self.start + Duration::from_millis(at);
+            self.run(at.saturating_duration_since(self.now));
+            if runs {
+                self.restart(node);
+            } else {
+                self.dns.members.insert(node);
+            }
+        }
+    }
+
     /// Adds an address that DNS names and where no node of its own lives.
     pub fn add_host(&mut self, host: Host) -> usize {
         let index = self.add_node();

@@ -38,21 +38,11 @@ fn start(n: usize, over: u64, capacity: usize, config: Config, seed: u64) -> Sta
     for _ in 0..n {
         world.add_host(Host::Refusing);
     }
-    world.dns.members.clear();
     let mut steps: Vec<(u64, usize, bool)> = Vec::new();
     for (node, (runs, named)) in times.iter().enumerate() {
         steps.extend([(*runs, node, true), (*named, node, false)]);
     }
-    steps.sort_unstable();
-    for (at, node, runs) in steps {
-        let at = world.start + Duration::from_millis(at);
-        world.run(at.saturating_duration_since(world.now));
-        if runs {
-            world.restart(node);
-        } else {
-            world.dns.members.insert(node);
-        }
-    }
+    world.appear(steps);
     let look_ups = |world: &World| world.nodes.iter().map(|node| node.queries).sum::<usize>();
     world.run((world.start + secs(over + 60)).saturating_duration_since(world.now));
     let in_a_minute = look_ups(&world) as f64 / n as f64;

@@ -19,17 +19,16 @@ use futures_rustls::{
 };
 use libp2p::{
     Multiaddr, PeerId, Swarm, Transport,
-    core::{muxing::StreamMuxerBox, transport::Boxed, upgrade::Version},
+    core::{muxing::StreamMuxerBox, transport::Boxed},
     identity::Keypair,
-    noise,
     swarm::{self, NetworkBehaviour, SwarmEvent, dummy},
-    tcp, websocket, yamux,
+    tcp, websocket,
 };
 use libp2p_dns_discovery::{
     Behaviour, Event, Failure, Source, resolver::zone::Zone, websocket::HostHeader,
 };
 
-use crate::support::{drive, listening, quick};
+use crate::support::{drive, listening, quick, secured};
 
 const NAME: &str = "front.example";
 
@@ -119,20 +118,6 @@ async fn node(tls: Option<TlsAcceptor>) -> (Swarm<dummy::Behaviour>, u16) {
         _ => None,
     });
     (swarm, port.expect("a port"))
-}
-
-fn secured<T>(transport: T, key: &Keypair) -> Boxed<(PeerId, StreamMuxerBox)>
-where
-    T: Transport<Output: AsyncRead + AsyncWrite + Unpin + Send + 'static> + Send + Unpin + 'static,
-    T::Error: Send + Sync,
-    T::Dial: Send,
-    T::ListenerUpgrade: Send,
-{
-    transport
-        .upgrade(Version::V1)
-        .authenticate(noise::Config::new(key).expect("a key"))
-        .multiplex(yamux::Config::default())
-        .boxed()
 }
 
 fn over<B: NetworkBehaviour>(

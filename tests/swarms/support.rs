@@ -61,7 +61,8 @@ pub fn private_swarm<B: NetworkBehaviour>(
     memory_swarm_over(transport, port, Duration::from_secs(10), key, behaviour)
 }
 
-fn secured<T>(transport: T, key: &Keypair) -> Boxed<(PeerId, StreamMuxerBox)>
+/// A transport with Noise and Yamux on top.
+pub fn secured<T>(transport: T, key: &Keypair) -> Boxed<(PeerId, StreamMuxerBox)>
 where
     T: Transport<Output: AsyncRead + AsyncWrite + Unpin + Send + 'static> + Send + Unpin + 'static,
     T::Error: Send + Sync,
