@@ -298,7 +298,9 @@ impl Config {
     /// or only the pod's own, so the TTL of such an answer says little. The pause is doubled twice,
     /// and then stays the same until half a minute has passed since the first look-up. After that,
     /// it is doubled until it reaches the pause that the TTL gives. It starts again at its first
-    /// value when the answer changes. A year turns this off.
+    /// value when the answer changes. The first answer that names another node may still lack pods
+    /// that started with it: if it has fewer than 64 records, it is looked at once more after
+    /// [`with_min_refresh`](Self::with_min_refresh). A year turns all of this off.
     #[must_use]
     pub fn with_start_refresh(mut self, pause: Duration) -> Self {
         self.start_refresh = sane(pause);

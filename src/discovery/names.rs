@@ -465,7 +465,8 @@ fn offers_nobody(source: &SourceState, context: &Context<'_>) -> bool {
     !context.has_others && source.members().candidates().all(context.is_ours)
 }
 
-/// When to look again after an answer, or after "nothing": as usual, or sooner while no other is known.
+/// When to look again after an answer, or after "nothing": as usual, or sooner while no other is known and
+/// right after the first other is named.
 fn next_look(
     source: &mut SourceState,
     brings_others: bool,
@@ -473,11 +474,12 @@ fn next_look(
     usual: Duration,
     context: &mut Context<'_>,
 ) -> Duration {
-    if !offers_nobody(source, context) {
-        source.start_up().end();
-        return usual;
-    }
     let first = context.config.start_refresh;
+    if !offers_nobody(source, context) {
+        let least = Schedule::least(context.config, records).max(first);
+        let least = least.mul_f64(1.0 + source.jitter() * 0.2);
+        return source.start_up().end(records, usual, least);
+    }
     source.start_up().next(brings_others, records, usual, first, context.now, context.rng)
 }
 

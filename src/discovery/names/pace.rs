@@ -1,6 +1,7 @@
-//! How soon a name is looked up again while its answers name no address to try.
+//! How soon a name is looked up again while its answers name no address to try, and after the first one that
+//! does.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use web_time::Instant;
 
@@ -21,12 +22,18 @@ const MOST_RECORDS: usize = 64;
 pub(super) struct StartUp {
     /// Since when answers name no address to try, and the pause that came last.
     running: Option<(Instant, Duration)>,
+    /// Whether the last answer named an address to try.
+    has_met: bool,
 }
 
 impl StartUp {
-    /// An answer names an address to try, or another node is known.
-    pub(super) fn end(&mut self) {
+    /// The pause until the next look, after a look that names an address to try, or while another node is
+    /// known. The first answer that names an address is looked at once more after the `least` pause: pods
+    /// that start together are named one after another, and the first answer may lack the last of them.
+    pub(super) fn end(&mut self, records: usize, usual: Duration, least: Duration) -> Duration {
         self.running = None;
+        let is_first = records > 0 && !mem::replace(&mut self.has_met, true);
+        if is_first && records < MOST_RECORDS { least.min(usual) } else { usual }
     }
 
     /// The pause until the next look, after a look that names no address to try. `changed` says that it is
@@ -41,8 +48,9 @@ impl StartUp {
         now: Instant,
         rng: &mut fastrand::Rng,
     ) -> Duration {
+        self.has_met = false;
         if records >= MOST_RECORDS {
-            self.end();
+            self.running = None;
             return usual;
         }
         let (since, pause) = match self.running.filter(|_| !changed) {
@@ -140,8 +148,21 @@ mod tests {
         }
         assert!(is_about(world.wait(true, 1), FIRST));
         assert!(is_about(world.wait(false, 1), secs(1)));
-        world.start_up.end();
+        world.start_up.end(2, secs(30), secs(5));
         assert!(is_about(world.wait(false, 1), FIRST));
+    }
+
+    #[test]
+    fn the_first_answer_that_names_an_address_is_looked_at_once_more() {
+        let mut world = World::new();
+        let end = |world: &mut World, records| world.start_up.end(records, secs(30), secs(5));
+        assert_eq!(end(&mut world, 0), secs(30), "nothing was named yet");
+        assert_eq!(end(&mut world, 2), secs(5));
+        assert_eq!(end(&mut world, 3), secs(30));
+        world.wait(true, 1);
+        assert_eq!(world.start_up.end(2, secs(3), secs(5)), secs(3), "never later than usual");
+        world.wait(true, 1);
+        assert_eq!(world.start_up.end(64, secs(30), secs(5)), secs(30), "a large answer");
     }
 
     #[test]
