@@ -177,3 +177,16 @@ pub enum SourceError {
         option: String,
     },
 }
+
+impl SourceError {
+    /// Adds the options that were written, `?` included, to what is suggested.
+    pub(super) fn with_options(mut self, options: &str) -> Self {
+        if let Self::HostPort { suggestion, .. }
+        | Self::BareHost { suggestion, .. }
+        | Self::MissingTransport { suggestion, .. } = &mut self
+        {
+            suggestion.push_str(options);
+        }
+        self
+    }
+}

@@ -24,13 +24,18 @@ fn read(text: &str, at: usize) -> SourceError {
         let reason = format!("a multiaddr starts with `/`: write `/{text}`");
         return SourceError::Component { at, component: given, reason };
     }
-    if let Some((host, port)) = host_and_port(text) {
+    let (before, rest) = text.split_at(text.find('/').unwrap_or(text.len()));
+    if let Some((host, port)) = host_and_port(before) {
         let Some(port) = port.parse().ok().filter(|port: &u16| *port != 0) else {
             let (at, component) = (at + host.len(), format!(":{port}"));
             return SourceError::Port { at, component };
         };
-        return match named(host, at) {
-            Ok(host) => SourceError::HostPort { given, suggestion: format!("{host}/tcp/{port}") },
+        return match named(host, at).map(|host| format!("{host}/tcp/{port}")) {
+            Ok(start) => {
+                let whole = format!("{start}{rest}");
+                let suggestion = if address(&whole).is_ok() { whole } else { start };
+                SourceError::HostPort { given, suggestion }
+            }
             Err(error) => error,
         };
     }

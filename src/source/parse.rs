@@ -29,16 +29,20 @@ pub(super) fn source(text: &str) -> Result<(Kind, Options), SourceError> {
         Some((body, written)) => (body, Options::read(written, body.len() + 1)?),
         None => (text, Options::default()),
     };
-    let kind = if body.is_empty() {
-        return Err(SourceError::Empty);
-    } else if body.starts_with('/') {
-        address(body)?
-    } else if body.get(..SRV.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SRV)) {
-        srv(body)?
-    } else {
-        return Err(foreign(body));
-    };
+    let kind = kind(body).map_err(|error| error.with_options(&text[body.len()..]))?;
     Ok((kind, options))
+}
+
+fn kind(body: &str) -> Result<Kind, SourceError> {
+    if matches!(body, "" | "/") {
+        Err(SourceError::Empty)
+    } else if body.starts_with('/') {
+        address(body)
+    } else if body.get(..SRV.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(SRV)) {
+        srv(body)
+    } else {
+        Err(foreign(body))
+    }
 }
 
 fn srv(text: &str) -> Result<Kind, SourceError> {
