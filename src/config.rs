@@ -15,16 +15,16 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Identify {
-    /// Dial without a peer id where that costs nothing, and probe elsewhere.
+    /// Dial without a peer id where that costs nothing, and probe everywhere else.
     ///
-    /// For each free place, one address that was never tried is dialled as with
-    /// [`Dial`](Self::Dial), and the connection is kept: a place costs one handshake. This is done
-    /// unless a connected peer seems to live at the address, and as long as no such dial has been
+    /// For each free [place](Selection), the node dials one address that was never tried as with
+    /// [`Dial`](Self::Dial), and keeps the connection, so a place costs one handshake. It does not do
+    /// so if a connected peer seems to live at the address, or once a dial for the same family has been
     /// silent for [a stagger](Config::with_stagger). All other dials are [probes](Self::Probe): a
     /// second address for the same place, a retry, an address outside the selection.
     ///
-    /// Where a behaviour denies probes, dials without a peer id take their place. One probe in each
-    /// [`Config::with_max_refresh`] finds out whether probes are still denied.
+    /// If a behaviour of the swarm denies probes, the node dials without a peer id instead. One probe in
+    /// each [`Config::with_max_refresh`] finds out whether the behaviour still denies probes.
     #[default]
     Auto,
     /// Dial with a throw-away peer id, and read the real one from the `WrongPeerId` failure.
@@ -34,10 +34,10 @@ pub enum Identify {
     Probe,
     /// Dial without a peer id, and keep the connection.
     ///
-    /// This saves the second handshake, and works where a behaviour denies unknown peer ids
-    /// (`libp2p-allow-block-list` in allow mode). But it opens a second connection to a peer that
-    /// is connected already, and it cannot be aborted. Where a behaviour denies the connection, all
-    /// behaviours of the swarm are told that a dial to the real peer failed.
+    /// Such a dial saves the second handshake, and works where a behaviour denies unknown peer ids
+    /// (`libp2p-allow-block-list` in allow mode). But if the peer is connected already, the dial opens a
+    /// second connection to it; and the dial cannot be aborted. If a behaviour denies the connection,
+    /// the swarm tells all behaviours that a dial to the real peer failed.
     Dial,
 }
 
@@ -59,8 +59,8 @@ pub enum Identify {
 /// # Ok::<_, libp2p_dns_discovery::ipnet::AddrParseError>(())
 /// ```
 ///
-/// Durations are kept between a millisecond and a year. An interval of a year turns off what is
-/// done at that interval.
+/// A duration below a millisecond is taken as a millisecond, and a duration above a year as a year. An
+/// interval of a year turns off what is done at that interval.
 ///
 /// [`Limits`] bounds how much DNS or a remote can make a node hold and do.
 ///
@@ -135,8 +135,8 @@ impl Config {
         self
     }
 
-    /// Sets up to how many candidates of a family [`Selection::Auto`] acts as `Lowest(3)`. Default:
-    /// 64.
+    /// Sets the number of candidates of a family up to which [`Selection::Auto`] acts as `Lowest(3)` in
+    /// that family. Above it, `Auto` acts as `Fingers`. Default: 64.
     #[must_use]
     pub fn with_auto_limit(mut self, limit: NonZeroUsize) -> Self {
         self.auto_limit = limit;
@@ -158,29 +158,32 @@ impl Config {
         self
     }
 
-    /// Lets only these peers enter the table. Default: every peer that proves its identity may
-    /// enter.
+    /// Sets the only peers that may join: only they get an entry in the
+    /// [table of verified peers](crate::VerifiedPeer). Default: every peer that proves its identity.
     ///
-    /// A peer that may not enter is reported as [`Event::Refused`](crate::Event::Refused), takes no
-    /// place and is not announced to other behaviours. An address that is pinned to it is not
-    /// dialled. [`Behaviour::set_allowed_peers`](crate::Behaviour::set_allowed_peers) changes the
-    /// list at run time.
+    /// If a peer that is not on the list answers at an address, the node reports
+    /// [`Event::Refused`](crate::Event::Refused), gives the peer no [place](Selection) and does not
+    /// announce it to other behaviours. The node does not dial an address that is pinned to such a peer.
     ///
-    /// The list decides to which peers the discovery connects, not which peers may connect to the
-    /// swarm. Use `libp2p-allow-block-list` or a pre-shared key (`libp2p-pnet`) for that.
+    /// [`Behaviour::set_allowed_peers`](crate::Behaviour::set_allowed_peers) changes the list at run
+    /// time. A peer that is no longer on the list then loses its entries, and keeps its connections.
+    ///
+    /// The list denies no connections: a peer that is not on it can still connect to the swarm. Use
+    /// `libp2p-allow-block-list` or a pre-shared key (`libp2p-pnet`) to keep such peers out.
     #[must_use]
     pub fn with_allowed_peers(mut self, peers: impl IntoIterator<Item = PeerId>) -> Self {
         self.admission.allowed = Some(peers.into_iter().collect());
         self
     }
 
-    /// Lets the application decide which peers may enter the table, by the peer and the address at
-    /// which the peer proved its identity. If [`with_allowed_peers`](Self::with_allowed_peers) is
-    /// set too, a peer needs both. Default: every peer may enter.
+    /// Sets a function by which the application decides which peers may join. The function gets the
+    /// peer, and the address at which the peer proved its identity. If it returns false, the peer gets
+    /// no entry, as if it were not on a [list of allowed peers](Self::with_allowed_peers). If such a
+    /// list is set too, a peer must be on the list and pass the function. Default: every peer may join.
     ///
-    /// The function is called inside the swarm's task, each time that an identity is proved or an
-    /// entry is renewed, and must not block. Call [`Behaviour::readmit`](crate::Behaviour::readmit)
-    /// when the facts on which the function decides have changed.
+    /// The function is called inside the swarm's task, at least each time that a peer proves its
+    /// identity, and must not block. Call [`Behaviour::readmit`](crate::Behaviour::readmit) when the
+    /// facts on which the function decides have changed.
     #[must_use]
     pub fn with_admission(
         mut self,
@@ -194,16 +197,16 @@ impl Config {
     /// a member.
     ///
     /// Addresses are reused, and another application that speaks libp2p may listen at an address
-    /// that DNS still names. With a required protocol, a peer enters the table only after it has
-    /// said by `identify` that it speaks the protocol. The previous entry at its address ends as
-    /// soon as another identity answers there. A peer that does not speak the protocol is reported
+    /// that DNS still names. With a required protocol, a peer gets an entry only after it has said by
+    /// `identify` that it speaks the protocol. If another peer had the entry at that address, its entry
+    /// ends as soon as the new identity answers. A peer that does not speak the protocol is reported
     /// as [`Event::Stranger`](crate::Event::Stranger), and its address is tried again with
     /// back-off.
     ///
-    /// All nodes need `libp2p-identify`, and each peer that is to be entered has to be connected.
-    /// Silent peers are waited for up to [the probe time-out](Self::with_probe_timeout) and use a
-    /// dial slot meanwhile. Choose a protocol that members announce at all times: a Kademlia node
-    /// in client mode does not announce Kademlia's protocol.
+    /// All nodes need `libp2p-identify`. The node connects to each peer that is to get an entry, and
+    /// waits up to [the probe time-out](Self::with_probe_timeout) for the peer to say which protocols it
+    /// speaks. Choose a protocol that members announce at all times: a Kademlia node in client mode does
+    /// not announce Kademlia's protocol.
     #[must_use]
     pub fn with_required_protocol(mut self, protocol: StreamProtocol) -> Self {
         self.required_protocol = Some(protocol);
@@ -231,9 +234,9 @@ impl Config {
         self
     }
 
-    /// Sets addresses of this node that the swarm does not know, such as the address of a load
-    /// balancer or a forwarded port. They are never dialled. Listen addresses and confirmed
-    /// external addresses need not be given. Default: none.
+    /// Sets addresses that lead to this node and that the swarm does not know, such as the address of a
+    /// load balancer or a forwarded port. The node never dials these addresses. Listen addresses and
+    /// confirmed external addresses need not be given. Default: none.
     #[must_use]
     pub fn with_own_addresses(mut self, addresses: impl IntoIterator<Item = Multiaddr>) -> Self {
         self.own_addresses = addresses.into_iter().collect();
@@ -242,9 +245,9 @@ impl Config {
 
     /// Sets whether idle connections to verified peers are kept alive. Default: no.
     ///
-    /// A connection is kept only if both sides keep it, so set this on all nodes. Without it, an
-    /// idle connection closes after the swarm's idle time-out, and a short dial verifies its peer
-    /// every [`with_reverify_interval`](Self::with_reverify_interval).
+    /// A connection stays open only if both sides keep it alive, so set this on all nodes. Without this
+    /// option, an idle connection closes after the swarm's idle time-out. From then on, a short dial
+    /// verifies the selected peer again every [`with_reverify_interval`](Self::with_reverify_interval).
     #[must_use]
     pub fn with_keep_alive(mut self, keep_alive: bool) -> Self {
         self.keep_alive = keep_alive;
@@ -268,8 +271,9 @@ impl Config {
         self
     }
 
-    /// Sets how long to wait for running probes before more probes are started beside them: one for
-    /// each free place. Default: 250 ms, the Connection Attempt Delay of [RFC 8305 section 5].
+    /// Sets how long a dial may be silent before the next address is dialled beside it. While places
+    /// are free, one more dial for each free place starts whenever this time has passed. Default: 250 ms,
+    /// the Connection Attempt Delay of [RFC 8305 section 5].
     ///
     /// [RFC 8305 section 5]: https://www.rfc-editor.org/rfc/rfc8305#section-5
     #[must_use]
@@ -278,28 +282,30 @@ impl Config {
         self
     }
 
-    /// Sets the least time from an answer of a source to its next refresh, whatever the TTL.
-    /// Default: 5 s, the TTL that Kubernetes' DNS gives.
+    /// Sets the least time from an answer for a source until the source is looked up again, whatever the
+    /// TTL of the answer is. Default: 5 s, the TTL that Kubernetes' DNS gives.
     ///
     /// Two kinds of look-ups come sooner: those at the [start](Self::with_start_refresh), and
     /// retries after a failure. The first retry comes after at most a second, and later ones with
-    /// back-off up to a fifth of [`with_max_refresh`](Self::with_max_refresh). Large answers are
-    /// asked for more rarely: at most once in 10 ms per record.
+    /// back-off up to a fifth of [`with_max_refresh`](Self::with_max_refresh). Large answers make
+    /// look-ups rarer: an answer of 1,000 records is asked for at most every 10 s (10 ms per record).
     #[must_use]
     pub fn with_min_refresh(mut self, interval: Duration) -> Self {
         self.min_refresh = sane(interval);
         self
     }
 
-    /// Sets the pause between the first two look-ups of a source while no other node is known and
-    /// its answers name no address to try. Default: 500 ms.
+    /// Sets the first pause between two look-ups of a source at the start: while no other node is known
+    /// and the answers name no address to try. Default: 500 ms.
     ///
-    /// Pods of one deployment appear within seconds. At first, the name of each pod has no address
-    /// or only the pod's own, so the TTL of such an answer says little. The pause is doubled twice,
-    /// and then stays the same until half a minute has passed since the first look-up. After that,
-    /// it is doubled until it reaches the pause that the TTL gives. It starts again at its first
-    /// value when the answer changes. The first answer that names another node may still lack pods
-    /// that started with it: if it has fewer than 64 records, it is looked at once more after
+    /// Pods of one deployment appear within seconds. At first, DNS names no pod at all or only this
+    /// one, and such an answer is out of date long before its TTL is over. The pause doubles twice, and
+    /// then stays the same until half a minute has passed since the first look-up. After that, it
+    /// doubles until it reaches the pause that the TTL gives. When the answer changes, the pause starts
+    /// again at its first value.
+    ///
+    /// The first answer that names another node may still lack pods that start at the same time. If it
+    /// has fewer than 64 records, the source is looked up once more after
     /// [`with_min_refresh`](Self::with_min_refresh). A year turns all of this off.
     #[must_use]
     pub fn with_start_refresh(mut self, pause: Duration) -> Self {
@@ -307,45 +313,47 @@ impl Config {
         self
     }
 
-    /// Sets how long look-ups must say that a name does not exist, three times at least, before the
-    /// node is [`Alone`](crate::Status::Alone). Default: 10 s.
+    /// Sets for how long DNS must say "there is nothing", and at least three times, before the node
+    /// becomes [`Alone`](crate::Status::Alone) by this. Default: 10 s.
     #[must_use]
     pub fn with_alone_after(mut self, duration: Duration) -> Self {
         self.alone_after = sane(duration);
         self
     }
 
-    /// Sets the most time between two refreshes of a source, whatever its TTL. Default: 5 min.
+    /// Sets the most time between two look-ups of a source, whatever the TTL is. Default: 5 min.
     #[must_use]
     pub fn with_max_refresh(mut self, interval: Duration) -> Self {
         self.max_refresh = sane(interval);
         self
     }
 
-    /// Sets how long a verification of a selected peer holds while the peer is not connected.
-    /// Default: 60 s. With `Lowest`, large clusters make it longer: 50 ms per candidate. Entries
-    /// that are not selected are verified at a tenth of this pace.
+    /// Sets how long the verification of a selected peer holds while the peer is not connected. Then
+    /// the node dials the peer again. Default: 60 s. Where the selection is `Lowest`, the interval is at
+    /// least 50 ms for each candidate, so a large cluster makes it longer. A peer that has an
+    /// [entry](crate::VerifiedPeer) and is not selected is verified at a tenth of this pace, or more
+    /// rarely if there are many such peers.
     ///
-    /// While the peer is connected, a verification holds for three to five intervals. Then the node
-    /// asks the peer for a sign of life by a substream on that connection. The peer need not speak
-    /// the protocol of the substream, since a refusal is a sign of life, too. When the peer has
-    /// been silent twice, each time for 10 s (or for the [probe time-out](Self::with_probe_timeout)
-    /// if that is less), its address is probed. If the probe fails, the entry ends as any other
-    /// entry does. Where an address cannot be probed (behind a relay, or with [`Identify::Dial`]),
-    /// the entry stays, and the silent peer no longer makes the node
-    /// [`Joined`](crate::Status::Joined). The connection is left alone.
+    /// While a selected peer is connected, its verification holds for three to five intervals. Then the
+    /// node asks the peer for a sign of life: it opens a substream on the connection. The peer need not
+    /// speak the protocol of the substream, since a refusal is a sign of life, too. The node waits for
+    /// 10 s (or for the [probe time-out](Self::with_probe_timeout) if that is less), and asks once more
+    /// if nothing has come. If the peer is silent again, the node probes the peer's address. The entry
+    /// ends if two probes in a row fail. Where an address cannot be probed (behind a relay, or with
+    /// [`Identify::Dial`]), the entry stays, but the silent peer no longer makes the node
+    /// [`Joined`](crate::Status::Joined). The node does not close the connection.
     ///
-    /// Each such substream restarts the idle time-outs of both swarms. Where both time-outs are
-    /// longer than three intervals, a connection to a selected peer is never idle for long enough
-    /// to be closed.
+    /// Each such substream restarts the idle time-outs of both swarms. If both time-outs are longer than
+    /// five intervals, a connection to a selected peer is never idle for long enough to be closed.
     #[must_use]
     pub fn with_reverify_interval(mut self, interval: Duration) -> Self {
         self.reverify_interval = sane(interval);
         self
     }
 
-    /// Sets how often the node meets a random candidate outside its selection. Groups of nodes that
-    /// see different answers or reach different addresses find each other this way. Default: 60 s.
+    /// Sets how often the node connects to the peer at a random candidate outside its selection. Groups
+    /// of nodes that see different answers, or reach different addresses, find each other in this way.
+    /// Default: 60 s.
     #[must_use]
     pub fn with_repair_interval(mut self, interval: Duration) -> Self {
         self.repair_interval = sane(interval);
@@ -355,8 +363,8 @@ impl Config {
     /// Sets the back-off of an address that cannot be reached: the first pause, and the longest.
     /// Default: 1 s, doubled with every failure up to 5 min. Half of each pause is random.
     ///
-    /// While no peer at all is verified, no pause is longer than 30 s, or than 30 s for every 48
-    /// candidates (three for each of [`Limits::with_concurrent_probes`]).
+    /// While no peer is verified and other nodes are named, the longest pause is 30 s for every 48
+    /// candidates or part of them (three for each of [`Limits::with_concurrent_probes`]).
     /// [`Limits::with_probes_per_host`] still holds. That limit starts anew with each refresh of a
     /// source. A static source has no refresh, so for its addresses the limit starts anew with each
     /// [`with_max_refresh`](Self::with_max_refresh).
