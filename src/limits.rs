@@ -20,34 +20,36 @@ use crate::{Config, Event};
 ///
 /// # Bounds
 ///
-/// The author of the DNS records, and a peer that connects, can make a node hold and do no more than
-/// this:
+/// The author of the DNS records, or a peer that connects, can make a node hold and do no more than
+/// this. The last column says what happens past the bound. `dropped` and `missing` are fields of
+/// [`Resolved`](Event::Resolved).
 ///
 /// | What | Default | Setter | Past it |
 /// |---|---|---|---|
-/// | records read of an answer, and kept of a refresh | 16,384 | [`with_records_per_answer`](Self::with_records_per_answer) | the lowest records are kept; [`Resolved`](Event::Resolved) says so in `dropped` |
+/// | records read of an answer, and kept of a refresh | 16,384 | [`with_records_per_answer`](Self::with_records_per_answer) | the lowest records are kept; `dropped` |
 /// | bytes of a `dnsaddr` text | 1,024 | [`with_text_length`](Self::with_text_length) | the text is left out; `dropped` |
 /// | depth of `dnsaddr` entries and CNAME chains | 4 | [`with_recursion_depth`](Self::with_recursion_depth) | the entry or record is not followed; `dropped`, or a failure of the look-up |
 /// | look-ups of a refresh | 128 | [`with_lookups_per_refresh`](Self::with_lookups_per_refresh) | the other look-ups are not made; `dropped` |
 /// | time of a refresh | 20 s | [`Config::with_lookup_timeout`] | the answers that have come count; `missing` |
 /// | refreshes of a source | one in 5 s, and in 10 ms a record; sooner at the [start](crate::Config::with_start_refresh), and after a failure | [`Config::with_min_refresh`] | the source is looked up later |
-/// | examples of records that could not be used | 16 a refresh | | `dropped_total` counts all |
+/// | records in `dropped` | 16 a refresh | | `dropped_total` counts all |
 /// | candidates, and entries of the table | 16,384 | [`with_candidates`](Self::with_candidates) | fair shares are kept; [`Bounded`](Event::Bounded) |
 /// | rejected addresses that are reported one by one | 64 a refresh | [`with_rejections_told`](Self::with_rejections_told) | [`MoreRejected`](Event::MoreRejected) counts them |
-/// | probes of a host | 4 a refresh; only the back-off bounds a host with one address while no peer is verified | [`with_probes_per_host`](Self::with_probes_per_host) | other probes wait for the next refresh |
+/// | probes of a host | 4 a refresh; while no peer is verified, a host with one address has no bound but its back-off | [`with_probes_per_host`](Self::with_probes_per_host) | other probes wait for the next refresh |
 /// | dials at once | 16 | [`with_concurrent_probes`](Self::with_concurrent_probes) | other dials wait |
 /// | dials in a minute | 600 | [`with_probes_per_minute`](Self::with_probes_per_minute) | other dials wait |
 /// | time of a dial | 10 s | [`Config::with_probe_timeout`] | the address counts as silent |
-/// | entries up to which all hints are followed | 10 | [`with_hinted`](Self::with_hinted) | one hint in [`Config::with_repair_interval`] is followed |
+/// | entries of the table up to which all hints are followed | 10 | [`with_hinted`](Self::with_hinted) | hints of peers that would take a place are followed, and one other in each [`Config::with_repair_interval`] |
 /// | hints of a peer | 4 in [`Config::with_reverify_interval`] | [`with_probes_per_host`](Self::with_probes_per_host) | other hints are ignored |
 /// | peers passed over | 16,384 | [`with_disqualified`](Self::with_disqualified) | the peer whose time ends first is forgiven |
 /// | outputs that wait for the swarm | 1,024 | [`with_queued`](Self::with_queued) | identities that dials of other behaviours met are verified later |
 /// | bytes of an error's text | 256 | | the text is cut |
 ///
-/// The swarm bounds its connections, and so what is known of them (`libp2p-connection-limits`).
+/// What the node holds for each connection is bounded by the number of the swarm's connections
+/// (`libp2p-connection-limits`).
 ///
 /// A *hint* is an address at which a connected peer seems to live: the address of an inbound
-/// connection, or a claim by `identify` or Kademlia.
+/// connection, or a claim by `identify` or Kademlia. To follow a hint is to dial the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Records of the type asked for that are read of one answer.
@@ -62,11 +64,12 @@ pub struct Limits {
     pub(crate) candidates: NonZeroUsize,
     /// Rejected addresses of one refresh that are told one by one.
     pub(crate) rejections_told: NonZeroUsize,
-    /// Entries that the table may have for hints to add to it.
+    /// Entries of the table up to which every hint is followed.
     pub(crate) hinted: usize,
     /// Peers that are passed over at once.
     pub(crate) disqualified: NonZeroUsize,
-    /// Outputs that wait for the swarm while what its other dials met is still believed at once.
+    /// Outputs that may wait for the swarm while an identity that a dial of another behaviour met still
+    /// gets an entry.
     pub(crate) queued: NonZeroUsize,
     /// Addresses of one IP address that are probed between two refreshes.
     pub(crate) probes_per_host: NonZeroUsize,
@@ -102,10 +105,12 @@ impl Limits {
     }
 
     /// Sets how many records of the type asked for are read of one answer. The same number bounds
-    /// three quantities of one refresh: the addresses of a family that need no look-up, the ways to
-    /// reach a host, and (times two) the addresses of hosts. Default: 16,384, four times what a DNS
-    /// answer over TCP can carry. The lowest are kept, whatever the selection, so that all nodes
-    /// keep the same. The result then counts as incomplete.
+    /// three quantities of one refresh: the addresses of a family that the records carry themselves, the
+    /// pairs of a host and its transports that the records name, and (times two) the addresses of hosts.
+    /// Default: 16,384, four times what a DNS answer over TCP can carry.
+    ///
+    /// Past the bound, the lowest are kept, whatever the selection is, so that all nodes keep the same
+    /// ones. The result then counts as incomplete.
     #[must_use]
     pub fn with_records_per_answer(mut self, most: NonZeroUsize) -> Self {
         self.records_per_answer = most;
@@ -114,15 +119,15 @@ impl Limits {
 
     /// Sets how many bytes a `dnsaddr` text may have, all character-strings of its record together.
     /// Default: 1,024, several times what the longest useful address takes. A longer text is left
-    /// out, and not copied.
+    /// out.
     #[must_use]
     pub fn with_text_length(mut self, bytes: NonZeroUsize) -> Self {
         self.text_length = bytes;
         self
     }
 
-    /// Sets how many times `dnsaddr` entries may lead to further names. The same number bounds
-    /// CNAME records that come in separate answers. Default: 4; 0 follows none.
+    /// Sets how many `dnsaddr` records in a row may lead from one name to the next. The same number
+    /// bounds a chain of CNAME records that come in separate answers. Default: 4; 0 follows none.
     #[must_use]
     pub fn with_recursion_depth(mut self, most: usize) -> Self {
         self.recursion_depth = most;
@@ -138,13 +143,13 @@ impl Limits {
     }
 
     /// Sets how many candidates are held, over all sources. Default: 16,384, four times what a DNS
-    /// answer over TCP can carry. The table of verified peers holds no more entries.
+    /// answer over TCP can carry. The table of verified peers holds no more entries than this.
     ///
-    /// Past the limit, static sources are held whole. The other sources have equal shares, and what
-    /// a small source leaves of its share goes to the larger ones. The families of each source
-    /// share in the same way. Of a share, `Lowest` keeps the lowest candidates, and `Fingers` keeps
-    /// the candidates nearest to its targets. [`Event::Bounded`] says that candidates were left
-    /// out.
+    /// If the sources name more candidates, those of static sources are all kept. The other sources
+    /// have equal shares of the rest, and what a small source leaves of its share goes to the larger
+    /// ones. The families of each source divide its share in the same way. Within a share, `Lowest`
+    /// keeps the lowest candidates, and `Fingers` keeps the candidates nearest to its targets.
+    /// [`Event::Bounded`] says how many candidates were left out.
     #[must_use]
     pub fn with_candidates(mut self, most: NonZeroUsize) -> Self {
         self.candidates = most;
@@ -159,55 +164,59 @@ impl Limits {
         self
     }
 
-    /// Sets up to how many entries of the table of verified peers every hint is followed. Dials
-    /// under way count as entries. Past this number, a hint is followed if the peer would take a
-    /// place at that address; of the other hints, one in each [`Config::with_repair_interval`] is
-    /// followed. The limit is there because every node of a large cluster connects to the lowest.
-    /// Default: 10, half a bucket of Kademlia's, and as many as there are fingers in a cluster of a
-    /// thousand. With 0, only hints of places are followed, and hints cause early verifications of
-    /// entries.
+    /// Sets the number of entries in the table of verified peers up to which the node follows every
+    /// [hint](Self#bounds). Dials under way count as entries. With more entries, the node follows a hint
+    /// if the peer would take a [place](crate::Selection) at that address. It follows one other hint in
+    /// each [`Config::with_repair_interval`]. Without this limit, the lowest nodes of a large cluster,
+    /// to which all others connect, would dial all of them. Default: 10, half a bucket of Kademlia's, and
+    /// as many as there are fingers in a cluster of a thousand.
     ///
-    /// Unless it is 0, where DNS names no more than 20 other addresses of a family, each of them without a
-    /// pin at which nobody was verified yet is probed, one after another, at most sixty in a
-    /// [`Config::with_repair_interval`].
+    /// With 0, the node follows only hints of peers that would take a place. A hint at an address that
+    /// has an entry still makes the node verify that entry early.
+    ///
+    /// The number has a second effect unless it is 0. If DNS names no more than 20 other addresses of a
+    /// family, the node probes each of these addresses that has no pin and no entry, one after another,
+    /// at most sixty in a [`Config::with_repair_interval`]. So all nodes of a small cluster soon know
+    /// each other.
     #[must_use]
     pub fn with_hinted(mut self, most: usize) -> Self {
         self.hinted = most;
         self
     }
 
-    /// Sets how many peers [`disqualify`](crate::Behaviour::disqualify) may pass over at once.
-    /// Default: 16,384, as many as there are candidates. Past the limit, the peer whose time ends
-    /// first is forgiven at once. The limit is there because a remote can make as many identities
-    /// as it likes.
+    /// Sets how many peers can be [disqualified](crate::Behaviour::disqualify) at once. Default: 16,384,
+    /// as many as there are candidates. If the application disqualifies one more, the peer whose time
+    /// would end first is no longer disqualified. The limit is there because a remote can make as many
+    /// identities as it likes.
     #[must_use]
     pub fn with_disqualified(mut self, most: NonZeroUsize) -> Self {
         self.disqualified = most;
         self
     }
 
-    /// Sets how many events and commands may wait for the swarm while the node still enters,
-    /// without a check, identities that dials of *other* behaviours met. Default: 1,024. Past the
-    /// limit, such an identity is only a reason to dial the address later: a swarm that is too busy
-    /// to take events learns the same by its own dial. No decision is dropped. The dials under way,
-    /// the look-ups of a refresh and the entries of the table bound the rest of the queue.
+    /// Sets the length of the queue of events and commands for the swarm up to which the node makes
+    /// entries of identities that dials of *other* behaviours met. Default: 1,024. While the queue is
+    /// longer, such an identity is only a reason to dial the address later, so a swarm that is too busy
+    /// to take events learns the same by its own dial. No event and no command is dropped. The dials
+    /// under way, the look-ups of a refresh and the entries of the table bound the rest of the queue.
     #[must_use]
     pub fn with_queued(mut self, most: NonZeroUsize) -> Self {
         self.queued = most;
         self
     }
 
-    /// Sets how many addresses of one host are probed between two refreshes, or in
-    /// [`Config::with_min_refresh`] if that is longer. Several sources, and sources that fail, do
-    /// not add up. Default: 4, so that records cannot turn the cluster against one host. Raise the
-    /// limit if many nodes share an IP address and differ by port, or share a relay.
+    /// Sets how many probes one host may get between two refreshes, or in
+    /// [`Config::with_min_refresh`] if that is longer. Several sources that name the host, and refreshes
+    /// that fail, do not allow more probes. Default: 4, so that records cannot turn the cluster against
+    /// one host. Raise the limit if many nodes share an IP address and differ by port, or share a relay.
     ///
-    /// Two kinds of dials are not counted: connections to peers that have answered a probe, and the
-    /// few dials to an address where our own identity answered ([`Event::SameKey`]).
+    /// This limit counts each dial to an address that has no entry, also a dial that is no probe.
+    /// Exempt are a dial to a peer that has just answered there, and the few dials to an address where
+    /// our own identity answered ([`Event::SameKey`]).
     ///
-    /// A host is an IP address, whatever the transports, ports and pins are. The IPv4 address
-    /// inside an IPv6 address that a gateway translates (see [`Filter`](crate::Filter)) and the
-    /// address of a relay count as hosts, too.
+    /// A host is an IP address, with all its transports, ports and pins. A relay's IP address is a host,
+    /// too: all peers behind the relay count for it. An IPv6 address that a gateway translates to an IPv4
+    /// address (see [`Filter`](crate::Filter)) counts for that IPv4 address.
     #[must_use]
     pub fn with_probes_per_host(mut self, most: NonZeroUsize) -> Self {
         self.probes_per_host = most;
@@ -216,14 +225,18 @@ impl Limits {
 
     /// Sets how many dials of the discovery may be under way at once. Default: 16.
     ///
-    /// Each purpose of dials has a quota: half for free places, a quarter to verify entries, an
-    /// eighth for peers that have to say which protocols they speak, a sixteenth each for the
-    /// island repair and for hints, and at least one. A purpose may borrow the idle slots of
-    /// another purpose, except the last quarter of that quota, one slot at least. With fewer than
-    /// five dials at once, the purposes take turns.
+    /// These dials are divided among five purposes. Half are for free [places](crate::Selection), a
+    /// quarter to verify entries, an eighth to connect to peers that have to say which protocols they
+    /// speak, a sixteenth for random candidates outside the selection, and a sixteenth for
+    /// [hints](Self#bounds); each purpose has at least one. A purpose may use what another one leaves
+    /// idle, except the last quarter of the other's part, or its last dial. With fewer than five dials
+    /// at once, the purposes take turns.
     ///
-    /// A dial to a pinned address cannot be aborted. If such dials are silent, as many dials again
-    /// may be left to the swarm's own time-out while other addresses have their turn.
+    /// The node can abort a probe, but no dial that expects a certain peer, as a dial to a
+    /// [pinned](crate::Candidate::pinned) address does. If such a dial is silent while other addresses
+    /// wait for a place, the node gives its slot to one of them, and the swarm goes on with the silent
+    /// dial until that times out. So up to twice as many dials as this number may be under way in the
+    /// swarm.
     #[must_use]
     pub fn with_concurrent_probes(mut self, most: NonZeroUsize) -> Self {
         self.concurrent_probes = most;
@@ -231,8 +244,8 @@ impl Limits {
     }
 
     /// Sets how many dials of the discovery may start in any minute. Default: 600; a sixth of them
-    /// may start at once. The purposes share them as they share the [dials at
-    /// once](Self::with_concurrent_probes).
+    /// may start at once. They are divided among the purposes as the [dials at
+    /// once](Self::with_concurrent_probes) are.
     #[must_use]
     pub fn with_probes_per_minute(mut self, most: NonZeroUsize) -> Self {
         self.probes_per_minute = most;
