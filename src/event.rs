@@ -55,16 +55,18 @@ mod log;
 ///
 /// While nothing changes, no event is reported, and no event is reported twice for one state.
 ///
-/// Many events say whether a peer is `gone`. A peer is gone when it has no entry in the table any
-/// more, and is either not connected or [silent](crate::Config::with_reverify_interval) on its
-/// connection.
+/// An *entry* is a row in the [table of verified peers](crate::VerifiedPeer): a peer, and an address at
+/// which it proved its identity.
+///
+/// Many events say whether a peer is `gone`. A peer is gone when it has no entry any more, and is either
+/// not connected or [silent](crate::Config::with_reverify_interval) on its connection.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
-    /// The candidates of a source were learned for the first time, or they changed; or the answer
-    /// became complete or incomplete; or the source was answered again after failures. While some
-    /// answers of a look-up are still missing, new candidates are reported 50 ms after the first
-    /// answer, as not complete.
+    /// DNS named the candidates of a source for the first time, or named others than before; or the
+    /// answer became complete or incomplete; or the source was answered again after failures. If some of
+    /// the source's look-ups are still under way 50 ms after the first answer, the new candidates are
+    /// reported by then, as not complete.
     #[non_exhaustive]
     Resolved {
         /// The source that was looked up.
@@ -75,17 +77,17 @@ pub enum Event {
         complete: bool,
         /// Why candidates are missing, if a part of the look-up failed.
         missing: Option<LookupError>,
-        /// The parts of the answers that could not be used: at most 16 examples.
+        /// The records and queries that gave no candidate, each with the reason: at most 16 examples.
         dropped: Vec<Dropped>,
-        /// How many parts of the answers could not be used in all.
+        /// How many records and queries gave no candidate in all.
         dropped_total: usize,
         /// The weakest DNSSEC proof among the answers; `None` if one of the answers has no proof,
         /// or while some answers of the look-up are still missing.
         proof: Option<Proof>,
     },
-    /// The crate recognised that the answers of a source are [samples](Source::sampled), or that
-    /// they no longer are. Such answers claim to be complete and always have the same size, but
-    /// name other members each time, while the members that they leave out still answer.
+    /// The node recognised that the answers of a source are [samples](Source::sampled), or that
+    /// they no longer are. Sampled answers claim to be complete and always have the same size, but each
+    /// names other members, and the members that an answer leaves out still answer when they are dialled.
     ///
     /// While `sampled` is true, peers that are missing from an answer are kept.
     #[non_exhaustive]
@@ -95,25 +97,26 @@ pub enum Event {
         /// Whether the answers are treated as samples from now on.
         sampled: bool,
     },
-    /// A source could not be looked up. The candidates that it named before are kept.
+    /// The look-up of a source failed, or DNS said that there is nothing
+    /// ([`LookupError::Nothing`]). The candidates that the source named before are kept.
     ///
-    /// Reported for the first failure of a kind, and again each time the number of failures has
-    /// doubled. "There is nothing" is no longer reported once it makes the node
-    /// [`Alone`](Status::Alone).
+    /// Reported for the first failure of each kind of [`LookupError`] in a row of failures, and again
+    /// each time the number of failures in the row has doubled. If the source has never been answered with
+    /// records, "there is nothing" is no longer reported once the node believes it (see [`Status::Alone`]).
     #[non_exhaustive]
     LookupFailed {
         /// The source that was looked up.
         source: Source,
         /// Why there is no answer.
         error: LookupError,
-        /// How many times in a row the look-up has failed, this time included.
+        /// How many look-ups of the source in a row have failed, this one included.
         failures: u32,
         /// When the source is looked up again.
         retry_in: Duration,
         /// How many candidates are kept that the source named before.
         kept: usize,
     },
-    /// The filter rejected an address that DNS named. Reported once per address.
+    /// The [filter](crate::Filter) rejected an address that DNS named. Reported once for each address.
     #[non_exhaustive]
     Rejected {
         /// The address.
@@ -130,8 +133,8 @@ pub enum Event {
         /// How many more addresses were rejected that were not reported before.
         more: usize,
     },
-    /// The sources name more candidates than the [limit](crate::Limits::with_candidates), or no
-    /// longer do. Reported when that begins and when it ends.
+    /// The sources began to name more candidates than the [limit](crate::Limits::with_candidates), or
+    /// they ceased to do so.
     #[non_exhaustive]
     Bounded {
         /// How many candidates are held.
@@ -149,8 +152,7 @@ pub enum Event {
         /// How the peer proved its identity.
         how: Proved,
     },
-    /// An address answered with another identity. The entry of the old peer at this address has
-    /// ended.
+    /// Another peer than before answered at an address. The old peer's entry at this address has ended.
     #[non_exhaustive]
     Replaced {
         /// The address, without `/p2p`.
@@ -161,10 +163,10 @@ pub enum Event {
         new: PeerId,
         /// Whether the old peer is gone; see [`Event`].
         gone: bool,
-        /// The new peer is this node: the address turned out to lead here.
+        /// Whether the new peer is this node itself, because the address turned out to lead here.
         ours: bool,
     },
-    /// DNS no longer names the address of an entry, or names it for another peer now, and no live
+    /// DNS no longer names the address of an entry, or now pins the address to another peer, and no live
     /// connection shows that the peer is still there. The entry has ended.
     #[non_exhaustive]
     Departed {
@@ -175,25 +177,26 @@ pub enum Event {
         /// Whether the peer is gone; see [`Event`].
         gone: bool,
     },
-    /// DNS no longer names these addresses, at which no peer was verified: because they were
-    /// reported unreachable, or were never tried. No further event follows for them. Addresses that
-    /// leave together are reported in one event.
+    /// DNS no longer names these addresses. No peer had an entry there, because the addresses could not
+    /// be verified or were never tried. No further event follows for them. Addresses that leave together
+    /// are reported in one event.
     #[non_exhaustive]
     Unnamed {
         /// The addresses, without `/p2p`, in order: at most as many as the [limit of
         /// candidates](crate::Limits::with_candidates).
         addresses: Arc<[Multiaddr]>,
     },
-    /// The last connection to a peer without an entry has closed, so nothing is left of the peer.
-    /// The peer lost its last entry while it was connected; or it was never verified, and was
-    /// connected when DNS [ceased to name](Self::Unnamed) its address.
+    /// A peer without an entry was connected until now, and its last connection has closed. The peer lost
+    /// its last entry while it was connected; or it was never verified, and was connected when DNS [ceased
+    /// to name](Self::Unnamed) its address.
     #[non_exhaustive]
     Gone {
         /// The peer.
         peer: PeerId,
     },
-    /// An address cannot be reached, or can no longer be reached. The address is tried again with
-    /// back-off. Reported once, until the address has been reached again.
+    /// No peer could be verified at an address; `reason` says why. If a peer had an entry there, the entry
+    /// has ended: one failure to reach the peer does not end it, two in a row do. The node tries the address
+    /// again with back-off. Further failures are not reported until a peer was verified there again.
     #[non_exhaustive]
     Unreachable {
         /// The address, without `/p2p`.
@@ -205,23 +208,24 @@ pub enum Event {
         /// What went wrong.
         reason: Failure,
     },
-    /// A pinned address answered with another identity than its pin. That identity was not entered.
+    /// Another peer answered at an address than the one that the address is pinned to. The peer that
+    /// answered got no entry.
     #[non_exhaustive]
     PinMismatch {
         /// The address, without `/p2p`.
         address: Multiaddr,
-        /// The identity that the record names.
+        /// The peer that the record or the source names.
         pinned: PeerId,
-        /// The identity that answered.
+        /// The peer that answered.
         obtained: PeerId,
     },
-    /// The peer that answers at an address may not join
+    /// A peer answers at an address and may not join
     /// ([`Config::with_allowed_peers`](crate::Config::with_allowed_peers),
-    /// [`Config::with_admission`](crate::Config::with_admission)) and was not entered; or the
-    /// address is pinned to such a peer and is not dialled.
+    /// [`Config::with_admission`](crate::Config::with_admission)), so it got no entry; or the
+    /// address is pinned to such a peer, so it is not dialled.
     ///
-    /// Reported once, until another peer answers there. If several addresses are pinned to the
-    /// peer, one event stands for all addresses that are named at the time.
+    /// Reported once for the peer at this address, until another peer answers there. If several
+    /// addresses are pinned to the peer, one event stands for all of them that are named at the time.
     #[non_exhaustive]
     Refused {
         /// The address, without `/p2p`.
@@ -234,9 +238,9 @@ pub enum Event {
         /// Whether `old` is gone; see [`Event`]. False if `old` is `None`.
         gone: bool,
     },
-    /// The peer that answers at an address does not speak the [required
-    /// protocol](crate::Config::with_required_protocol): it is another application. The peer was
-    /// not entered. Reported once, until another peer answers there.
+    /// A peer answers at an address and does not speak the [required
+    /// protocol](crate::Config::with_required_protocol), so it belongs to another application. The peer
+    /// got no entry. Reported once for the peer at this address, until another peer answers there.
     #[non_exhaustive]
     Stranger {
         /// The address, without `/p2p`.
@@ -249,28 +253,30 @@ pub enum Event {
         /// Whether `old` is gone; see [`Event`]. False if `old` is `None`.
         gone: bool,
     },
-    /// Another node holds our key: our identity answers at an address that is not ours. A usual
-    /// cause is one secret that is mounted into several replicas. Each replica takes the others for
-    /// itself, and all other nodes take the replicas for one peer.
+    /// Another node holds this node's key: this node's identity answers at an address that leads to
+    /// another node. A usual cause is one secret that is mounted into several replicas. Each replica takes
+    /// the others for itself, and all other nodes take the replicas for one peer.
     ///
-    /// Reported when two dials at random times met our identity while no connection arrived here.
-    /// When a node meets itself by an alias, a NAT or a balancer, a connection arrives at that
-    /// moment. A node to which peers connect every second cannot tell the two cases apart, and does
-    /// not report this event.
+    /// The node finds this out by two dials at random times. If the address leads to the node itself, by
+    /// an alias, a NAT or a load balancer, each dial makes a connection arrive at the node. If both dials
+    /// meet the node's own identity and no connection arrives, another node has answered. A node to which
+    /// peers connect every second cannot tell the two cases apart, and does not report this event.
     ///
-    /// Reported once, until another peer answers there or the address turns out to be this node's.
+    /// Reported once for an address, until another peer answers there or the address turns out to be this
+    /// node's.
     #[non_exhaustive]
     SameKey {
         /// The address, without `/p2p`.
         address: Multiaddr,
     },
     /// Different peers keep answering at one address. The address is treated as a load balancer and
-    /// assigned to no peer. Reported once.
+    /// assigned to no peer. Reported once for an address.
     #[non_exhaustive]
     SharedAddress {
         /// The address, without `/p2p`.
         address: Multiaddr,
-        /// The peer whose entry at the address has ended, if there was an entry.
+        /// The peer whose entry at the address has ended. `None` if there was no entry, or if its peer
+        /// is still connected.
         peer: Option<PeerId>,
         /// Whether `peer` is gone; see [`Event`]. False if `peer` is `None`.
         gone: bool,
@@ -284,12 +290,12 @@ pub enum Event {
         /// answer.
         listed: Option<bool>,
     },
-    /// DNS names other nodes, and none of them can be reached, or the application passes over all
-    /// that can be reached ([`Behaviour::disqualify`](crate::Behaviour::disqualify)). The value
-    /// says since when, and why.
+    /// DNS names other nodes, and none of them can be reached, or the application has
+    /// [disqualified](crate::Behaviour::disqualify) all that can be reached. The value says since when,
+    /// and for each address why the node is not connected there.
     ///
-    /// Reported once, right after the [`Status`](Self::Status) that says
-    /// [`Isolated`](Status::Isolated), with the first 64 reasons.
+    /// Reported each time that the node becomes [`Isolated`](Status::Isolated), right after the
+    /// [`Status`](Self::Status) that says so, with the first 64 reasons. While the node stays isolated,
     /// [`Behaviour::isolation`](crate::Behaviour::isolation) gives all reasons as they are now. The
     /// isolation ends with the next `Status` that is not `Isolated`.
     Isolated(Isolation),
@@ -319,8 +325,8 @@ impl Event {
         "isolated",
     ];
 
-    /// The peer that is now verified at an address, and was not there before; the address is without
-    /// `/p2p`. Never this node itself.
+    /// The peer that this event says is newly verified at an address, and the address, without `/p2p`.
+    /// The peer is never this node itself.
     ///
     /// ```
     /// # use libp2p_dns_discovery::Event;
@@ -345,11 +351,13 @@ impl Event {
         }
     }
 
-    /// The peer of which nothing is left: it is verified nowhere, and not connected, or silent. With it the address,
-    /// without `/p2p`, where it was verified last; `None` where that ended before its connection did.
+    /// The peer that this event says is [gone](Event): it has no entry any more, and is not connected or
+    /// is silent. With the peer comes the address of its last entry, without `/p2p`; `None` if that entry
+    /// ended before the peer's last connection closed, or if the peer never had one.
     ///
-    /// A peer that moves is found before it is gone from its old address, or in the other order: what was
-    /// found counts until this names it. A peer may be gone that was never found.
+    /// A peer is there from the first event that [found](Self::found) it until this method names it, in
+    /// whatever order a peer that moves is found at its new address and lost at the old one. A peer may be
+    /// gone that was never found.
     pub fn gone(&self) -> Option<(&PeerId, Option<&Multiaddr>)> {
         match self {
             Self::Gone { peer } => Some((peer, None)),
@@ -365,7 +373,7 @@ impl Event {
         }
     }
 
-    /// The status from now on, where it has changed, or whether DNS lists us has.
+    /// The status from now on, if this is an [`Event::Status`].
     pub fn status(&self) -> Option<Status> {
         match self {
             Self::Status { status, .. } => Some(*status),
@@ -378,7 +386,7 @@ impl Event {
         Self::NAMES[self.index()]
     }
 
-    /// Where its name stands among all.
+    /// The place of the event's name in [`NAMES`](Self::NAMES).
     pub(crate) fn index(&self) -> usize {
         match self {
             Self::Resolved { .. } => 0,
@@ -408,57 +416,60 @@ impl Event {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Isolation {
-    /// Since when DNS names other nodes while none of them is verified.
+    /// Since when DNS names other nodes while none of them is connected or was verified lately.
     pub since: Instant,
-    /// The candidates that do not connect this node, each with the reason. First come verified
-    /// peers to which [our swarm denies](Failure::Denied) every connection, in order. Then come the
-    /// candidates that could not be verified, each with its last failure. Last come addresses that
-    /// [the filter rejected](Failure::Rejected) and that count as other nodes.
+    /// The addresses by which this node is connected to no other node, each with the reason. First come
+    /// those of verified peers to which [our swarm denies](Failure::Denied) every connection, in order.
+    /// Then come the candidates that could not be verified, each with its last failure. Last come
+    /// addresses that [the filter rejected](Failure::Rejected) and that count as other nodes.
     pub reasons: Arc<[(Candidate, Failure)]>,
     /// How many reasons there are in all. The event has at most 64 of them.
     pub failed: usize,
-    /// How many other nodes are named. Nodes without a reason have not been tried, or their dials
-    /// are still under way.
+    /// How many addresses of other nodes are named. An address without a reason has not been tried, or
+    /// its dial is still under way.
     pub others: usize,
 }
 
 /// Where the node stands with respect to the other nodes.
 ///
-/// [`Alone`](Self::Alone) and [`Isolated`](Self::Isolated) consider the candidates of the IP
-/// families in which this node listens, or all candidates if the node listens in none. Static
-/// addresses count as other nodes only if there is no other kind of source.
+/// [`Alone`](Self::Alone) and [`Isolated`](Self::Isolated) follow from the candidates of the IP
+/// families in which this node listens, or from all candidates if the node listens in no IP family.
+/// Addresses that only static sources name count as other nodes only if there is no other kind of source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// Nothing is known yet; or other nodes were named only a moment ago; or the node is finding
-    /// out whether [another node holds its key](Event::SameKey).
+    /// DNS has not said yet whether there are other nodes. Or DNS named others only a moment ago, and none
+    /// is verified yet. Or the node is finding out whether [another node holds its key](Event::SameKey).
     Starting,
-    /// DNS names no other node. Either an answer lists only this node, or the look-ups said "there
-    /// is nothing" (NXDOMAIN or NODATA) three times in a row, over [ten
-    /// seconds](crate::Config::with_alone_after), while no node was known.
+    /// DNS names no other node. Either an answer lists only this node, or DNS said "there is nothing"
+    /// (NXDOMAIN or NODATA) three times in a row, over [ten seconds](crate::Config::with_alone_after),
+    /// while no node was known.
     ///
-    /// A failed look-up does not count as "there is nothing", with two exceptions, once the failure
-    /// has lasted: a record type that the server never answers, if it answers the other type of the
-    /// same name; and a domain of the search list after one that has denied the name.
+    /// A failed look-up does not count as "there is nothing", with two exceptions if the failure lasts.
+    /// The first is a record type that the server never answers, although it answers the other type for
+    /// the same name. The second is a domain of the search list, if a domain before it has denied the
+    /// name.
     ///
-    /// The node stays `Alone` while all nodes that are named since then refuse connections and no
-    /// peer was ever verified: a second pod that does not start must not take the first pod down. A
-    /// closed QUIC port is silent and does not refuse.
+    /// If DNS names other nodes later, the node stays `Alone` while all of these refuse connections and
+    /// none has been verified: a second pod that does not start must not take the first pod down. A closed
+    /// QUIC port is silent and does not refuse.
     Alone,
-    /// DNS names other nodes, and none of them can be reached. A node that starts, or that is
-    /// `Alone`, becomes `Isolated` only after one [probe
-    /// time-out](crate::Config::with_probe_timeout) since other nodes were first named; at once if
-    /// another node holds its key.
+    /// DNS names other nodes, and none of them can be reached. A node that is `Starting` or `Alone`
+    /// becomes `Isolated` only when one [probe time-out](crate::Config::with_probe_timeout) has passed
+    /// since DNS first named other nodes; or at once, if another node holds its key.
     ///
-    /// Some addresses that are not dialled count as other nodes, too: addresses without a pin where
-    /// the source demands pins; addresses that the filter rejects, if their source names no
-    /// accepted address of this node; and an address where [another node holds our
-    /// key](Event::SameKey). The condition on this node's address is there because a host may name
-    /// itself by its loopback and link-local addresses beside the address that others reach.
+    /// Some addresses that are not dialled count as other nodes, too:
+    ///
+    /// - addresses without a pin, if the source demands pins;
+    /// - addresses that the filter rejects, unless the same source names an accepted address of this
+    ///   node. A host may name itself by its loopback and link-local addresses, beside the address that
+    ///   others reach: these are no other nodes;
+    /// - an address where [another node holds our key](Event::SameKey).
     Isolated,
-    /// Another verified node is connected and not [silent](crate::Config::with_reverify_interval),
-    /// or was verified or connected within the last two re-verification intervals. If our swarm
-    /// denied a dial to the peer, its answer to a probe counts only if the peer counted before.
+    /// A verified peer is connected and not [silent](crate::Config::with_reverify_interval), or a peer
+    /// was verified or connected within the last two re-verification intervals. If our swarm denied a
+    /// connection to a peer, the peer's answers to probes do not make the node `Joined`. They keep it
+    /// `Joined` if the peer counted before.
     Joined,
 }
 
@@ -493,7 +504,8 @@ impl fmt::Display for Status {
 pub enum Proved {
     /// By a probe: a dial with a throw-away peer id.
     Probe,
-    /// By a dial that expected this peer, or that expected no peer in particular.
+    /// By any other dial of the discovery: one that expected this peer, no peer in particular, or another
+    /// peer, instead of which this one answered.
     Dial,
     /// By a dial to the same address that another behaviour or the application made.
     Observed,
@@ -545,7 +557,7 @@ pub enum Failure {
     /// The peer that answers does not speak the required protocol.
     #[error("{0} answers, which does not speak the required protocol")]
     Stranger(PeerId),
-    /// The peer that answers has not said, or not in time, which protocols it speaks.
+    /// The peer that answers has not said in time which protocols it speaks.
     #[error(
         "{0} answers, and has not said which protocols it speaks; `identify` has to be in both \
          swarms"

@@ -18,41 +18,46 @@ use std::{fmt, num::NonZeroUsize, str::FromStr};
 /// # let _ = config;
 /// ```
 ///
-/// A selection counts per [family](crate::Family). A candidate that cannot be reached is passed
-/// over, and the next one in order is taken instead.
+/// A selection applies to each [family](crate::Family) by itself: `Lowest(3)` has three *places* for IPv4
+/// and three for IPv6. A verified peer that the selection picks takes a place: the node connects to the
+/// peer, and verifies it regularly. One peer takes one place in a family, however many of its addresses are
+/// named (with `All`, one for each address). A candidate that cannot be reached takes no place, and the
+/// next one in order is tried instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Selection {
-    /// `Lowest(3)` where a family has few candidates, and [`Fingers`](Self::Fingers) where it has
-    /// many: more than [`Config::with_auto_limit`](crate::Config::with_auto_limit), 64 by default.
-    /// The number of peers follows the size of the cluster, and no node is the bootstrap peer of
-    /// all others in a large cluster.
+    /// `Lowest(3)` if a family has few candidates, and [`Fingers`](Self::Fingers) if it has more than
+    /// [`Config::with_auto_limit`](crate::Config::with_auto_limit), 64 by default. So the number of
+    /// peers follows the size of the cluster, and in a large cluster no node is the bootstrap peer of all
+    /// others.
     ///
-    /// Nodes on different sides of the limit stay connected. A node with `Lowest` connects to the
-    /// lowest reachable peer. A node with `Fingers` connects to its successor. The chain of
-    /// successors ends at a node with `Lowest`, or wraps round to the lowest peer.
+    /// If some nodes see fewer candidates than the limit and others see more, they stay connected. A node
+    /// that acts as `Lowest` connects to the lowest reachable peer. A node that acts as `Fingers` connects
+    /// to its successor in the order. The chain of successors ends at a node that acts as `Lowest`, or
+    /// wraps round to the lowest peer.
     #[default]
     Auto,
     /// The first `n` reachable other nodes in order.
     ///
-    /// `Lowest(1)` is unsafe where nodes see different answers or reach different addresses. Two
-    /// nodes that each see the other as their lowest are then an island of their own.
+    /// `Lowest(1)` is unsafe if nodes see different answers or reach different addresses: two nodes that
+    /// each take the other for the lowest one are then cut off from all others, until a
+    /// [random connection](crate::Config::with_repair_interval) joins them.
     Lowest(NonZeroUsize),
-    /// The reachable successors at distance 1, 2, 4, … on the ring of the sorted candidates,
-    /// counted from this node's own place. A node that no answer lists has the place that the hash
-    /// of its peer id gives it.
+    /// The reachable successors at distance 1, 2, 4, … on the ring of the sorted candidates, counted
+    /// from this node's own position. If no answer lists this node, the hash of its peer id gives the
+    /// position.
     ///
-    /// Each node selects about as many peers as the logarithm of the cluster's size, and about as
-    /// many nodes select it. A finger changes only when its peer is lost or its target has clearly
-    /// moved.
+    /// Each node selects about log2 of the cluster's size in peers, and about as many nodes select it.
+    /// Each of these peers is a *finger*. A finger changes only when its peer is lost, or when so many
+    /// candidates came or went in between that the peer is clearly no longer at its distance.
     Fingers,
     /// All candidates. For small clusters: `n` nodes make `n * (n - 1)` connections.
     All,
 }
 
 impl Selection {
-    /// Whether one peer takes one place in a family, however many of its addresses are named; or one
-    /// for each of them.
+    /// Whether one peer takes one place in a family, however many of its addresses are named. If not, the
+    /// peer takes a place for each of its addresses.
     pub(crate) fn counts_peers(self) -> bool {
         match self {
             Self::Auto | Self::Lowest(_) | Self::Fingers => true,
@@ -61,8 +66,8 @@ impl Selection {
     }
 }
 
-/// How many places `Auto` has in a small cluster: one may die, and one may be seen by us alone, and still two
-/// are left.
+/// How many places `Auto` has in a small cluster: one peer may die, another may be one that only this node
+/// sees, and one is left.
 pub(crate) const LOWEST: NonZeroUsize = NonZeroUsize::new(3).expect("three is not zero");
 
 impl fmt::Display for Selection {

@@ -6,9 +6,9 @@ use super::{Event, Failure, Isolation, Status};
 use crate::resolver::LookupError;
 
 impl Event {
-    /// Writes the line of this event. A change that an operator may have to act on is a warning; any other
-    /// change is told at `info`; what concerns an address at which no peer was verified, at `debug`, since
-    /// there may be thousands of these.
+    /// Writes the line of this event. A change that an operator may have to act on is logged at `warn`, and
+    /// any other change at `info`. News of an address at which no peer was verified is logged at `debug`,
+    /// because there may be thousands of such addresses.
     pub(crate) fn log(&self) {
         match self {
             Self::Resolved { source, candidates, complete, missing, dropped_total, .. } => {
@@ -18,7 +18,7 @@ impl Event {
             }
             Self::Sampled { source, sampled: true } => info!(%source, "answers are samples"),
             Self::Sampled { source, .. } => info!(%source, "answers name all again"),
-            // So it is where a first node comes before its own entry.
+            // The first node of a deployment meets this before DNS names the node itself.
             Self::LookupFailed {
                 source, error: LookupError::Nothing(nothing), kept: 0, ..
             } => {
@@ -39,7 +39,7 @@ impl Event {
         }
     }
 
-    /// The same for what concerns one address, or one peer.
+    /// Writes the line of an event that concerns one address or one peer.
     fn log_of_peer(&self) {
         match self {
             Self::Verified { peer, address, how } => info!(%peer, %address, ?how, "verified"),
@@ -56,7 +56,7 @@ impl Event {
             Self::PinMismatch { address, pinned, obtained } => {
                 warn!(%address, %pinned, peer = %obtained, "another peer than the pinned one answers");
             }
-            // Of others there may be thousands: a zone may pin as many.
+            // Without an old peer, there may be thousands of these events: a zone may pin as many addresses.
             Self::Refused { address, peer, old: Some(old), gone } => {
                 info!(%peer, %address, %old, gone, "may not join");
             }
