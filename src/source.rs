@@ -50,13 +50,14 @@ mod upper;
 /// |---|---|---|
 /// | `/dns/NAME/tcp/4001` | A and AAAA at `NAME` | `/ip4/…/tcp/4001`, `/ip6/…/tcp/4001` |
 /// | `/dns4/NAME/…`, `/dns6/NAME/…` | A, or AAAA, at `NAME` | the same, of one family |
-/// | `/dnsaddr/NAME`, `/dnsaddr/NAME/…` | TXT at `_dnsaddr.NAME`, recursively | the records' addresses; only those that end in what follows the name, such as `/p2p/ID` or `/tcp/4001/p2p/ID` |
-/// | `srv:OWNER`, `srv:OWNER/…` | SRV at `OWNER`, then its targets | the targets' addresses with the records' ports |
-/// | `/ip4/…`, `/ip6/…`, `/memory/7`, … | nothing | itself |
+/// | `/dnsaddr/NAME`, `/dnsaddr/NAME/…` | TXT at `_dnsaddr.NAME`, recursively | the records' addresses; if something follows the name, such as `/p2p/ID` or `/tcp/4001/p2p/ID`, only the addresses that end in it |
+/// | `srv:OWNER`, `srv:OWNER/…` | SRV at `OWNER`, and A and AAAA at its targets if the answer does not carry them | the targets' addresses with the records' ports |
+/// | `/ip4/…`, `/ip6/…`, `/memory/7`, … | nothing | itself, as a *static* address |
 ///
 /// The forms with `/` are [multiaddrs] whose first component is looked up and whose rest is kept:
 /// `/tcp/4001`, `/udp/4001/quic-v1`, `/tcp/80/ws`, `/tcp/443/tls/ws` (also written `/wss`),
-/// `/udp/4001/webrtc-direct/certhash/…`. A `/p2p/ID` at the end pins every address to that peer.
+/// `/udp/4001/webrtc-direct/certhash/…`. A `/p2p/ID` at the end pins every address to that peer: the node
+/// expects this peer at the address, and gives no other peer an entry for it.
 /// Only the first component may be a name that is looked up.
 ///
 /// # Names
@@ -71,29 +72,31 @@ mod upper;
 /// checked against the IP address otherwise. With `srv:`, `NAME` is the target's name. A source that
 /// has a `/tls/sni/X` already keeps it.
 ///
-/// `libp2p-websocket` names the IP address in the header `Host` all the same, and a proxy that serves several names
-/// answers 404. [`HostHeader`](crate::websocket::HostHeader) around it has the name written there. Without
-/// TLS, nothing in an address says the name but the path, which may be a whole URL ([RFC 9112 section 3.2.2];
-/// nginx takes it): `/dns/NAME/tcp/80/x-parity-ws/http%3A%2F%2FNAME%2F`.
+/// The HTTP header `Host` is another matter: `libp2p-websocket` writes the IP address there, and a proxy that
+/// serves several names answers 404. Wrap the WebSocket transport of the swarm in
+/// [`HostHeader`](crate::websocket::HostHeader), which writes NAME there. Without TLS, the dialled address has
+/// no component for the name. Then write the path as a whole URL with the name ([RFC 9112 section 3.2.2]),
+/// which nginx accepts: `/dns/NAME/tcp/80/x-parity-ws/http%3A%2F%2FNAME%2F`.
 ///
 /// # SRV
 ///
 /// `OWNER` is the whole name at which the records are ([RFC 2782]):
 /// `srv:_p2p._tcp.peers.ns.svc.cluster.local`. Without a transport, a `_tcp` label gives
 /// `/tcp/PORT`, and a `_udp` label gives `/udp/PORT/quic-v1`. A transport after the owner is written
-/// with port 0, which the record's port replaces: `srv:OWNER/tcp/0/tls/ws`. Any other port replaces
-/// the record's port. A transport without `/tcp` or `/udp` is put on top of `/tcp/PORT` or
+/// with port 0, which stands for the port of each record: `srv:OWNER/tcp/0/tls/ws`. A port other than 0 is
+/// used instead of the record's. A transport without `/tcp` or `/udp` is put on top of `/tcp/PORT` or
 /// `/udp/PORT`: `srv:OWNER/tls/ws` is `/tcp/PORT/tls/ws`. Priority and weight do not matter.
 ///
-/// If an answer is truncated and its records agree on one port, the A and AAAA records of the host
-/// (`OWNER` without its leading `_` labels) are looked up, too. Their addresses get that port. An
-/// address that only these records name gets the host's name as its TLS name. The result still
-/// counts as incomplete.
+/// An SRV answer may be too large for a message, so that some targets are missing. If all of its records
+/// have the same port, the A and AAAA records of the service's own name (`OWNER` without its leading `_`
+/// labels) are looked up, too, and their addresses get that port. If TLS needs a name for an address that
+/// only these records name, it is the service's own. The result still counts as incomplete.
 ///
 /// # Several transports
 ///
-/// If a host is reachable by several transports, write them in order of preference with `|` between
-/// them: `/dns/peers.example/udp/4001/quic-v1|/tcp/4001`. A `/p2p/ID` at the end pins all of them.
+/// If each host is reachable by several transports, write them in order of preference with `|` between
+/// them: `/dns/peers.example/udp/4001/quic-v1|/tcp/4001`. A transport is tried when the one before it fails,
+/// or has not answered for a [stagger](crate::Config::with_stagger). A `/p2p/ID` at the end pins all of them.
 ///
 /// # Options
 ///
@@ -101,14 +104,15 @@ mod upper;
 ///
 /// | Option | The same as |
 /// |---|---|
-/// | `?pinned` | [`Source::pinned`]: addresses whose records name no peer are rejected |
-/// | `?sampled` | [`Source::sampled`]: each answer is a sample of the members |
-/// | `?secure` | [`Source::secure`]: answers must be proved by DNSSEC |
+/// | `?pinned` | [`Source::pinned`]: addresses without a peer id are rejected |
+/// | `?sampled` | [`Source::sampled`]: each answer is a sample of the members, and a member that it omits has not left |
+/// | `?secure` | [`Source::secure`]: answers that DNSSEC does not prove are failures |
 ///
 /// # Text
 ///
-/// `Display` gives the canonical spelling: lower-case names, `/tls/ws` for `/wss`, peer ids in base58
-/// (a CID such as `bafz…` is taken, too), no `/` at the end. Parsing it gives an equal source.
+/// `Display` gives the canonical spelling: lower-case names, `/tls/ws` for `/wss`, peer ids in base58,
+/// no `/` at the end. Parsing this text gives an equal source. Parsing also accepts peer ids that are
+/// written as CIDs, such as `bafz…`.
 ///
 /// ```
 /// use libp2p_dns_discovery::Source;
@@ -129,9 +133,11 @@ pub struct Source {
 }
 
 impl Source {
-    /// The source of all who listen as this node does: the addresses at `name`, with the transports and
-    /// ports of these listeners, in this order of preference. Listeners at a relay, and those whose address has
-    /// a hash of this node's certificate, are left out.
+    /// Makes the source of a cluster in which all nodes listen by the same transports and ports as this
+    /// node. `name` is the name that DNS has for the nodes, and `listeners` are this node's listen
+    /// addresses. The source gives the addresses at `name` with the transports and ports of `listeners`, in
+    /// the order of `listeners`. Addresses through a relay, and addresses with a hash of this node's
+    /// certificate, are left out, because they lead to no other node.
     ///
     /// ```
     /// # use libp2p_core::Multiaddr;
@@ -146,9 +152,9 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with the name, or with a listener: port 0, above all, which is another one in each
-    /// node, and addresses without a port, such as `/memory/7`. Positions are those in the text
-    /// of the source, `/dns/NAME…`.
+    /// If `name` is not a DNS name, or if other nodes cannot have the same listener: a listener with port 0
+    /// gets a different port in each node, and an address such as `/memory/7` has no port. Positions in the
+    /// error are those in the text of the source, `/dns/NAME…`.
     pub fn of_listeners<'a>(
         name: &str,
         listeners: impl IntoIterator<Item = &'a Multiaddr>,
@@ -161,7 +167,7 @@ impl Source {
             let parts = listener.iter().skip_while(is_host);
             Printed(&parts.filter(|p| !matches!(p, Protocol::P2p(_))).collect()).to_string()
         };
-        // An address of a relay's, or one with this node's certificate, is nobody else's.
+        // No other node has an address through this node's relay, or one with this node's certificate.
         let is_shared = |listener: &&Multiaddr| {
             !listener.iter().any(|p| matches!(p, Protocol::P2pCircuit | Protocol::Certhash(_)))
         };
@@ -169,12 +175,12 @@ impl Source {
         format!("/dns/{name}{}", transports.join("|")).parse()
     }
 
-    /// Says that each answer of this source is a sample of the members, although it claims to be
-    /// complete.
+    /// Marks the source as sampled: each of its answers names only some of the members, although the answer
+    /// claims to be complete.
     ///
-    /// Consul over UDP and AWS Cloud Map answer with a few members that they choose at random. An
-    /// answer of a sampled source is united with earlier answers, and a member that is missing from
-    /// it has not left.
+    /// Consul over UDP and AWS Cloud Map answer with a few members that they choose at random. The node
+    /// unites the answers of a sampled source. A member that is missing from an answer is not taken to have
+    /// left.
     #[must_use]
     pub fn sampled(mut self) -> Self {
         self.options.sampled = true;
@@ -186,11 +192,11 @@ impl Source {
         self.options.sampled
     }
 
-    /// Demands that every address is pinned to a peer, by a record that ends in `/p2p/ID` or by the
-    /// source itself. An address without a pin is rejected and reported
-    /// ([`Rejection::Unpinned`](crate::Rejection::Unpinned)). It is not dialled.
+    /// Demands that every address is pinned to a peer: the `dnsaddr` record that names the address ends in
+    /// `/p2p/ID`, or the source itself does. An address without a pin is not dialled, and is reported as
+    /// rejected ([`Rejection::Unpinned`](crate::Rejection::Unpinned)).
     ///
-    /// A and AAAA records carry no peer ids. For such records, only a `/p2p/ID` at the end of the
+    /// A, AAAA and SRV records carry no peer ids. For such records, only a `/p2p/ID` at the end of the
     /// source is a pin, as in `/dns/relay.example/tcp/4001/p2p/ID`.
     #[must_use]
     pub fn pinned(mut self) -> Self {
@@ -204,12 +210,12 @@ impl Source {
     }
 
     /// Demands that DNSSEC proves the source's answers, also an answer that says "there is
-    /// nothing". An answer whose proof is not [`Proof::Secure`](crate::Proof::Secure) is a failure
-    /// ([`LookupError::Insecure`](crate::LookupError::Insecure)), and the known candidates are
+    /// nothing". An answer whose proof is not [`Proof::Secure`](crate::Proof::Secure) counts as a failed
+    /// look-up ([`LookupError::Insecure`](crate::LookupError::Insecure)), and the known candidates are
     /// kept.
     ///
-    /// This needs a resolver that validates. Without such a resolver, the source never gives a
-    /// candidate.
+    /// This needs a resolver that validates, such as `HickoryResolver` after `with_dnssec`. With any other
+    /// resolver, the source never gives a candidate.
     #[must_use]
     pub fn secure(mut self) -> Self {
         self.options.secure = true;
@@ -221,8 +227,7 @@ impl Source {
         self.options.secure
     }
 
-    /// Whether the source is its own candidate, written by the operator, so that nothing is looked
-    /// up.
+    /// Whether the source is an address that the operator wrote, so that nothing is looked up.
     pub(crate) fn is_static(&self) -> bool {
         matches!(self.kind, Kind::Static(_))
     }
