@@ -18,19 +18,25 @@ pub use self::{kind::TransportKind, rejection::Rejection};
 
 /// Which addresses may be dialled.
 ///
-/// The person who writes the DNS records decides which addresses this node dials. The filter bounds
-/// that decision. It judges canonical addresses, so another spelling of an address does not pass.
+/// Without a filter, the person who writes the DNS records could make this node dial any address. The
+/// filter says which addresses the node may dial. It brings each address into its canonical form (see
+/// [`Candidate`](crate::Candidate)) before it judges the address, so the same rule applies to every
+/// spelling: `/ip6/::ffff:127.0.0.1/tcp/1` is rejected as `/ip4/127.0.0.1/tcp/1` is.
+///
+/// The two columns on the right say whether an address may be dialled. A *static source* is an address that
+/// the operator wrote.
 ///
 /// | Address | Named by DNS | Written as a static source |
 /// |---|---|---|
 /// | unspecified (`0.0.0.0/8`, `::`), multicast, broadcast (`255.255.255.255`) | never | never |
-/// | port 0, two peer ids, a relay without its id or the peer's, a name left in it | never | never |
-/// | outside the allowed, or inside the denied networks | no | no |
+/// | port 0, two peer ids, a relay without its id or the peer's, a name that is still to be looked up | never | never |
+/// | outside the [allowed](Self::with_allowed_networks), or inside the [denied](Self::with_denied_networks) networks | no | no |
 /// | loopback (`127.0.0.0/8`, `::1`) | with [`with_loopback`](Self::with_loopback) | yes |
 /// | link-local (`169.254.0.0/16`, `fe80::/10`) | with [`with_link_local`](Self::with_link_local) | yes |
-/// | by a transport that is not allowed | no | yes |
+/// | with a transport that is not in [`with_transports`](Self::with_transports) | no | yes |
 ///
-/// An IPv6 address that a gateway may translate to an IPv4 address has to pass as both addresses:
+/// An IPv6 address that a gateway may translate to an IPv4 address is judged as both addresses, except that
+/// the allowed networks need to contain only the IPv6 address:
 /// IPv4-compatible (`::a.b.c.d`), IPv4-translated (`::ffff:0:a.b.c.d`, [RFC 2765]), NAT64
 /// (`64:ff9b::/96`, [RFC 6052]) and 6to4 (`2002::/16`, [RFC 3056]).
 ///
@@ -52,7 +58,7 @@ pub struct Filter {
 }
 
 impl Default for Filter {
-    /// No loopback, no link-local addresses, all networks, and the transports of
+    /// DNS may name no loopback and no link-local addresses. All networks are allowed, and the transports of
     /// [`TransportKind::DEFAULT`].
     fn default() -> Self {
         Self {
@@ -82,7 +88,8 @@ impl Filter {
         self
     }
 
-    /// Replaces the transports that DNS may name. Default: [`TransportKind::DEFAULT`].
+    /// Sets the transports that DNS may name, in place of those set before. Default:
+    /// [`TransportKind::DEFAULT`].
     #[must_use]
     pub fn with_transports(mut self, allow: impl IntoIterator<Item = TransportKind>) -> Self {
         self.transports = allow.into_iter().collect();
@@ -101,31 +108,32 @@ impl Filter {
         self
     }
 
-    /// Rejects every IP address outside these networks, also in static sources. An address without
-    /// an IP address, such as `/memory/7`, is not affected. A relayed address is judged by the IP
-    /// address of its relay. Default: all networks are allowed.
+    /// Sets the only networks whose IP addresses may be dialled, also in static sources. An address that
+    /// contains no IP address, such as `/memory/7`, is not affected. A relayed address is judged by the IP
+    /// address of its relay. Default: all networks.
     #[must_use]
     pub fn with_allowed_networks(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
         self.allowed = Some(networks.into_iter().collect());
         self
     }
 
-    /// Rejects every IP address inside these networks, also in static sources, and also inside an
-    /// allowed network. Default: none.
+    /// Sets networks whose IP addresses are never dialled, also in static sources, and also if an
+    /// [allowed](Self::with_allowed_networks) network contains them. Default: none.
     #[must_use]
     pub fn with_denied_networks(mut self, networks: impl IntoIterator<Item = IpNet>) -> Self {
         self.denied = networks.into_iter().collect();
         self
     }
 
-    /// Judges candidates that DNS named, or such as the operator wrote.
+    /// Judges candidates: as addresses that DNS named, or as addresses that the operator wrote.
     pub(crate) fn judging(&self, named_by_dns: bool) -> Judging<'_> {
         Judging { filter: self, named_by_dns, demands_pins: false, last: None }
     }
 
-    /// Judges a candidate, its IP address left aside where that is followed by what others share.
+    /// Judges a candidate. If its IP address and its [rest](Candidate::rest) are kept apart, only the rest is
+    /// judged.
     fn check_rest(&self, candidate: &Candidate, named_by_dns: bool) -> Result<(), Rejection> {
-        // Every IP address in it, wherever it stands: transports read addresses from the end.
+        // An IP address may stand anywhere in an address: transports read addresses from the end.
         let skipped = usize::from(candidate.rest().is_some());
         for ip in candidate.address().iter().skip(skipped).filter_map(ip_in) {
             self.check_ip(ip, named_by_dns)?;
@@ -170,8 +178,8 @@ impl Filter {
 
 type Verdict = Result<(), Rejection>;
 
-/// Judges candidates one after another. What follows their IP addresses is judged once while it is the
-/// same.
+/// Judges candidates one after another. Successive candidates often have the same transport and port after
+/// their IP addresses: this rest is then judged once.
 #[derive(Debug)]
 pub(crate) struct Judging<'a> {
     filter: &'a Filter,
@@ -181,7 +189,7 @@ pub(crate) struct Judging<'a> {
 }
 
 impl Judging<'_> {
-    /// Whether candidates need a pin to pass.
+    /// The same, and rejects candidates without a pin if `demands_pins` is true.
     pub(crate) fn demanding_pins(self, demands_pins: bool) -> Self {
         Self { demands_pins, ..self }
     }
@@ -205,7 +213,7 @@ impl Judging<'_> {
     }
 }
 
-/// Refuses what no transport could dial as it is meant.
+/// Rejects an address that no transport could dial as it is meant.
 fn well_formed(candidate: &Candidate) -> Result<(), Rejection> {
     let mut parts = candidate.address().iter().peekable();
     let mut relay = None;
@@ -240,7 +248,7 @@ fn ip_in(part: Protocol<'_>) -> Option<IpAddr> {
     }
 }
 
-/// Whether the network, which may be written as an IPv4-mapped one, contains the canonical address.
+/// Whether a network contains a canonical address. The network may be written as an IPv4-mapped one.
 fn contains(network: &IpNet, ip: IpAddr) -> bool {
     match (network, ip) {
         (IpNet::V6(network), IpAddr::V4(ip)) => network.contains(&ip.to_ipv6_mapped()),

@@ -48,7 +48,7 @@ pub(crate) fn embedded_v4(ip: IpAddr) -> Option<Ipv4Addr> {
     }
 }
 
-/// The IPv6 addresses that may be translated to an IPv4 address: where [`embedded_v4`] is that one.
+/// The IPv6 addresses that a gateway may translate to this IPv4 address: [`embedded_v4`] of each gives it.
 pub(crate) fn spellings(ip: Ipv4Addr) -> [RangeInclusive<Ipv6Addr>; 4] {
     let [a, b, c, d] = ip.octets();
     let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));

@@ -34,8 +34,8 @@ pub enum TransportKind {
 }
 
 impl TransportKind {
-    /// The transports that DNS may name by default: those that rust-libp2p dials natively and that
-    /// leave the machine.
+    /// The transports that DNS may name by default: those that rust-libp2p dials natively (not in a
+    /// browser) and that lead to other machines.
     pub const DEFAULT: [Self; 6] =
         [Self::Tcp, Self::QuicV1, Self::Ws, Self::Wss, Self::WebRtcDirect, Self::Relayed];
 

@@ -29,13 +29,14 @@ pub enum Rejection {
     /// The address is in no network that the configuration allows.
     #[error("no network of `Filter::with_allowed_networks` contains it")]
     NotInAllowedNetworks,
-    /// DNS named a transport that DNS may not name.
+    /// DNS named an address with a transport that the configuration does not let DNS name.
     #[error("DNS may not name the transport {0}; allow it with `Filter::with_transports`")]
     Transport(TransportKind),
     /// The port is 0, which is no destination.
     #[error("port 0 cannot be dialled")]
     PortZero,
-    /// The address contains a name, which would be looked up at the dial and so bypass the filter.
+    /// The address contains a DNS name. The name would be looked up by the dial, and what it stands for
+    /// would bypass the filter.
     #[error("it contains a DNS name that was not resolved")]
     Name,
     /// The address has two peer ids without a relay between them.
@@ -47,7 +48,7 @@ pub enum Rejection {
          `/p2p/ID` at its end"
     )]
     Unpinned,
-    /// A relayed address needs the ids of both the relay and the peer.
+    /// The address leads through a relay, and lacks the id of the relay or of the peer behind it.
     #[error("a relayed address must be `…/p2p/RELAY/p2p-circuit/p2p/PEER`")]
     IncompleteRelay,
 }
