@@ -52,10 +52,10 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 /// Finds peers by DNS, and verifies them.
 ///
-/// The behaviour looks up its sources through the resolver `R`, selects candidates, learns by
-/// handshakes which peer lives at each of them, connects to the selected peers, and keeps this
-/// knowledge current. When the swarm dials a verified peer by its id, the behaviour supplies the
-/// peer's verified addresses.
+/// The behaviour looks up its [sources](Source) through the resolver `R`. By its [selection](Selection), it
+/// picks some of the [candidates](Candidate) that DNS names, learns by handshakes which peer lives at each of
+/// these, and connects to the peers. It keeps all of this current: it looks up again, and verifies again.
+/// When the swarm dials a verified peer by its id, the behaviour supplies the peer's verified addresses.
 ///
 /// ```
 /// use futures::StreamExt;
@@ -146,14 +146,14 @@ impl<R: Resolver> Behaviour<R> {
         behaviour
     }
 
-    /// Adds a source, and looks it up at once. Returns false if the source is there already.
+    /// Adds a source, and looks it up at once. Returns false if the behaviour has the source already.
     pub fn add_source(&mut self, source: Source) -> bool {
         self.wake();
         self.core.add_source(source, now())
     }
 
-    /// Removes a source. Candidates that no other source names depart. Their connections are left
-    /// alone. Returns false if there is no such source.
+    /// Removes a source. Candidates that no other source names depart, and the entries there end, also those
+    /// of connected peers. No connection is closed. Returns false if there is no such source.
     pub fn remove_source(&mut self, source: &Source) -> bool {
         self.wake();
         self.core.remove_source(source)
@@ -164,7 +164,7 @@ impl<R: Resolver> Behaviour<R> {
         self.core.sources()
     }
 
-    /// Changes the selection. Connections to peers that are no longer selected are left alone.
+    /// Changes the selection. Connections to peers that are no longer selected are not closed.
     pub fn set_selection(&mut self, selection: Selection) {
         self.wake();
         self.core.set_selection(selection);
@@ -175,14 +175,15 @@ impl<R: Resolver> Behaviour<R> {
         self.core.selection()
     }
 
-    /// Looks up all sources at once, and lets every candidate be tried again without back-off.
+    /// Looks up all sources at once, and ends the back-off of all candidates that could not be verified.
     pub fn refresh(&mut self) {
         self.wake();
         self.core.refresh(now());
     }
 
-    /// Passes over a peer for a while: the peer takes no place and is not dialled, but its entries
-    /// stay in the table. Use this for peers that complete the handshake and then are of no use.
+    /// Passes over a peer for a while: the peer takes no [place](Selection), so that another peer is
+    /// selected instead, and the behaviour does not connect to it. The peer's entries stay in the table.
+    /// Use this for peers that complete the handshake and then are of no use.
     pub fn disqualify(&mut self, peer: PeerId, duration: Duration) {
         self.wake();
         self.core.disqualify(peer, now() + duration.min(FOREVER));
@@ -190,28 +191,28 @@ impl<R: Resolver> Behaviour<R> {
 
     /// Replaces the [allow list](Config::with_allowed_peers). `None` admits every peer.
     ///
-    /// A peer in the table that may no longer join leaves the table at once
-    /// ([`Event::Refused`](crate::Event::Refused)). Its connection is left alone. Peers that were
-    /// refused before are judged again.
+    /// A peer in the table that may no longer join loses its entries at once
+    /// ([`Event::Refused`](crate::Event::Refused)). Its connections are not closed. An address whose peer
+    /// was refused before is tried again if that peer may join now.
     pub fn set_allowed_peers(&mut self, allowed: Option<HashSet<PeerId>>) {
         self.wake();
         self.core.set_allowed_peers(allowed, now());
     }
 
-    /// Judges again which peers may join. Call this when the facts on which
-    /// [`Config::with_admission`] decides have changed.
+    /// Judges again which peers may join, as after a [changed list](Self::set_allowed_peers). Call this when
+    /// the facts on which the function of [`Config::with_admission`] decides have changed.
     pub fn readmit(&mut self) {
         self.wake();
         self.core.readmit(now());
     }
 
-    /// The verified peer table, in no particular order.
+    /// The entries of the table of verified peers, in no particular order.
     pub fn peers(&self) -> impl Iterator<Item = &VerifiedPeer> {
         self.core.peers()
     }
 
-    /// How many different peers are in the verified peer table. [`peers`](Self::peers) names one once for
-    /// each of its addresses.
+    /// How many different peers are in the table of verified peers. A peer that is verified at several
+    /// addresses counts once here, and is several times among [`peers`](Self::peers).
     pub fn peer_count(&self) -> usize {
         self.core.stats().peers()
     }
@@ -226,7 +227,7 @@ impl<R: Resolver> Behaviour<R> {
         self.core.peer_at(address)
     }
 
-    /// The candidates whose peers take a place now, in order.
+    /// The candidates whose peers take a [place](Selection) now, in order.
     pub fn selected(&self) -> impl Iterator<Item = &Candidate> {
         self.core.selected()
     }
@@ -243,7 +244,7 @@ impl<R: Resolver> Behaviour<R> {
         self.core.candidates_of(source)
     }
 
-    /// Where the node stands with respect to the other nodes. A readiness probe asks for this: a node
+    /// Where the node stands with respect to the other nodes. Let your readiness probe ask for this: a node
     /// is ready when it is [`Joined`](Status::Joined) or [`Alone`](Status::Alone).
     ///
     /// ```
@@ -260,8 +261,8 @@ impl<R: Resolver> Behaviour<R> {
     /// }
     /// ```
     ///
-    /// To wait until it is `Joined`, run the swarm until it is: every change is an event, so that the loop
-    /// looks again after each.
+    /// To wait until the node is `Joined`, run the swarm and look after each event. Every change of the
+    /// status is an event, so the loop misses none.
     ///
     /// ```
     /// use futures::StreamExt;
@@ -277,19 +278,20 @@ impl<R: Resolver> Behaviour<R> {
     /// }
     /// ```
     ///
-    /// Where another part of the program waits, hand it what [`Event::status`] says, say by
-    /// `tokio::sync::watch`.
+    /// If another task waits for the status, send it what [`Event::status`] returns, through a
+    /// `tokio::sync::watch` channel, for example.
     pub fn status(&self) -> Status {
         self.core.status()
     }
 
-    /// Since when the node is isolated, with all reasons as they are now; `None` if the node is not
-    /// isolated. The call looks at every candidate.
+    /// Since when the node is isolated, and for each address why no other node is connected there, as it is
+    /// now; `None` if the node is not isolated. The call looks at every candidate.
     pub fn isolation(&self) -> Option<Isolation> {
         self.core.isolation()
     }
 
-    /// Whether the last answers name one of this node's addresses; `None` before the first answer.
+    /// Whether the last answers of the sources name one of this node's addresses; `None` before the first
+    /// answer.
     pub fn is_listed(&self) -> Option<bool> {
         self.core.is_listed()
     }
@@ -307,9 +309,8 @@ impl<R: Resolver> Behaviour<R> {
         self.core.answered()
     }
 
-    /// Registers the metrics of this discovery, which the table in [`metrics`](crate::metrics)
-    /// lists. They are updated after each poll of the swarm. Give the registry a prefix, as in the
-    /// example there.
+    /// Registers the metrics of this discovery. The module [`metrics`](crate::metrics) lists them, and its
+    /// example gives the registry a prefix. The numbers are updated after each poll of the swarm.
     #[cfg(feature = "metrics")]
     #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
     pub fn register_metrics(&mut self, registry: &mut Registry) {
@@ -318,7 +319,8 @@ impl<R: Resolver> Behaviour<R> {
         self.metrics = Some(metrics);
     }
 
-    /// The resolver. A resolver such as a `Zone` can be changed through this reference.
+    /// The resolver. A [`Zone`](crate::resolver::zone::Zone), for example, can be changed through this
+    /// reference.
     pub fn resolver(&self) -> &R {
         &self.resolver
     }
@@ -335,8 +337,8 @@ impl<R: Resolver> Behaviour<R> {
             self.core.handle_dial_failure(id, outcome(error), now());
             return;
         }
-        // Somebody else's dial has met another identity than it expected: as good a proof as one
-        // of our own.
+        // A dial of another behaviour met another identity than it expected. That proves as much as a dial
+        // of ours.
         if let (Some(_), DialError::WrongPeerId { obtained, address }) = (peer_id, error) {
             self.core.handle_observed(address, *obtained, now());
         }
@@ -355,7 +357,7 @@ impl<R: Resolver> Behaviour<R> {
     }
 
     fn on_closed(&mut self, closed: ConnectionClosed<'_>) {
-        // One that both sides keep alive is never idle.
+        // A connection that both sides keep alive does not close for idleness, so it was lost.
         let kept = self.kept_alive.closed(closed.connection_id, &closed.peer_id, now());
         let how = match closed.cause {
             None => Closing::Ours,
@@ -379,7 +381,7 @@ impl<R: Resolver> Behaviour<R> {
         come.is_some()
     }
 
-    /// Turns an output into what the swarm can do; `None` if it was for the shell alone.
+    /// Turns an output into a command to the swarm; `None` if the shell itself carries it out.
     fn act(&mut self, output: Output) -> Option<ToSwarm<Event, ToHandler>> {
         match output {
             Output::Lookup { id, query, source } => {
@@ -454,7 +456,7 @@ impl<R: Resolver> NetworkBehaviour for Behaviour<R> {
         _: Endpoint,
     ) -> Result<Vec<Multiaddr>, ConnectionDenied> {
         match peer {
-            // Our own dials are to one address each, so that a verdict is about that address.
+            // Each dial of ours keeps its one address, so that its outcome is about that address.
             Some(peer) if !self.dials.contains(connection) => {
                 Ok(self.core.addresses_of(&peer).cloned().collect())
             }

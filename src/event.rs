@@ -167,7 +167,8 @@ pub enum Event {
         ours: bool,
     },
     /// DNS no longer names the address of an entry, or now pins the address to another peer, and no live
-    /// connection shows that the peer is still there. The entry has ended.
+    /// connection shows that the peer is still there; or the [source was
+    /// removed](crate::Behaviour::remove_source) that named the address. The entry has ended.
     #[non_exhaustive]
     Departed {
         /// The peer that was verified there.

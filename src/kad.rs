@@ -1,8 +1,9 @@
 //! Keeps the routing table of `libp2p-kad` true to the verified peers.
 //!
-//! Hand every [`Event`] to [`update`], by one line in the event loop.
+//! Hand every [`Event`] to [`update`], by one line in the event loop. `update` adds verified peers to the
+//! routing table, and removes peers that are no longer at their addresses.
 //!
-//! Kademlia by itself never forgets a peer whose address now answers with another identity: it
+//! Kademlia by itself never forgets a peer whose address now answers with another identity: Kademlia
 //! drops addresses only on transport errors, and never the last address of a peer.
 
 use std::{collections::HashSet, slice};
@@ -21,17 +22,22 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// Makes the routing table follow an event. The function adds verified addresses. It removes
-/// replaced, departed and unreachable addresses, and removes a peer when no address of it is left.
-/// It does the same with peers that Kademlia inserted by itself, if DNS names or named their
-/// address, once they are not connected.
+/// Makes the routing table follow an event. Call this with every [`Event`]; those that do not concern the
+/// table are ignored.
 ///
-/// Kademlia by itself inserts every connected peer that speaks its protocol, also a peer that this
-/// crate turns away ([`Event::Refused`], [`Event::Stranger`]). If strangers speak the same
-/// protocol, let Kademlia insert no peer by itself: [`kad::BucketInserts::Manual`].
+/// The function adds the address of a verified peer, and removes this address from all other peers of the
+/// table. If a peer has departed or cannot be reached at an address, the function removes this address of the
+/// peer; if the peer was replaced there, also the peer's other addresses on that host, unless it is verified
+/// on that host by another one. The function removes a peer that is gone or turned away ([`Event::Refused`],
+/// [`Event::Stranger`]) and is verified nowhere.
 ///
-/// Call this with every [`Event`]. Events that do not concern the table are ignored. Addresses of
-/// peers that were never candidates are left alone.
+/// Kademlia by itself inserts every connected peer that speaks its protocol. Such a peer may never have been
+/// verified. If its address is a candidate that cannot be reached, or that DNS no longer names, the function
+/// removes the address, too, unless the peer is connected. Addresses that never were candidates are left
+/// alone.
+///
+/// Kademlia inserts a peer that this crate turns away, too, and may do so again after its removal. If
+/// strangers speak the same protocol, let Kademlia insert no peer by itself: [`kad::BucketInserts::Manual`].
 pub fn update<S, R>(kad: &mut kad::Behaviour<S>, discovery: &Behaviour<R>, event: &Event)
 where
     S: RecordStore + Send + 'static,
@@ -56,7 +62,7 @@ where
         | Event::SharedAddress { peer: Some(peer), address, .. } => {
             forget(kad, discovery, peer, |claimed| Candidate::new(claimed).address() == address);
         }
-        // No entry ended; but Kademlia may have met a peer there by itself.
+        // No entry ended. But Kademlia may have inserted a peer with this address by itself.
         Event::Unreachable { peer: None, address, .. } => {
             forget_unproved(kad, discovery, slice::from_ref(address));
         }
@@ -85,8 +91,8 @@ where
     }
 }
 
-/// The peer that an event says may not enter. Kademlia may have inserted the peer by the connection
-/// on which this was found out.
+/// The peer that may not have an entry, by this event. Kademlia may have inserted the peer when the connection
+/// was opened on which this was found out.
 fn turned_away(event: &Event) -> Option<&PeerId> {
     match event {
         Event::Refused { peer, .. } | Event::Stranger { peer, .. } => Some(peer),
@@ -94,8 +100,9 @@ fn turned_away(event: &Event) -> Option<&PeerId> {
     }
 }
 
-/// Adds a verified address, and removes it from all other peers in the table that claimed it: they
-/// lived there once, or were said to, and the handshake says otherwise.
+/// Adds the address at which a peer was verified. If Kademlia's table has the same address for another peer,
+/// it is removed from that peer: the other peer lived there once, or only claimed to, and the handshake
+/// proved who lives there now.
 fn add<S, R>(
     kad: &mut kad::Behaviour<S>,
     discovery: &Behaviour<R>,
@@ -105,7 +112,7 @@ fn add<S, R>(
     S: RecordStore + Send + 'static,
     R: Resolver,
 {
-    // What an event says may have been overtaken by the time it is read.
+    // Since the event was reported, the entry may have ended again.
     if !discovery.addresses_of(peer).any(|own| own == address) {
         return;
     }
@@ -117,9 +124,9 @@ fn add<S, R>(
     kad.add_address(peer, address.clone());
 }
 
-/// Removes the addresses of a peer on a host where another one was proved to live; or an identity
-/// that is no more would live on by its QUIC or loopback address. A peer that is itself verified on
-/// that host is a neighbour, and loses the one address only.
+/// Removes a peer's addresses on the host of an address where another peer was proved to live. If only this
+/// one address were removed, an identity that no longer exists would stay in the table by its QUIC address.
+/// If the peer is itself verified on that host, both peers live there, and only the one address is removed.
 fn forget_host<S, R>(
     kad: &mut kad::Behaviour<S>,
     discovery: &Behaviour<R>,
@@ -137,8 +144,9 @@ fn forget_host<S, R>(
     });
 }
 
-/// Removes the peers that Kademlia took in by itself at addresses that DNS no longer names: such a peer would
-/// live on by its loopback address. One is left that is also said to live at an address that DNS names.
+/// Removes the peers that Kademlia inserted by itself at addresses that DNS no longer names. Not only these
+/// addresses are removed, but the whole peer, which would otherwise stay in the table by its loopback address.
+/// A peer stays if the table also has an address for it that DNS names.
 fn forget_unnamed<S, R>(
     kad: &mut kad::Behaviour<S>,
     discovery: &Behaviour<R>,
@@ -163,8 +171,8 @@ fn forget_unnamed<S, R>(
     }
 }
 
-/// Removes addresses from the peers that Kademlia took in there by itself, and are not connected. Returns
-/// these peers.
+/// Removes these addresses from all peers of the table that are not connected, unless the peer is verified
+/// there. Returns the peers that had one of the addresses and are not connected.
 fn forget_unproved<S, R>(
     kad: &mut kad::Behaviour<S>,
     discovery: &Behaviour<R>,
@@ -184,7 +192,7 @@ where
     peers
 }
 
-/// Removes those of a peer's addresses that `lost` picks, and that are not verified.
+/// Removes the addresses of a peer for which `lost` is true, except addresses at which the peer is verified.
 fn forget<S, R>(
     kad: &mut kad::Behaviour<S>,
     discovery: &Behaviour<R>,

@@ -11,18 +11,20 @@ use libp2p_swarm::{
 
 use crate::discovery::{DialId, Expect};
 
-/// The dials under way: which of the core's they are, and the throw-away id of a probe.
+/// The dials of the core that are under way in the swarm, by their connection ids: the core's id of each,
+/// and the throw-away peer id if the dial is a probe.
 #[derive(Debug, Default)]
 pub(super) struct Dials(HashMap<ConnectionId, (DialId, Option<PeerId>)>);
 
 impl Dials {
-    /// Every dial takes a port of its own: nodes that select each other dial at the same time, and
-    /// with the listening ports reused, both dials would share one four-tuple and fail.
+    /// Makes the dial for the swarm. Each dial leaves from a new local port. Two nodes that select each
+    /// other dial each other at the same time. If both dials left from the ports on which the nodes listen
+    /// (libp2p's default), they would share one four-tuple of addresses and ports, and both would fail.
     pub(super) fn start(&mut self, id: DialId, address: Multiaddr, expect: Expect) -> DialOpts {
         let (opts, probe) = match expect {
             Expect::Probe => {
-                // Each probe has an id of its own, or a second one to the same id would be held
-                // back as long as the first one is under way.
+                // Each probe has its own id. The swarm would refuse a second dial to the same id while
+                // the first one is under way.
                 let peer = PeerId::random();
                 (to_peer(peer, PeerCondition::Always, address), Some(peer))
             }
@@ -39,7 +41,8 @@ impl Dials {
         opts
     }
 
-    /// Which of the core's dials this was; `None` if the dial was not the core's.
+    /// Forgets a dial that has ended, and returns the core's id of it; `None` if the core did not ask for
+    /// this dial.
     pub(super) fn end(&mut self, connection: ConnectionId) -> Option<DialId> {
         self.0.remove(&connection).map(|(id, _)| id)
     }
@@ -48,7 +51,7 @@ impl Dials {
         self.0.contains_key(&connection)
     }
 
-    /// The throw-away id of a probe under way, by which the swarm aborts it.
+    /// The throw-away peer id of a probe under way. The swarm aborts the probe by this id.
     pub(super) fn probe_id(&self, id: DialId) -> Option<PeerId> {
         self.0.values().find(|(dial, _)| *dial == id).and_then(|(_, probe)| *probe)
     }

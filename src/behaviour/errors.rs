@@ -7,21 +7,21 @@ use libp2p_swarm::{ConnectionError, DialError};
 
 use crate::{discovery::DialFailure, event::Failure};
 
-/// `EAFNOSUPPORT`.
+/// `EAFNOSUPPORT`: the system has no sockets for this family of addresses.
 const NO_SUCH_FAMILY: i32 = match () {
     _ if cfg!(windows) => 10_047,
     _ if cfg!(any(target_os = "linux", target_os = "android")) => 97,
     _ => 47,
 };
 
-/// What the core is to know of a failed dial.
+/// What a failed dial means to the core.
 pub(super) fn outcome(error: &DialError) -> DialFailure {
     match error {
-        // The expected id of a dial is compared before the local one, so that most aliases of
-        // ourselves end in the latter.
+        // The swarm compares the expected id before the local one. So a dial that expects a peer and meets
+        // ourselves ends here, and only a dial without an expected id in the next arm.
         DialError::WrongPeerId { obtained, address: _ } => DialFailure::Identity(*obtained),
         DialError::LocalPeerId { address: _ } => DialFailure::Itself,
-        // Each of our dials carries an address: the swarm took it away because we listen on it.
+        // Each of our dials has one address. The swarm removes it if we listen on that address.
         DialError::NoAddresses => DialFailure::OwnAddress,
         DialError::DialPeerConditionFalse(_) => DialFailure::Busy,
         DialError::Aborted => DialFailure::Failed(Failure::Aborted),
@@ -66,10 +66,10 @@ fn io_kind(error: &io::Error) -> io::ErrorKind {
     kind
 }
 
-/// The kind of an error that cannot be had by its type, from all that it says. `Either`, in which
-/// every swarm of several transports puts its errors, passes on what its content says and hides what
-/// it is; those of QUIC are of a crate that this one does not depend on. No remote can choose these
-/// words: what it says never stands alone.
+/// The kind of an error whose type is not known, from its whole text. A swarm with several transports wraps
+/// its errors in `Either`, which passes on the text of the error inside and hides the type. The errors of
+/// QUIC are of a crate that this one does not depend on. No remote can imitate these texts: an error never
+/// consists of a remote's words alone.
 fn kind_in_words(text: &str) -> Option<io::ErrorKind> {
     match text {
         // quinn, libp2p-quic, and the time-out that libp2p puts around every transport.
@@ -81,15 +81,16 @@ fn kind_in_words(text: &str) -> Option<io::ErrorKind> {
     }
 }
 
-/// The error of the operating system that says just this. The standard library ends each with its
-/// code, on every system and in every language.
+/// The error of the operating system that has just this text. The standard library ends the text of each
+/// such error with its code, on every system and in every language.
 fn os_error(text: &str) -> Option<io::Error> {
     let (_, code) = text.strip_suffix(')')?.rsplit_once(" (os error ")?;
     let error = io::Error::from_raw_os_error(code.parse().ok()?);
     (error.to_string() == text).then_some(error)
 }
 
-/// The kind of an error itself. A system without IPv6 has no sockets for it; that has no kind.
+/// The kind of an error, without those that it wraps. On a system without IPv6, the error of an IPv6 socket
+/// has no kind in the standard library: it counts as an unreachable network.
 fn os_kind(error: &io::Error) -> io::ErrorKind {
     match error.raw_os_error() {
         Some(NO_SUCH_FAMILY) => io::ErrorKind::NetworkUnreachable,
@@ -97,7 +98,7 @@ fn os_kind(error: &io::Error) -> io::ErrorKind {
     }
 }
 
-/// The message of an error and of its causes, without what is said twice.
+/// The message of an error and of its causes, without a cause whose message the text has already.
 fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -111,9 +112,9 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// Whether a connection broke, as far as its error tells. A remote that closes an idle connection
-/// ends it in an orderly way; so does the kernel of one that was killed, which the next
-/// verification finds out.
+/// Whether a connection broke, as far as its error tells. A remote that closes an idle connection ends it in
+/// an orderly way. If the remote's process was killed, its kernel ends the connection in the same way: only
+/// the next verification finds out that the peer is lost.
 pub(super) fn is_loss(cause: &ConnectionError) -> bool {
     match cause {
         ConnectionError::KeepAliveTimeout => false,

@@ -11,17 +11,19 @@ use web_time::Instant;
 
 use crate::{discovery::Discovery, event::Event, handler::ToHandler};
 
-/// A connection that has lasted for so long is kept by both sides: swarms close an idle connection after
-/// 10 s by default, and a remote that waits for longer causes no more dials than verifications do.
+/// A connection that has lasted for this long is taken to be kept alive by both sides: swarms close an idle
+/// connection after 10 s by default. If a remote's idle time-out is longer than this, the mistake causes no
+/// more dials than re-verifications do.
 const KEPT_BY_BOTH: Duration = Duration::from_secs(60);
 
-/// Established connections whose handlers are to be told whether to keep alive.
+/// The established connections, with what their handlers were last told: whether to keep the connection
+/// alive. Empty if the option is off.
 #[derive(Debug)]
 pub(super) struct KeptAlive {
     is_on: bool,
-    /// By the peer of each.
+    /// The connections of each peer.
     connections: HashMap<PeerId, HashMap<ConnectionId, Kept>>,
-    /// The peers of which a connection was opened since the last update.
+    /// The peers that opened a connection, or to which one was opened, since the last update.
     opened: HashSet<PeerId>,
     commands: Vec<(PeerId, ConnectionId, bool)>,
 }
@@ -35,7 +37,8 @@ struct Kept {
 }
 
 impl KeptAlive {
-    /// Unless it is on, no handler is told anything.
+    /// `is_on` is the [option of the configuration](crate::Config::with_keep_alive). If it is off, no handler
+    /// is told anything.
     pub(super) fn new(is_on: bool) -> Self {
         let (connections, opened, commands) = Default::default();
         Self { is_on, connections, opened, commands }
@@ -55,8 +58,8 @@ impl KeptAlive {
         }
     }
 
-    /// Returns whether both sides kept the connection alive, as far as can be told: it was not idle
-    /// then.
+    /// Forgets a connection that closed. Returns whether both sides kept it alive, as far as can be told. Then
+    /// it did not close for idleness.
     pub(super) fn closed(&mut self, connection: ConnectionId, peer: &PeerId, now: Instant) -> bool {
         let Some(of_peer) = self.connections.get_mut(peer) else { return false };
         let closed = of_peer.remove(&connection);
@@ -67,16 +70,17 @@ impl KeptAlive {
         closed.is_some_and(|c| c.kept && c.since + KEPT_BY_BOTH <= now)
     }
 
-    /// Finds the connections whose handlers are to be told that their peer is, or is no longer,
-    /// worth keeping. Only two kinds of connections are looked at: those that were opened lately, and
-    /// those to peers of which the core says that something has changed. Returns whether there are any.
+    /// Finds the connections whose handlers must be told to keep them alive, or no longer to do so. Only two
+    /// kinds of connections are looked at: those that were opened since the last update, and those to peers
+    /// whose entries or places have changed. Returns whether there are any commands for handlers.
     pub(super) fn update(&mut self, core: &mut Discovery) -> bool {
         self.opened.extend(core.take_regarded());
         for peer in self.opened.drain() {
             for (id, connection) in self.connections.get_mut(&peer).into_iter().flatten() {
                 #[cfg(test)]
                 crate::testing::look();
-                // The side that dialled has selected the other; a peer that was only met is let go.
+                // A connection is kept while the side that dialled has selected the other one. A peer that was
+                // only met for the island repair is not selected, and its connection may close.
                 let keep = match connection.accepted {
                     true => core.addresses_of(&peer).next().is_some(),
                     false => core.is_selected(&peer),
@@ -90,7 +94,7 @@ impl KeptAlive {
         !self.commands.is_empty()
     }
 
-    /// What the next handler is to be told.
+    /// The command for the next handler.
     pub(super) fn poll(&mut self) -> Option<ToSwarm<Event, ToHandler>> {
         let (peer_id, id, keep) = self.commands.pop()?;
         let handler = NotifyHandler::One(id);

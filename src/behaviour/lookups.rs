@@ -20,15 +20,16 @@ use crate::{
 
 type LookupResult = (LookupId, Result<Answer, LookupError>);
 
-/// What the lines belong to that a resolver writes in the course of a look-up, warnings too.
+/// The span of a look-up, to which the log lines of the resolver belong. The span is at `warn`: where only
+/// warnings are logged, they still say which look-up they belong to.
 pub(super) fn span(source: &Source, query: &Query) -> Span {
     warn_span!("lookup", %source, name = %query.name, kind = %query.record_type)
 }
 
-/// The look-ups under way, each with what aborts it.
+/// The look-ups under way, each with the handle that aborts it.
 #[derive(Default)]
 pub(super) struct Lookups {
-    /// They end in `None` if they were aborted.
+    /// The look-ups. Each gives `None` if it was aborted.
     running: FuturesUnordered<BoxFuture<'static, Option<LookupResult>>>,
     aborts: HashMap<LookupId, AbortHandle>,
 }
@@ -41,14 +42,14 @@ impl Lookups {
         self.running.push(lookup.map(move |r| r.ok().map(|result| (id, result))).boxed());
     }
 
-    /// Aborts a look-up. One that has ended is a no-op.
+    /// Aborts a look-up. If it has ended already, nothing happens.
     pub(super) fn cancel(&mut self, id: LookupId) {
         if let Some(abort) = self.aborts.remove(&id) {
             abort.abort();
         }
     }
 
-    /// The next result that has come.
+    /// The next result that is ready.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Option<LookupResult> {
         loop {
             match self.running.poll_next_unpin(cx) {
