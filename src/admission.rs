@@ -1,4 +1,4 @@
-//! Which peers may join. This is consulted before an identity enters the table.
+//! Which peers may join: asked before a peer gets an entry in the table of verified peers.
 
 use std::{collections::HashSet, fmt, sync::Arc};
 
@@ -7,16 +7,16 @@ use libp2p_identity::PeerId;
 
 type Check = dyn Fn(&PeerId, &Multiaddr) -> bool + Send + Sync;
 
-/// The allow list and the application's own judgement. Who is to be admitted passes both.
+/// The allow list, and the function by which the application decides. A peer must pass both.
 #[derive(Clone, Default)]
 pub(crate) struct Admission {
-    /// `None`: everybody.
+    /// `None`: every peer is on the list.
     pub(crate) allowed: Option<HashSet<PeerId>>,
     pub(crate) check: Option<Arc<Check>>,
 }
 
 impl Admission {
-    /// Whether a peer that lives at an address may enter the table.
+    /// Whether a peer that proved its identity at an address may have an entry there.
     pub(crate) fn admits(&self, peer: &PeerId, address: &Multiaddr) -> bool {
         self.allowed.as_ref().is_none_or(|allowed| allowed.contains(peer))
             && self.check.as_ref().is_none_or(|check| check(peer, address))

@@ -23,24 +23,24 @@ const SIGN_OF_LIFE: StreamProtocol =
 
 /// The connection handler of [`Behaviour`](crate::Behaviour).
 ///
-/// The handler speaks no protocol. It keeps its connection alive while the behaviour says so,
+/// The handler accepts no protocol. It keeps its connection alive while the behaviour says so,
 /// reports whether the remote speaks the required protocol, and asks the remote for a sign of life
 /// when the behaviour says so.
 ///
-/// To ask for a sign of life is to open a substream and to offer a protocol. Every reaction of the
-/// remote is a sign of life, also a refusal of the protocol. The handler does not report silence:
-/// the core measures the time.
+/// To ask for a sign of life, the handler opens a substream and offers a protocol. Every reaction of the
+/// remote is a sign of life, also a refusal of the protocol. The handler does not report silence: the core
+/// measures the time.
 ///
 /// While the substream is negotiated, the connection is not idle on either side. Afterwards the
-/// idle time-out of `libp2p-swarm` starts anew. Nothing else keeps the connection.
+/// idle time-out of `libp2p-swarm` starts anew.
 #[derive(Debug, Default)]
 pub struct Handler {
     keep_alive: bool,
     required: Option<StreamProtocol>,
     speaks: bool,
-    /// What is known of the remote, and was not reported yet.
+    /// Whether the remote speaks the required protocol, if that was not reported yet.
     news: Option<FromHandler>,
-    /// Set if the remote is to be asked: how long it has to reply.
+    /// How long the remote has to reply; set while the remote is still to be asked.
     ask: Option<Duration>,
     /// Whether a reply has come that was not reported yet.
     has_replied: bool,
@@ -87,7 +87,7 @@ impl OutboundUpgrade<Stream> for SignOfLife {
     type Error = Infallible;
     type Future = Ready<Result<(), Infallible>>;
 
-    /// A remote that speaks the protocol has nothing more to say.
+    /// Nothing is sent or read after the negotiation.
     fn upgrade_outbound(self, _: Stream, _: StreamProtocol) -> Self::Future {
         ready(Ok(()))
     }
@@ -154,7 +154,7 @@ impl ConnectionHandler for Handler {
         &mut self,
         event: ConnectionEvent<'_, Self::InboundProtocol, Self::OutboundProtocol>,
     ) {
-        // No protocol is offered to the remote but the one, so that no other event concerns this handler.
+        // The handler accepts no protocol, and offers only this one. So no other event concerns it.
         match event {
             ConnectionEvent::RemoteProtocolsChange(change) => self.note(&change),
             ConnectionEvent::FullyNegotiatedOutbound(_) => self.has_replied = true,

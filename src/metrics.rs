@@ -4,17 +4,18 @@
 //! |---|---|---|---|
 //! | `lookups_total` | counter | `outcome`: [`LookupOutcome::name`] | questions to the resolver, by outcome |
 //! | `answer_age_seconds` | gauge | `source` | time since the source was last answered with records; absent before that |
-//! | `candidates` | gauge | | addresses that DNS names and the filter accepts, this node's own included |
-//! | `verified` | gauge | | distinct peers in the verified peer table |
-//! | `selected` | gauge | | places that are taken |
+//! | `candidates` | gauge | | addresses that the sources name and the filter accepts, this node's own included |
+//! | `verified` | gauge | | distinct peers in the table of verified peers |
+//! | `selected` | gauge | | [places](crate::Selection) that are taken |
 //! | `listed` | gauge | | 1 if DNS lists this node, else 0; absent before the first answer |
 //! | `dials_total` | counter | `purpose`: [`Purpose::name`], `outcome`: [`DialOutcome::name`] | dials of the discovery, by purpose and outcome |
 //! | `events_total` | counter | `event`: [`Event::name`] | events by name, such as `replaced`, `rejected`, `same_key` |
 //! | `status` | gauge | `status` | 1 for the status that holds, 0 for the three others |
 //! | `first_verified_seconds` | gauge | | from the start to the first verified peer; absent until then |
 //!
-//! A probe ends in the outcome `identified`, which is a success, although the swarm reports
-//! `OutgoingConnectionError` with `WrongPeerId` for the probe, and `libp2p-metrics` counts an error.
+//! A probe is a dial that expects a made-up peer id, so it always fails as a dial. If it learned which peer
+//! lives at the address, its outcome here is `identified`, which is a success. For the same probe, the swarm
+//! reports `OutgoingConnectionError` with `WrongPeerId`, and `libp2p-metrics` counts an error.
 //!
 //! If a process has several discoveries, give each of them a registry with its own prefix or label.
 //!
@@ -77,7 +78,7 @@ impl Metrics {
     }
 
     fn lock(&self) -> MutexGuard<'_, Snapshot> {
-        // What was noted is whole: nothing in `record` can panic half way.
+        // The snapshot is never half written: nothing in `record` can panic half way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,12 +91,12 @@ impl Collector for Metrics {
     }
 }
 
-/// The numbers as they were noted last.
+/// The numbers as they were recorded last.
 #[derive(Debug, Clone, Default)]
 struct Snapshot {
     stats: Stats,
     listed: Option<bool>,
-    /// `None` before anything was noted.
+    /// `None` before anything was recorded.
     status: Option<Status>,
     answered: Vec<(Source, Instant)>,
 }

@@ -34,13 +34,15 @@ impl OwnAddresses {
         own
     }
 
-    /// Also where one of them is spelled as an IPv6 address to be translated to it.
+    /// Whether an address is one of this node's, also if it is spelled as an IPv6 address that a gateway
+    /// translates to one of them.
     pub(crate) fn contains(&self, candidate: &Candidate) -> bool {
         let any = |_: &Owned| true;
         self.has(candidate, any) || plain(candidate).is_some_and(|plain| self.has(&plain, any))
     }
 
-    /// The same, if the operator or a listener says so: a confirmation alone does not count.
+    /// The same, but only if the operator or a listener says so: a confirmation as an external address does
+    /// not count.
     pub(crate) fn is_certain(&self, candidate: &Candidate) -> bool {
         let is_certain = |owned: &Owned| owned.configured || owned.listeners > 0;
         self.has(candidate, is_certain)
@@ -71,13 +73,13 @@ impl OwnAddresses {
         self.clean(candidate);
     }
 
-    /// Those that listeners report, in no particular order.
+    /// The addresses that listeners report, in no particular order.
     pub(crate) fn listening(&self) -> impl Iterator<Item = &Candidate> {
         let all = self.0.values().flatten();
         all.filter(|owned| owned.listeners > 0).map(|owned| &owned.candidate)
     }
 
-    /// Those that were confirmed as external, in no particular order.
+    /// The addresses that were confirmed as external, in no particular order.
     #[cfg(feature = "publish")]
     pub(crate) fn confirmed(&self) -> impl Iterator<Item = &Candidate> {
         let all = self.0.values().flatten();

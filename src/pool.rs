@@ -14,21 +14,21 @@ use crate::candidate::{Candidate, Rest};
 /// How many candidates there may be before unused ones are dropped.
 const MIN_SWEEP: usize = 1_024;
 
-/// Hands out one candidate for each IP address and what follows it, however often and by however
-/// many discoveries it is named. Most of an answer is what the last one said, so that most of its
-/// candidates need not be made at all; and a thousand nodes in one process that see one cluster hold
-/// its addresses once.
+/// Hands out one candidate for each pair of an IP address and its rest (the transport and all that follows),
+/// however often it is named, and by however many discoveries. Most of an answer is what the last one said, so
+/// most of its candidates need not be made anew. A thousand nodes in one process that see one cluster hold its
+/// addresses once.
 ///
-/// What it holds beyond what is in use is bounded by as much again, and [`MIN_SWEEP`].
+/// The pool also holds candidates that are no longer in use: at most as many as are in use, or [`MIN_SWEEP`].
 #[derive(Clone, Default)]
 pub(crate) struct Pool(Arc<Mutex<Shelf>>);
 
 #[derive(Debug, Default)]
 struct Shelf {
-    /// What follows IP addresses.
+    /// The rests, by their text after the IP address.
     rests: HashMap<Multiaddr, Arc<Rest>>,
-    /// By the IP address, and by where that is which follows it: a host may have thousands of ports. A
-    /// candidate holds what follows, so that nothing else comes to be there.
+    /// The candidates, by their IP address and by the place in memory of their rest: a host may have thousands
+    /// of ports. A candidate holds its rest, so that no other rest comes to be at the same place.
     candidates: HashMap<(u128, usize), Candidate>,
     sweep_at: usize,
 }
@@ -38,7 +38,7 @@ struct Shelf {
 pub(crate) struct Open<'a>(MutexGuard<'a, Shelf>);
 
 impl fmt::Debug for Pool {
-    /// Not what is in it: a configuration is printed to be read.
+    /// The content is left out: a configuration that is printed should be short enough to read.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Pool")
     }
@@ -46,13 +46,13 @@ impl fmt::Debug for Pool {
 
 impl Pool {
     pub(crate) fn open(&self) -> Open<'_> {
-        // Nothing in it is left half done by a panic.
+        // No panic leaves the shelf half changed.
         Open(self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Open<'_> {
-    /// What follows IP addresses in addresses that end with `suffix`.
+    /// The rest of addresses that consist of an IP address and `suffix`.
     pub(crate) fn rest(&mut self, suffix: &Multiaddr) -> Arc<Rest> {
         match self.0.rests.get(suffix) {
             Some(rest) => rest.clone(),
@@ -64,11 +64,11 @@ impl Open<'_> {
         }
     }
 
-    /// The candidate of an IP address and what follows it.
+    /// The candidate of an IP address and a rest.
     pub(crate) fn get(&mut self, ip: IpAddr, rest: &Arc<Rest>) -> Candidate {
         #[cfg(test)]
         crate::testing::look();
-        // It holds nothing of what follows, which might be dropped.
+        // A relayed candidate does not hold its rest, which might be dropped.
         if rest.is_relayed() {
             return Candidate::joined(ip, rest.clone());
         }
@@ -82,7 +82,7 @@ impl Open<'_> {
         candidate
     }
 
-    /// Makes room for so many, most of which may be known.
+    /// Makes room for this number of candidates, most of which the pool may hold already.
     pub(crate) fn reserve(&mut self, candidates: usize) {
         let known = self.0.candidates.len();
         self.0.candidates.reserve(candidates.saturating_sub(known));

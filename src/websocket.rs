@@ -1,4 +1,4 @@
-//! WebSockets to hosts behind a proxy that goes by names: [`HostHeader`].
+//! WebSockets to hosts behind a proxy that serves several names: [`HostHeader`].
 
 use std::{
     fmt,
@@ -12,13 +12,15 @@ use libp2p_core::{
     transport::{DialOpts, ListenerId, TransportError, TransportEvent},
 };
 
-/// A transport around `libp2p-websocket`'s, which asks for the host by its name.
+/// A transport that wraps the WebSocket transport of `libp2p-websocket`, and has it write the host's name into
+/// the HTTP header `Host`.
 ///
-/// A proxy that serves several names, such as the ingress of a cluster, chooses by the header `Host`
-/// ([RFC 9110 section 7.2]). `libp2p-websocket` 0.46 writes the IP address there, whatever name TLS is checked
-/// against, and the proxy answers 404. Around it, this transport has the name of `/ip4/…/tcp/443/tls/sni/NAME/ws`
-/// written there, with the port. All other addresses are dialled as they are, and the addresses that
-/// the swarm sees do not change.
+/// A proxy that serves several names, such as the ingress of a cluster, chooses the host behind it by the
+/// header `Host` ([RFC 9110 section 7.2]). `libp2p-websocket` 0.46 writes the IP address there, whatever name
+/// TLS is checked against, and the proxy answers 404. With this transport around it, a dial to
+/// `/ip4/…/tcp/443/tls/sni/NAME/ws` writes NAME and the port there. A [source](crate::Source) with `/tls/ws`
+/// gives such addresses. All other addresses are dialled as they are, and the addresses that the swarm sees do
+/// not change.
 ///
 /// ```
 /// use libp2p::{SwarmBuilder, Transport, core::upgrade::Version, noise, tcp, websocket, yamux};
@@ -37,14 +39,15 @@ use libp2p_core::{
 /// # }
 /// ```
 ///
-/// Over `libp2p-dns` in place of TCP, the name would be looked up again before each dial.
+/// Wrap a WebSocket transport over TCP, as above. Over `libp2p-dns`, NAME would be looked up again before each
+/// dial.
 ///
 /// [RFC 9110 section 7.2]: https://www.rfc-editor.org/rfc/rfc9110#section-7.2
 #[derive(Clone)]
 pub struct HostHeader<T>(T);
 
 impl<T> HostHeader<T> {
-    /// Wraps the transport, which is `libp2p_websocket::Config` over TCP.
+    /// Wraps a transport: `libp2p_websocket::Config` over TCP.
     pub fn new(websocket: T) -> Self {
         Self(websocket)
     }
@@ -96,10 +99,10 @@ impl<T: Transport + Unpin> Transport for HostHeader<T> {
     }
 }
 
-/// The address with its host's name and port in front, where it has one.
+/// The address with `/dns/NAME/tcp/PORT` in front; `None` if TLS is checked against no name.
 ///
-/// `libp2p-websocket` takes the host from the first pair of a host and a port, and `libp2p-tcp` dials the last
-/// one, "ignoring any prefix of possibly outer protocols".
+/// An address may then have two pairs of a host and a port. `libp2p-websocket` takes the header from the first
+/// pair, and `libp2p-tcp` dials the last one, "ignoring any prefix of possibly outer protocols".
 fn with_host(address: &Multiaddr) -> Option<Multiaddr> {
     let parts = Vec::from_iter(address);
     let [Protocol::Ip4(_) | Protocol::Ip6(_), port @ Protocol::Tcp(_), rest @ ..] = &parts[..]
