@@ -16,20 +16,22 @@ pub struct DialId(pub(super) u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Expect {
-    /// No peer in particular, and no connection: this dial is a probe. It carries a fresh, random
-    /// peer id, so it ends in `WrongPeerId` with the identity of the peer that answers.
+    /// A made-up peer: the dial is a *probe*. It is to learn which peer lives at the address, without a
+    /// connection to that peer. The dial carries a fresh, random peer id. So it never succeeds: if a peer
+    /// answers, the dial ends in `WrongPeerId`, which names the peer.
     Probe,
-    /// This peer. Success is a connection, and proves that the peer still lives at the address.
+    /// This peer. If the dial succeeds, the peer is connected, and has proved that it still lives at the
+    /// address.
     Peer(PeerId),
-    /// This peer, although it is connected already by another transport. Success is one more
-    /// connection.
+    /// This peer, although it is connected already by another transport. If the dial succeeds, there is
+    /// one more connection to the peer.
     Again(PeerId),
-    /// Any peer. Success is a connection.
+    /// No peer in particular. If the dial succeeds, whichever peer answered is connected.
     Anyone,
 }
 
-/// Whether a probe may verify a candidate. A relayed address cannot be probed, because a relay is
-/// asked for a certain peer.
+/// Whether a candidate may be verified by a probe. A relayed address cannot be probed, because the relay must
+/// be asked for a certain peer.
 pub(super) fn may_probe(config: &Config, candidate: &Candidate) -> bool {
     config.identify != Identify::Dial && !candidate.is_relayed()
 }
@@ -38,14 +40,16 @@ pub(super) fn may_probe(config: &Config, candidate: &Candidate) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Purpose {
-    /// To fill a place. The dial is aborted when other peers have filled the places.
+    /// To fill a [place](crate::Selection). If other peers have filled the places first, a dial that is a
+    /// probe is aborted.
     Place,
     /// To verify an entry of the table again, or to connect to its peer.
     Check,
-    /// To meet a peer outside the selection, so that groups of nodes find each other.
+    /// To connect to the peer at a random candidate outside the selection, so that groups of nodes that see
+    /// different answers find each other.
     Repair,
-    /// To verify an address at which a connected peer seems to live, or that DNS newly names in a
-    /// small cluster.
+    /// To verify a [hint](crate::Limits#bounds): an address at which a connected peer seems to live. In a
+    /// small cluster also to verify an address that DNS newly names.
     Hint,
 }
 
@@ -64,7 +68,7 @@ impl Purpose {
     }
 }
 
-/// A dial under way.
+/// A dial under way; or a dial that has met a peer, and waits for the peer to say which protocols it speaks.
 #[derive(Debug, Clone)]
 pub(super) struct Dial {
     pub(super) candidate: Candidate,

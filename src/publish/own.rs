@@ -7,18 +7,18 @@ use libp2p_identity::PeerId;
 use super::{config::Config, record};
 use crate::{candidate::Candidate, filter::Rejection, own_addresses::OwnAddresses};
 
-/// What the zone is to say of this node.
+/// The addresses by which the zone should name this node.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Wanted {
-    /// Each is pinned to this node's id.
+    /// The addresses to publish, each pinned to this node's id.
     pub(super) addresses: BTreeSet<Candidate>,
-    /// What will not be published, with the id if it is ours.
+    /// The addresses that will not be published: past the limit, too long, or configured and unusable.
     pub(super) left_out: BTreeSet<Candidate>,
 }
 
 impl Wanted {
-    /// The configured addresses if there are any, else the confirmed external ones, else those
-    /// listened on; of these, the first.
+    /// The configured addresses if there are any, else the confirmed external addresses, else the listen
+    /// addresses. Of these, the first are published, up to the limit.
     pub(super) fn of(own: &OwnAddresses, config: &Config, local: &PeerId) -> Self {
         if !config.addresses.is_empty() {
             let configured =
@@ -37,8 +37,10 @@ impl Wanted {
     }
 }
 
-/// Whether a reader with this filter would dial the address, or look its name up. An address that the
-/// operator wrote is judged as such: `named_by_dns` is false for it.
+/// Whether a reader with the configured filter would dial the address, or look up the name in it. The filter
+/// allows the operator more than DNS: it rejects a loopback address that DNS names, and lets one pass that the
+/// operator wrote. So `named_by_dns` is false for a configured address, and true for one that the swarm
+/// reported.
 fn is_published(address: &Candidate, config: &Config, local: &PeerId, named_by_dns: bool) -> bool {
     address.pinned() == Some(local)
         && matches!(
@@ -58,7 +60,7 @@ fn pin(address: &Candidate, local: &PeerId) -> Candidate {
     }
 }
 
-/// Leaves out what is longer than a reader takes, and what is past the bound.
+/// Leaves out the addresses whose record is longer than a reader accepts, and those past the limit.
 fn bounded(fit: BTreeSet<Candidate>, unfit: BTreeSet<Candidate>, config: &Config) -> Wanted {
     let (short, long): (BTreeSet<_>, BTreeSet<_>) = fit.into_iter().partition(record::is_readable);
     let mut short = short.into_iter();

@@ -10,28 +10,31 @@ use hickory_proto::rr::{RData, Record};
 use super::{owner::LastOwner, value::seconds};
 use crate::resolver::{Answer, Query};
 
-/// Sums up answers, so that equal ones are recognised before anything is made of them.
+/// Computes a sum of each answer. Two answers with equal sums say the same, so that an answer which repeats the
+/// last one is recognised before candidates are made of it.
 ///
-/// Each record is a number below the prime `2⁶¹ - 1`, and what a section says is the product of these, a
-/// secret added to each: the value of a polynomial that has the records for roots, at a place that nobody
-/// but this process knows. The order of records does not matter, and each copy counts. Two polynomials of
-/// degree n agree at n places at the most, so that who writes the zone makes two answers of one sum with a
-/// chance of n in 2⁶¹.
+/// Each record is turned into a number below the prime `2⁶¹ - 1`. The sum of a section is the product of these
+/// numbers, a secret added to each: the value of a polynomial that has the records for roots, at a place that
+/// only this process knows. The order of the records does not matter, and each copy of a record counts. Two
+/// polynomials of degree n agree at n places at the most. So a person who writes the zone makes two different
+/// answers with one sum with a chance of n in 2⁶¹.
 #[derive(Debug, Clone)]
 pub(crate) struct Sums {
-    /// Makes numbers of what is neither short nor frequent.
+    /// Hashes names and long data to numbers.
     state: RandomState,
-    /// Where the polynomial of the records is evaluated.
+    /// The secret place at which the polynomial of the records is evaluated.
     place: u64,
-    /// Where that of the words of an address is.
+    /// The secret place at which the polynomial of the words of an IPv6 address is evaluated.
     place_of_words: u64,
 }
 
-/// What an answer says, and for how long.
+/// The sum of what an answer says, and the TTL of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sum {
-    /// Of the question, the final owner, completeness, proof, and of each record the section, owner, type
-    /// and data; of data that is never read, nothing.
+    /// One number for all that the answer says: its question, its final owner name, whether it is complete and
+    /// provisional, its DNSSEC proof, and the section, owner, type and data of each record. Equal numbers mean
+    /// that two answers say the same. The data of records of other types than A, AAAA, CNAME, SRV and TXT is
+    /// not part of it, because it is never read.
     pub(crate) says: u64,
     /// The least TTL of the answer section.
     pub(crate) ttl: Option<Duration>,
@@ -72,7 +75,7 @@ impl Sums {
         (product, ttl, owner.names() < 2)
     }
 
-    /// The number of one record. That of its owner and type is as secret as the places.
+    /// The number of one record. `owner` is the number of its owner and type, which is as secret as the places.
     fn number(&self, owner: u64, data: &RData) -> u64 {
         let hashed = |data: &dyn Fn(&mut DefaultHasher)| {
             let mut hasher = self.state.build_hasher();
@@ -94,7 +97,7 @@ impl Sums {
                 (srv.priority, srv.weight, srv.port, &srv.target).hash(hasher);
             }),
             RData::TXT(txt) => hashed(&|hasher| txt.txt_data.hash(hasher)),
-            // No address.
+            // A number that no IPv4 address has: the data is not read.
             _ => plus(owner, 1 << 32),
         }
     }

@@ -22,7 +22,7 @@ use crate::{
     pace::jitter,
 };
 
-/// At how many candidates of one address it is looked whether a failure there was told.
+/// How many candidates of one address are looked at, to find out whether a failure there was reported.
 const PINS: usize = 16;
 /// How many verifications of an entry must fail before it is withdrawn.
 const FAILURES: u32 = 2;
@@ -31,7 +31,7 @@ const SELF_RECHECK: Duration = Duration::from_secs(600);
 /// How long a connection may outlive its remote: QUIC notices after 10 s of silence, and ping after
 /// an interval of 15 s and a time-out of 20 s.
 const CONNECTION_DEATH: Duration = Duration::from_secs(40);
-/// How long a candidate waits that is pinned to a peer that may not join, unless that is judged again
+/// How long a candidate waits that is pinned to a peer that may not join, unless the peer is judged again
 /// before.
 const REFUSED: Duration = Duration::from_secs(24 * 3600);
 
@@ -91,14 +91,15 @@ impl<'a, 'b> Judge<'a, 'b> {
     /// A dial that was not ours met an identity at an address.
     pub(in crate::discovery) fn observe(&mut self, address: &Candidate, peer: PeerId) {
         for candidate in self.ledger.concerned(address, &peer, self.cx) {
-            // What is under way will tell for itself.
+            // If a dial of ours to the candidate is under way, its own outcome will count.
             if !(self.cx.is_dialled)(&candidate) {
                 self.identify(&candidate, peer, Proved::Observed, None);
             }
         }
     }
 
-    /// A handshake proved who lives at a candidate; by a dial of ours, if there is a purpose.
+    /// A handshake proved which peer lives at a candidate. `purpose` is that of the dial; `None` if the dial was
+    /// not ours.
     pub(in crate::discovery) fn identify(
         &mut self,
         candidate: &Candidate,
@@ -109,7 +110,7 @@ impl<'a, 'b> Judge<'a, 'b> {
         self.weigh(candidate, peer, how, purpose, true);
     }
 
-    /// The peer of an earlier handshake has said by now what it speaks.
+    /// A peer that proved its identity by an earlier handshake has now said which protocols it speaks.
     pub(in crate::discovery) fn identify_again(
         &mut self,
         candidate: &Candidate,
@@ -136,7 +137,7 @@ impl<'a, 'b> Judge<'a, 'b> {
         purpose: Option<Purpose>,
         is_handshake: bool,
     ) {
-        // Of an address that became ours while the dial was under way, too.
+        // The address may have become ours while the dial was under way.
         if self.cx.own.is_certain(candidate) {
             return self.find_itself(candidate);
         }
@@ -177,8 +178,12 @@ impl<'a, 'b> Judge<'a, 'b> {
         }
     }
 
-    /// An address turned out to be ours, so the entry of another peer there ends. If the address was only
-    /// confirmed as an external one, the answer to a dial decides, also while a connection leads there.
+    /// An address was reported to be one of this node's addresses. Another peer may have an entry there.
+    ///
+    /// If this node listens on the address, or the operator wrote it, the other peer's entry ends at once. If
+    /// the address was only confirmed as an external one, the report may be wrong: behaviours confirm what
+    /// remotes say. Then the entry stays for now, and the address is dialled at once. If this node itself
+    /// answers, the entry ends. A connection to the other peer at that address does not replace this dial.
     pub(in crate::discovery) fn note_own_address(&mut self, address: &Candidate) {
         let held = self.ledger.table.at_address(address).map(|entry| entry.candidate.clone());
         for candidate in held.collect::<Vec<_>>() {
@@ -229,8 +234,9 @@ impl<'a, 'b> Judge<'a, 'b> {
         self.cx.effects.tell(Event::Unnamed { addresses: addresses.into() });
     }
 
-    /// Finds the hosts of several peers. Where a host was that of one before, its connections were taken
-    /// to lead to every port of it.
+    /// Finds the hosts at which several peers live by now. While one peer lived at a host, a connection to that
+    /// peer counted for every port of the host. Now it counts only for the port that it leads to, so the
+    /// other entries there are verified at once.
     fn follow_hosts(&mut self) {
         let before = std::mem::replace(&mut self.ledger.crowded, self.cx.order.crowded());
         let ledger = &self.ledger;
@@ -269,14 +275,15 @@ impl<'a, 'b> Judge<'a, 'b> {
             not_ours(candidate, self.cx);
         } else {
             self.cx.effects.push(Effect::Ours(candidate.clone()));
-            // It may pass to another node one day.
+            // The address may belong to another node one day.
             self.ledger.histories.postpone(candidate, Failure::Aborted, self.cx.now, SELF_RECHECK);
         }
         self.ledger.note_tried(candidate, self.cx.own);
         self.ledger.end(candidate, Ending::Ours, self.cx);
     }
 
-    /// A dial that met our identity says more, by when it began: whether it was ourselves who answered.
+    /// A dial met our own identity. When the dial began tells more: whether it was this node that answered, or
+    /// another one with the same key.
     fn note_whether_ours(&mut self, dial: &Dial, peer: &PeerId) {
         if peer == self.cx.own.local() {
             let (candidate, started) = (dial.candidate.clone(), dial.started);
@@ -284,8 +291,9 @@ impl<'a, 'b> Judge<'a, 'b> {
         }
     }
 
-    /// Another identity answered at the address of a peer that is connected there. Either that
-    /// peer died and its connection has yet to notice, or both live behind one address: time tells.
+    /// Another identity answered at the address of a peer that is connected there. Either that peer is dead and
+    /// its connection does not show it yet, or both peers live behind one address. If the connection outlasts
+    /// [`CONNECTION_DEATH`], both live there, and the address is shared.
     fn contradict(&mut self, candidate: &Candidate) {
         let history = self.ledger.histories.of(candidate);
         let since = history.contradict(self.cx.now);
@@ -328,7 +336,8 @@ impl<'a, 'b> Judge<'a, 'b> {
         }
     }
 
-    /// The peer is connected or being dialled by another behaviour: ask again shortly.
+    /// A dial was not started, because the peer is connected or another behaviour dials it: the candidate is
+    /// tried again shortly.
     fn postpone(&mut self, candidate: &Candidate) {
         let pause = jitter(self.cx.config.retry_base, self.cx.rng);
         if self.ledger.table.get(candidate).is_some() {
@@ -338,8 +347,8 @@ impl<'a, 'b> Judge<'a, 'b> {
         self.ledger.note_tried(candidate, self.cx.own);
     }
 
-    /// A behaviour of ours is in the way. That says nothing about the address; but it may only be a
-    /// connection that is not wanted, and not a probe.
+    /// A behaviour of this swarm denied a dial. That says nothing about the address. The behaviour may deny
+    /// connections only, so an entry whose connection was denied is verified by a probe next.
     fn deny(&mut self, candidate: &Candidate, expect: Expect, why: Arc<str>) {
         let connection = (expect != Expect::Probe).then(|| why.clone());
         if connection.is_some() {
@@ -369,7 +378,7 @@ impl<'a, 'b> Judge<'a, 'b> {
     fn miss(&mut self, candidate: &Candidate, failure: Failure) {
         match failure {
             Failure::NoRoute(_) => self.cx.effects.push(Effect::NoRoute(candidate.clone())),
-            // It came from there.
+            // The refusal came from the host, so there is a route to it.
             Failure::Closed(_) => self.cx.effects.push(Effect::Route(candidate.family())),
             _ => {}
         }
@@ -392,7 +401,8 @@ impl<'a, 'b> Judge<'a, 'b> {
     /// The peer that answers at a candidate may not enter the table. A peer that was entered there
     /// is no longer there either.
     pub(in crate::discovery) fn turn_away(&mut self, candidate: &Candidate, failure: Failure) {
-        // With a pin or without, it is one address; but a zone may pin thousands of peers to one.
+        // Candidates with different pins may have one address, which is reported once. A zone may pin thousands
+        // of peers to one address, so only a few of these candidates are looked at.
         let is_told = |c: &Candidate| {
             self.ledger.histories.get(c).is_some_and(|history| history.is_turned_away(&failure))
         };

@@ -23,7 +23,8 @@ const OMITTED_FOR: Duration = Duration::from_secs(10);
 const UNNAMED: u8 = 16;
 /// The same for a candidate at which no peer is verified: there may be too many to try them all.
 const FORGOTTEN: u8 = 250;
-/// How often in a row a candidate that partial answers no longer name must have failed to leave.
+/// How many dials in a row to a candidate that partial answers no longer name must have failed before it
+/// leaves.
 const LOST_AFTER: u32 = 3;
 
 /// What the rest of the node knows of a candidate that an answer leaves out.
@@ -214,13 +215,17 @@ impl Members {
         Applied { turned: self.is_sampled() != was_sampled, brings_others: false }
     }
 
-    /// Merges a refresh into the members. `heard_of` says how much was heard of what a question names.
-    /// A member is omitted only if everything is known that the questions which named it name now. A
-    /// question that fails keeps the members that it named, and does not hold back those of other questions.
+    /// Merges a refresh into the members. `heard_of` says how much of the answer to a question is known.
     ///
-    /// A member that was omitted twice in a row leaves, unless a live connection contradicts. A member
-    /// that partial answers have not named for long leaves if it fails as well, or if no peer is
-    /// verified there for longer still.
+    /// A complete answer that does not name a member omits it. This takes the complete answers to all questions
+    /// that named the member: a question that fails keeps its own members, and no others. A member leaves when
+    /// [`OMISSIONS`] answers in a row have omitted it, over at least [`OMITTED_FOR`].
+    ///
+    /// A partial answer, or a sample, is no such reason. But a member that [`UNNAMED`] answers in a row do not
+    /// name leaves if [`LOST_AFTER`] dials to it in a row have failed, too. A member that [`FORGOTTEN`] answers
+    /// in a row do not name leaves if no peer is verified there.
+    ///
+    /// No member leaves while a live connection leads to it.
     pub(super) fn apply(
         &mut self,
         candidates: Vec<Named>,
@@ -245,8 +250,8 @@ impl Members {
         Applied { turned: self.is_sampled() != was_sampled, brings_others }
     }
 
-    /// What the answers look like beside the last ones, in each family: where there is anybody, and all
-    /// was heard of the questions that name the family's members and candidates.
+    /// How the answers differ from the last ones, in each family; `None` for a family without members and
+    /// candidates, or if an answer that would name some of them is missing or partial.
     fn looks(
         &self,
         candidates: &[Named],
@@ -276,7 +281,8 @@ impl Members {
         })
     }
 
-    /// How many of these the last complete answer did not name, in each family. Both are sorted.
+    /// How many of these candidates the last complete answer did not name, in each family. The candidates are
+    /// sorted, as the members are.
     fn newcomers(&self, candidates: &[Named]) -> [usize; Family::ALL.len()] {
         let mut newcomers = [0; Family::ALL.len()];
         let mut known = self.all.iter().peekable();
@@ -300,8 +306,8 @@ impl Members {
         }
     }
 
-    /// Takes candidates of an answer of which more is under way: it adds, and takes nothing away. Says
-    /// whether there are new ones.
+    /// Adds the candidates of an early answer, while other answers of the refresh are still under way. No member
+    /// leaves by this. Returns whether any candidate was no member before.
     pub(super) fn add(&mut self, candidates: Vec<Named>) -> bool {
         let is_new = |named: &Named| !self.contains(&named.candidate) && !self.has_pin(named);
         let new: Vec<_> = candidates.into_iter().filter(is_new).collect();
@@ -312,7 +318,7 @@ impl Members {
         has_new
     }
 
-    /// Keeps so many members at the most, and notes how many were too many. Each family has its
+    /// Keeps at most `most` members, and notes how many were left out. Each family has its
     /// [share](fair_share::allot).
     pub(super) fn bound(&mut self, most: usize, rank: impl Fn(&[Candidate]) -> Vec<usize>) {
         self.cut = Default::default();
@@ -392,8 +398,8 @@ impl Members {
         strangers > 0
     }
 
-    /// Lets go at once of an address without a pin where the answer names it with one: the pin says
-    /// more.
+    /// Removes each member without a pin if the answer names its address with a pin: the pinned member says
+    /// more, and takes its place at once.
     fn drop_superseded(&mut self) {
         let superseded = |pair: &[Member]| {
             let (old, new) = (&pair[0], &pair[1]);

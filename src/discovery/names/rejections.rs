@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{candidate::Candidate, filter::Rejection};
 
-/// The addresses that the last answer named in vain, and those of which the application knows.
+/// The addresses of the last answer that the filter rejected (`now`), and the rejected addresses that the
+/// application was told of (`announced`).
 #[derive(Debug, Default)]
 pub(super) struct Rejections {
     now: BTreeMap<Candidate, Rejection>,
@@ -17,19 +18,20 @@ impl Rejections {
         self.now.iter()
     }
 
-    /// The first of them from a candidate on.
+    /// The first rejected address that is this candidate or comes after it in order.
     pub(super) fn first_from(&self, from: &Candidate) -> Option<&Candidate> {
         self.now.range(from..).next().map(|(candidate, _)| candidate)
     }
 
-    /// Takes what the filter rejected of an answer, of which `most` are held. Returns what was not
-    /// announced before, which counts as announced from now on.
+    /// Takes the addresses of an answer that the filter rejected. Returns those that were not announced
+    /// before; they count as announced from now on. At most `most` rejected addresses are held, the lowest.
     pub(super) fn replace(
         &mut self,
         mut rejected: BTreeMap<Candidate, Rejection>,
         most: usize,
     ) -> Vec<(Candidate, Rejection)> {
-        // Forgotten only when it grows too large: a zone that alternates would be told for ever.
+        // The announced addresses are forgotten only when they are too many. Were they forgotten with each
+        // answer, a zone that alternates between two answers would be reported for ever.
         if self.announced.len() > most {
             self.announced.clear();
         }

@@ -252,9 +252,14 @@ impl SourceState {
         Some(outcome)
     }
 
-    /// Plans when each question is due again: at its TTL, or after its back-off. What there is nothing of
-    /// is asked for along with the others, but at its negative TTL where a target has no address yet, and
-    /// more and more rarely where it only completes glue.
+    /// Plans when each question is due again. A question that was answered with records is due at the TTL of
+    /// the answer, and a question that failed after its back-off. For a question to which DNS said "there is
+    /// nothing", it depends on what the records would be for:
+    ///
+    /// - The addresses of a target that has none yet: the question is due at the negative TTL.
+    /// - Addresses that glue left out, for a target that has others: the question is asked more and more rarely.
+    /// - Anything else: the question is not due by itself. It is asked again when another one is due, after its
+    ///   negative TTL at the earliest.
     fn plan_questions(
         &mut self,
         config: &Config,
@@ -310,8 +315,8 @@ impl SourceState {
             && threads.hollow.iter().all(is_believed);
     }
 
-    /// Merges an answer into the members: what passed of the candidates that it names; `None` if it names
-    /// just those that the last one named.
+    /// Merges an answer into the members. `passed` are the candidates that it names and the filter accepts;
+    /// `None` if the answer names the same candidates as the last one.
     pub(super) fn apply(
         &mut self,
         passed: Option<Vec<Named>>,

@@ -22,11 +22,10 @@ use crate::{
 /// The types of records that carry addresses.
 const TYPES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
 
-/// Every host is looked up once, however many records name it, and its addresses are combined with
-/// what those records say only in the end.
+/// Every host is looked up once, however many records name it. Its addresses are combined with the ports and
+/// transports of these records only in the end.
 ///
-/// What it holds is bounded for all answers of a refresh together, since each of them may lead to
-/// many others.
+/// The bounds hold for all answers of a refresh together, because each answer may lead to many others.
 #[derive(Debug, Clone)]
 pub(super) struct Hosts {
     /// How many records one answer may carry.
@@ -67,8 +66,8 @@ impl Hosts {
         Self { records, by_name, uses: 0, ips: 0, direct, is_dual: false }
     }
 
-    /// Adds an address that needs no look-up. Of each family the lowest are kept, as many as an answer
-    /// may carry; says whether all are.
+    /// Adds an address that needs no look-up. Each family keeps as many of them as an answer may carry records,
+    /// the lowest. Returns whether all were kept.
     pub(super) fn add_address(&mut self, candidate: Candidate, origin: &Origin) -> bool {
         let direct = self.direct.entry(candidate.family()).or_default();
         direct.entry(candidate).or_default().join(origin);
@@ -79,8 +78,8 @@ impl Hosts {
         fits
     }
 
-    /// Adds a way to reach a host, unless there are as many as an answer may carry; says whether it is
-    /// known.
+    /// Adds a way to reach a host, unless there are as many ways as an answer may carry records. Returns whether
+    /// the way is known now.
     pub(super) fn add_use(
         &mut self,
         name: Name,
@@ -104,8 +103,8 @@ impl Hosts {
         self.add_use(name, Families::Both, suffixes);
     }
 
-    /// Adds addresses of a host, the lowest first, until there are twice as many as an answer may
-    /// carry: once for each family. Says whether all are known.
+    /// Adds addresses of a host, the lowest first, until all hosts together have twice as many as an answer may
+    /// carry records (once for each family). Returns whether all of these addresses are known now.
     pub(super) fn add_ips(&mut self, name: Name, list: Arc<List>, of: RecordType) -> bool {
         let host = self.by_name.entry(name).or_default();
         let room = self.records.get().saturating_mul(2) - self.ips;
@@ -129,7 +128,7 @@ impl Hosts {
         (list.says == Some(says)).then_some(list)
     }
 
-    /// Whether others name all that these name.
+    /// Whether `others` have all hosts and addresses that these have.
     pub(super) fn are_part_of(&self, others: &Self) -> bool {
         self.direct.is_empty()
             && self.by_name.iter().filter(|(_, host)| host.is_known()).all(|(name, host)| {
@@ -137,7 +136,7 @@ impl Hosts {
             })
     }
 
-    /// How many there are, whatever is known of them.
+    /// How many hosts there are, whether or not their addresses are known.
     pub(super) fn len(&self) -> usize {
         self.by_name.len()
     }
@@ -178,7 +177,7 @@ impl Hosts {
         self.is_dual
     }
 
-    /// What glue lacks and was not asked for, each a name and a type, in order.
+    /// The addresses that are missing from glue and were not asked for: each a name and a type, in order.
     pub(super) fn lacking(&self) -> Vec<(Name, RecordType)> {
         let glued = self.by_name.iter().filter(|(_, host)| host.has_glue);
         let lack = glued.flat_map(|(name, host)| {
@@ -195,10 +194,12 @@ impl Hosts {
         hollow.flat_map(|(name, host)| host.asked.iter().map(|of| Query::new(name.clone(), *of)))
     }
 
-    /// All candidates, sorted, without duplicates: of each family as many as an answer may carry
-    /// records, for each transport. A few records could name one host with many ports and another
-    /// with many addresses, and the product is not bounded by the size of any answer. Returns that
-    /// bound, too, where it cut something off.
+    /// All candidates, sorted, without duplicates. Returns a bound with them if some candidates were left out.
+    ///
+    /// Each address of a host is combined with each way to reach the host. A few records could name one host
+    /// with many ports and with many addresses, and no answer is as large as the product. So there is a bound
+    /// on the candidates of each family: the number of records that one answer may carry, times the largest
+    /// number of transports that one record names. The lowest candidates are kept.
     pub(super) fn candidates(&self, pool: &Pool) -> (Vec<Named>, Option<usize>) {
         let uses = self.by_name.values().flat_map(|host| &host.uses);
         let transports = uses.map(|of| of.suffixes.len()).max().unwrap_or(1);
@@ -228,7 +229,7 @@ impl Hosts {
 }
 
 impl PartialEq for Hosts {
-    /// Whether both name the same, whatever was asked to find it.
+    /// Whether both have the same hosts and addresses, whatever was asked to find them.
     fn eq(&self, other: &Self) -> bool {
         let hosts = self.by_name.iter().zip(&other.by_name);
         self.by_name.len() == other.by_name.len()
