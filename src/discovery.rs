@@ -74,10 +74,10 @@ macro_rules! situation {
     };
 }
 
-/// How many steps may follow from one another without an output. Two or three do.
+/// How many steps may follow from one another without an output. In practice, two or three do.
 const STEPS: usize = 64;
-/// How many outputs wait for the swarm before no more dials are decided on: a zone may pin thousands
-/// of candidates to peers that may not join, each of which is told.
+/// How many outputs may wait for the swarm while more dials are decided on. A zone may pin thousands of
+/// candidates to peers that may not join, and each of these peers is reported by an event.
 const OUTPUTS: usize = 64;
 
 /// The state machine behind [`Behaviour`](crate::Behaviour).
@@ -95,11 +95,11 @@ const OUTPUTS: usize = 64;
 /// 3. Ask [`poll_timeout`](Self::poll_timeout) when to come back if nothing happens before. At that
 ///    instant, call [`handle_timeout`](Self::handle_timeout) and go on with step 2.
 ///
-/// `now` must not go backwards. An input notes its proof at once. `poll_output` decides what
-/// follows from it, so several inputs may be fed before the outputs are taken.
+/// `now` must not go backwards. A `handle_*` method only notes what happened, and `poll_output` decides what
+/// follows. So several inputs may be fed before the outputs are taken.
 ///
-/// Replies to look-ups and dials carry the id of their request. Unknown, stale and repeated ids
-/// have no effect. A request that is never answered is given up at its deadline.
+/// The results of look-ups and dials carry the id of their output. Unknown, stale and repeated ids have no
+/// effect. If no result comes, the look-up or dial is given up at its deadline.
 #[derive(Debug)]
 pub struct Discovery {
     config: Config,
@@ -138,15 +138,15 @@ impl Discovery {
         }
     }
 
-    /// Adds a source, and looks it up at once. Returns false if the source is there already.
+    /// Adds a source, and looks it up at once. Returns false if the discovery has the source already.
     pub fn add_source(&mut self, source: Source, now: Instant) -> bool {
         let added = self.names.add(source, now);
         self.waiting.note(added);
         added
     }
 
-    /// Removes a source. Candidates that no other source names depart. Returns false if there is no
-    /// such source.
+    /// Removes a source. Candidates that no other source names depart, and the entries there end, also those
+    /// of connected peers. Returns false if there is no such source.
     pub fn remove_source(&mut self, source: &Source) -> bool {
         let Some(cancelled) = self.names.remove(source) else { return false };
         cancelled.into_iter().for_each(|id| self.waiting.push(Output::CancelLookup { id }));
@@ -154,13 +154,13 @@ impl Discovery {
         true
     }
 
-    /// Changes the selection. Connections to peers that are no longer selected are left alone.
+    /// Changes the selection. Connections to peers that are no longer selected are not closed.
     pub fn set_selection(&mut self, selection: Selection) {
         self.selecting.set(selection);
         self.waiting.note(true);
     }
 
-    /// Looks up all sources at once, and lets every candidate be tried again without back-off.
+    /// Looks up all sources at once, and ends the back-off of all candidates that could not be verified.
     pub fn refresh(&mut self, now: Instant) {
         self.names.force(now);
         self.dialling.renew_all(now);
@@ -168,21 +168,23 @@ impl Discovery {
         self.waiting.note(true);
     }
 
-    /// Passes over a peer for a while: the peer takes no place and is not dialled, but its entries
-    /// stay in the table. Use this for peers that complete the handshake and then are of no use.
+    /// Passes over a peer for a while: the peer takes no [place](Selection), so that another peer is
+    /// selected instead, and no dial connects to it. The peer's entries stay in the table. Use this for
+    /// peers that complete the handshake and then are of no use.
     pub fn disqualify(&mut self, peer: PeerId, until: Instant) {
         self.disqualified.add(peer, until, self.config.limits.disqualified);
         self.waiting.note(true);
     }
 
     /// Replaces the allow list. `None` admits every peer. A peer in the table that may no longer
-    /// join leaves the table at once. Peers that were refused before are judged again.
+    /// join loses its entries at once. An address whose peer was refused before is tried again if that
+    /// peer may join now.
     pub fn set_allowed_peers(&mut self, allowed: Option<HashSet<PeerId>>, now: Instant) {
         self.config.admission.allowed = allowed;
         self.readmit(now);
     }
 
-    /// Judges again which peers may join. Call this when the facts on which
+    /// Judges again which peers may join. Call this when the facts on which the function of
     /// [`Config::with_admission`](crate::Config::with_admission) decides have changed.
     pub fn readmit(&mut self, now: Instant) {
         self.judge(now, |judge| judge.readmit());
@@ -202,12 +204,12 @@ impl Discovery {
         }
     }
 
-    /// Takes note that an inbound connection arrives, before its peer is known, and whatever
-    /// becomes of it.
+    /// Takes note that an inbound connection arrives. Call this before the connection's peer is known, even
+    /// if the connection then fails or is denied.
     ///
-    /// If a dial meets our own identity and no connection arrives meanwhile, another node holds our
-    /// key ([`Event::SameKey`](crate::Event::SameKey)). A shell that does not call this method gets
-    /// that event for aliases of its own address, too.
+    /// If a dial meets this node's own identity and no connection arrives meanwhile, another node holds the
+    /// key ([`Event::SameKey`](crate::Event::SameKey)). If this method is never called, that event also
+    /// comes when a dial by an alias of this node's own address meets the node itself.
     pub fn handle_incoming(&mut self, now: Instant) {
         if self.own.arrive(now, &mut self.rng) {
             self.follow_own();
@@ -270,7 +272,8 @@ impl Discovery {
     }
 
     /// Takes note of whether the remote of a connection speaks the
-    /// [required protocol](crate::Config::with_required_protocol). Without one, nothing follows.
+    /// [required protocol](crate::Config::with_required_protocol). If no protocol is required, nothing
+    /// follows.
     pub fn handle_protocols(
         &mut self,
         id: ConnectionId,
@@ -321,8 +324,8 @@ impl Discovery {
     }
 
     /// Takes note that an address was confirmed as an external address of this node. If another
-    /// peer is verified there, a dial finds out which peer answers. That peer keeps its entry
-    /// unless this node itself answers.
+    /// peer is verified there, a dial finds out which peer answers. If this node itself answers, the other
+    /// peer's entry ends.
     pub fn handle_external_address(&mut self, address: &Multiaddr, now: Instant) {
         // The swarm says so anew with every confirmation.
         let mut is_news = false;
@@ -369,7 +372,7 @@ impl Discovery {
         self.selecting.selection()
     }
 
-    /// The verified peer table, in no particular order.
+    /// The entries of the table of verified peers, in no particular order.
     pub fn peers(&self) -> impl Iterator<Item = &VerifiedPeer> {
         self.ledger.entries()
     }
@@ -384,7 +387,7 @@ impl Discovery {
         self.ledger.at_address(&Candidate::new(address)).next()
     }
 
-    /// The candidates whose peers take a place now, in order.
+    /// The candidates whose peers take a [place](Selection) now, in order.
     pub fn selected(&self) -> impl Iterator<Item = &Candidate> {
         let selected = self.selecting.selected();
         selected.keys().filter(|candidate| self.ledger.takes_place(candidate, selected))
@@ -414,18 +417,19 @@ impl Discovery {
         self.names.announced(source).cloned()
     }
 
-    /// Where the node stands with respect to the others.
+    /// Where the node stands with respect to the other nodes.
     pub fn status(&self) -> Status {
         self.readiness.status()
     }
 
-    /// Since when the node is isolated, with all reasons as they are now; `None` if the node is not
-    /// isolated. The call looks at every candidate.
+    /// Since when the node is isolated, and for each address why no other node is connected there, as it is
+    /// now; `None` if the node is not isolated. The call looks at every candidate.
     pub fn isolation(&self) -> Option<Isolation> {
         self.readiness.isolation(&self.order, &self.own, &self.ledger, usize::MAX)
     }
 
-    /// Whether the last answers name one of this node's addresses; `None` before the first answer.
+    /// Whether the last answers of the sources name one of this node's addresses; `None` before the first
+    /// answer.
     pub fn is_listed(&self) -> Option<bool> {
         self.readiness.is_listed()
     }
@@ -452,7 +456,7 @@ impl Discovery {
     fn step(&mut self, now: Instant) {
         self.ledger.follow_peers(self.disqualified.changed(now));
         self.ledger.ripen(now);
-        // What is lost by dials that are overdue may be a reason to look up sooner.
+        // A dial that is overdue may cost an entry, which is a reason to look up sooner.
         self.effecting(now, |hub, effects| hub.dialling.expire(now, effects));
         self.look_up(now);
         self.reorder(now);
@@ -510,7 +514,7 @@ impl Discovery {
         self.carry_out(effects, now);
     }
 
-    /// What an order follows from.
+    /// The versions from which an order would be made now.
     fn ordered_from(&self) -> (u64, Option<(u64, u64)>) {
         let of_ours = (self.own.version(), self.selecting.version());
         (self.names.version(), self.names.is_cut().then_some(of_ours))
@@ -672,8 +676,8 @@ impl Discovery {
         self.judge(now, |judge| judge.judge(dial, Outcome::Failed(failure)));
     }
 
-    /// What a dial of another behaviour met is believed; but while more waits to be told than a swarm
-    /// that keeps up leaves, it is only a reason to look.
+    /// A dial of another behaviour met a peer at an address. The peer gets an entry. But if the queue of
+    /// outputs is too long, the swarm does not keep up, and what was met is only a reason to dial the address.
     fn note_observed(&mut self, address: &Candidate, peer: PeerId, now: Instant) {
         if self.waiting.len() < self.config.limits.queued.get() {
             self.judge(now, |judge| judge.observe(address, peer));
@@ -699,7 +703,8 @@ impl Discovery {
         }
     }
 
-    /// Notes whether an address is ours, which may be one that is named and no candidate.
+    /// Notes a change of this node's own addresses. The address may be one that a source names and that is no
+    /// candidate: the filter rejects it, or a bound left it out.
     fn change_own_address(
         &mut self,
         address: &Multiaddr,
