@@ -8,13 +8,14 @@ use std::{
 use libp2p_identity::PeerId;
 use web_time::Instant;
 
-/// Peers that take no place, and until when.
+/// The peers that are passed over: they take no place until an instant.
 #[derive(Debug, Default)]
 pub(super) struct Disqualified {
     until: HashMap<PeerId, Instant>,
-    /// The same, those first that are forgiven first.
+    /// The same peers, by the instant at which each may take a place again.
     by_end: BTreeSet<(Instant, PeerId)>,
-    /// Who is passed over, or no longer, since this was last asked.
+    /// The peers that have come to be passed over (true), or no longer are (false), since the last call of
+    /// [`changed`](Self::changed).
     changed: Vec<(PeerId, bool)>,
     version: u64,
 }
@@ -25,7 +26,7 @@ impl Disqualified {
         self.version
     }
 
-    /// Passes over a peer. Of more than `most`, the one nearest to its end is forgiven.
+    /// Passes over a peer. If there are more than `most`, the peer whose time ends first may take a place again.
     pub(super) fn add(&mut self, peer: PeerId, until: Instant, most: NonZeroUsize) {
         if let Some(old) = self.until.insert(peer, until) {
             self.by_end.remove(&(old, peer));
@@ -38,8 +39,8 @@ impl Disqualified {
         self.version += 1;
     }
 
-    /// Forgives those whose time has passed. Says who is passed over, or no longer, since this was last
-    /// asked.
+    /// Ends the time of the peers for which it has passed. Returns the peers that have come to be passed over
+    /// (true), or no longer are (false), since the last call.
     pub(super) fn changed(&mut self, now: Instant) -> Vec<(PeerId, bool)> {
         while self.next_timeout().is_some_and(|until| until <= now) {
             self.forgive_first();
@@ -52,7 +53,7 @@ impl Disqualified {
         self.until.get(peer).is_some_and(|until| *until > now)
     }
 
-    /// When the next one is forgiven.
+    /// When the time of the next peer ends.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         self.by_end.first().map(|(until, _)| *until)
     }

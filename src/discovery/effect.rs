@@ -15,7 +15,7 @@ use crate::{
     event::{Event, Failure},
 };
 
-/// One thing that a room asks of another.
+/// One thing that a room asks of another. Each variant begins with the room that it is for.
 #[derive(Debug)]
 pub(super) enum Effect {
     /// Of the shell: look up, dial, abort, announce or tell.
@@ -36,7 +36,7 @@ pub(super) enum Effect {
         /// When the dial began.
         started: Instant,
     },
-    /// Of `own`: to note that one more look began at what led to ourselves.
+    /// Of `own`: to note that a dial has begun to a candidate that led to ourselves, to see whether it does again.
     Looked(Candidate),
     /// Of `ledger`: to verify an entry at an instant.
     Recheck {
@@ -48,7 +48,7 @@ pub(super) enum Effect {
     /// Of `ledger`: to take the open connection to an entry's peer for the verification, or to ask the peer
     /// for a reply on it.
     StillConnected(Candidate),
-    /// Of `ledger`: to judge a dial that is waited for no longer.
+    /// Of `ledger`: to judge a dial that has timed out, or was given up for another one.
     GiveUp(Dial),
     /// Of `ledger`: to judge a peer that proved its identity and has said by now what it speaks.
     Judge {
@@ -66,7 +66,8 @@ pub(super) enum Effect {
     /// Of `selection` and `own`: to note that the entry of a candidate has ended. The next peer that
     /// is verified there is connected to at once, also if it is the same peer.
     Ended(Candidate),
-    /// Of the shell: to see whether the connections to a peer are still, or now, worth keeping.
+    /// Of the shell: to see whether the connections to a peer are to be kept alive, because its entries or
+    /// places have changed.
     Regard(PeerId),
     /// Of `dialling`: to have a peer that proved its identity say what it speaks.
     Introduce {

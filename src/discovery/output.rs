@@ -97,13 +97,13 @@ pub enum Closing {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum DialFailure {
-    /// The handshake proved this identity, which is not the expected one.
+    /// The handshake proved this identity, which is not the expected one. Probes end in this way.
     Identity(PeerId),
-    /// The handshake proved our own identity, and the dial expected no peer in particular.
+    /// The handshake proved this node's own identity, and the dial expected no peer in particular.
     Itself,
-    /// The address is one that we listen on; nothing was sent.
+    /// The swarm did not start the dial, because this node listens on the address.
     OwnAddress,
-    /// The expected peer is connected or being dialled already; nothing was sent.
+    /// The swarm did not start the dial, because the expected peer is connected or being dialled already.
     Busy,
     /// A behaviour of this swarm denied the dial. This says nothing about the address.
     Denied(Arc<str>),
@@ -151,7 +151,7 @@ pub enum CandidateState {
     },
     /// The candidate is an address of this node.
     Itself,
-    /// The candidate could not be verified the last time.
+    /// No peer could be verified at the candidate the last time.
     Unreachable(Failure),
     /// The filter rejects the candidate.
     Rejected(Rejection),

@@ -37,9 +37,9 @@ pub(super) struct Own {
     same_key: SameKey,
     version: u64,
     candidates: Ours,
-    /// The version of the order that these are of.
+    /// The version of the order from which `candidates` were made.
     order: u64,
-    /// The addresses, and the candidates, of which something has changed since they were last followed.
+    /// The addresses and candidates of which something has changed since the last [`follow`](Self::follow).
     changed: Vec<Changed>,
 }
 
@@ -72,7 +72,7 @@ impl Own {
         &self.local
     }
 
-    /// Differs whenever other candidates are ours, or other families.
+    /// Differs whenever other candidates are ours, or this node listens in other families.
     pub(super) fn version(&self) -> u64 {
         self.version
     }
@@ -82,7 +82,8 @@ impl Own {
         !self.changed.is_empty()
     }
 
-    /// Notes that what has changed concerns an address that is named, be it a candidate or not.
+    /// Notes that a source names the address that has changed, though it may be no candidate. The status may
+    /// follow from that.
     pub(super) fn renew(&mut self) {
         self.version += 1;
     }
@@ -106,7 +107,7 @@ impl Own {
         self.change(address, |addresses| addresses.external_expired(address));
     }
 
-    /// The swarm says the same again and again: only what changes is followed.
+    /// Changes an address. The swarm reports the same addresses again and again, so only a change is noted.
     fn change(&mut self, address: &Candidate, change: impl FnOnce(&mut OwnAddresses)) {
         let families = |own: &Self| Family::ALL.map(|family| own.is_of_ours(family));
         let before = (self.addresses.contains(address), families(self));
@@ -132,7 +133,8 @@ impl Own {
         }
     }
 
-    /// Notes that no peer is verified at a candidate any more: it is ours again, if the swarm says so.
+    /// Notes that no peer is verified at a candidate any more. If the swarm says that the address is ours, the
+    /// candidate is ours again.
     pub(super) fn give_back(&mut self, candidate: &Candidate) {
         if self.theirs.remove(candidate) {
             self.changed.push(Changed::Candidate(candidate.clone()));
@@ -169,8 +171,8 @@ impl Own {
         true
     }
 
-    /// Notes that one more look at a candidate has begun, of those that [`next_look`](Self::next_look)
-    /// names, and how long it may take.
+    /// Notes that a dial to the candidate that [`next_look`](Self::next_look) named has begun, and how long it
+    /// may take.
     pub(super) fn looked(
         &mut self,
         candidate: &Candidate,
@@ -181,7 +183,7 @@ impl Own {
         self.same_key.looked(candidate, within, now, rng);
     }
 
-    /// Says where another node turns out to hold our key: such a candidate is none of ours.
+    /// Reports each candidate where another node turns out to hold our key: the candidate is not ours.
     pub(super) fn poll(&mut self, now: Instant, rng: &mut fastrand::Rng, effects: &mut Effects) {
         while let Some(candidate) = self.same_key.next_twin(now, rng) {
             self.found.remove(&candidate);
@@ -190,7 +192,7 @@ impl Own {
         }
     }
 
-    /// The next instant at which there may be something to [say](Self::poll).
+    /// When to [poll](Self::poll) next.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         self.same_key.next_timeout()
     }
@@ -241,7 +243,7 @@ impl Own {
         !self.is_certain(candidate) && self.addresses.contains(candidate)
     }
 
-    /// The same, or that it led to ourselves.
+    /// Whether a candidate is ours: by its address, or because it led to ourselves when it was last dialled.
     pub(super) fn leads_here(&self, candidate: &Candidate) -> bool {
         self.is_own_address(candidate) || self.was_found(candidate)
     }
@@ -261,12 +263,13 @@ impl Own {
         self.same_key.has_twin()
     }
 
-    /// Whether another node may hold our key at one that is taken for ours; that is being found out.
+    /// Whether another node may hold our key at a candidate that is taken for ours. Dials to the candidate are
+    /// to find that out.
     pub(super) fn is_in_doubt(&self) -> bool {
         self.same_key.is_in_doubt()
     }
 
-    /// Where to look once more whether we are met there, and when.
+    /// The candidate to dial next, to see whether our own identity answers there, and when to dial it.
     pub(super) fn next_look(&self) -> Option<(Instant, &Candidate)> {
         self.same_key.next_look()
     }
@@ -298,8 +301,9 @@ impl Own {
         self.candidates.of(family).len()
     }
 
-    /// Whether peers that are named in a family count: we listen in it, or it is neither IPv4 nor IPv6.
-    /// For a node that listens in neither of the two, as behind a relay, both count.
+    /// Whether peers that are named in a family count as other nodes: if this node listens in the family, or if
+    /// the family is neither IPv4 nor IPv6. If the node listens in neither of the two, as behind a relay, both
+    /// count.
     pub(super) fn is_of_ours(&self, family: Family) -> bool {
         let listens_in = |family| self.addresses.listening().any(|c| c.family() == family);
         match family {

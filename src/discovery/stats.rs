@@ -38,12 +38,12 @@ impl Stats {
         self.sizes.candidates
     }
 
-    /// How many distinct peers are in the verified peer table.
+    /// How many distinct peers are in the table of verified peers.
     pub fn peers(&self) -> usize {
         self.sizes.peers
     }
 
-    /// How many places are taken.
+    /// How many [places](crate::Selection) are taken.
     pub fn selected(&self) -> usize {
         self.sizes.selected
     }

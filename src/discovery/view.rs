@@ -74,7 +74,7 @@ impl View<'_> {
         !self.own.is_own_undialled(candidate, self.order) && candidate.pinned().is_none_or(wanted)
     }
 
-    /// The same, as far as it follows from the peer to which the candidate is pinned.
+    /// The same, as far as it depends on the peer to which the candidate is pinned.
     pub(super) fn may_take_place_by_pin(&self, pinned: &PeerId, candidate: &Candidate) -> bool {
         pinned != self.own.local()
             && !self.is_disqualified(pinned)
@@ -87,7 +87,8 @@ impl View<'_> {
         self.selection.counts_peers() && self.ledger.is_in(pinned, candidate.family())
     }
 
-    /// The best transport to the host of a candidate by which the peer is verified that is verified there.
+    /// A peer is verified at this candidate. Of the transports to the same host, the best one by which this peer
+    /// is verified.
     pub(super) fn best_transport<'b>(&'b self, candidate: &'b Candidate) -> &'b Candidate {
         let peer_at = |c: &Candidate| self.ledger.entry(c).map(|entry| entry.peer);
         let peer = peer_at(candidate);
@@ -113,7 +114,7 @@ impl View<'_> {
             || self.ledger.live().iter().any(is_live)
     }
 
-    /// Whether others are named.
+    /// Whether other candidates than ours are named.
     pub(super) fn has_others(&self) -> bool {
         self.order.len() > self.own.len()
     }
@@ -149,7 +150,7 @@ pub(super) fn state_of(candidate: &Candidate, own: &Own, ledger: &Ledger) -> Can
     if let Some(entry) = ledger.entry(candidate) {
         return CandidateState::Verified { peer: entry.peer, rtt: ledger.rtt(candidate) };
     }
-    // One that was only postponed has not failed.
+    // A candidate that was only postponed has not failed.
     match ledger.failed(candidate).filter(|_| ledger.failures(candidate) > 0) {
         Some(failed) => CandidateState::Unreachable(failed.reason.clone()),
         None => CandidateState::Unknown,

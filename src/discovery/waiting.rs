@@ -7,7 +7,7 @@ use web_time::Instant;
 
 use super::{output::Output, stats::EventCounts};
 
-/// What waits.
+/// The outputs and the work that wait.
 #[derive(Debug)]
 pub(super) struct Waiting {
     outputs: VecDeque<Output>,
@@ -15,7 +15,8 @@ pub(super) struct Waiting {
     step: bool,
     /// When the next step is due if nothing happens.
     wake: Option<Instant>,
-    /// The connected peers of which the shell is to see whether they are worth keeping.
+    /// The connected peers whose entries or places have changed: the shell is to see whether their connections
+    /// are to be kept alive.
     regarded: HashSet<PeerId>,
     /// How often events were told.
     events: EventCounts,
@@ -35,8 +36,8 @@ impl Waiting {
         self.step |= has_happened;
     }
 
-    /// Whether another step is to be made now: all that came of the last one was taken, and something
-    /// has happened since.
+    /// Whether another step is to be made now: all outputs of the last step were taken, and something has
+    /// happened since.
     pub(super) fn begin(&mut self) -> bool {
         self.outputs.is_empty() && std::mem::take(&mut self.step)
     }
@@ -54,7 +55,7 @@ impl Waiting {
         self.events
     }
 
-    /// The next output. If there is none, and a step is to be made all the same, that is due at once.
+    /// The next output. If there is none although another step is to be made, that step is due at once.
     pub(super) fn pop(&mut self, now: Instant) -> Option<Output> {
         if self.outputs.is_empty() && self.step {
             self.wake = Some(now);
@@ -76,7 +77,7 @@ impl Waiting {
         self.wake = at;
     }
 
-    /// Has the shell see whether a connected peer is worth keeping.
+    /// Has the shell see whether the connections to a peer are to be kept alive.
     pub(super) fn regard(&mut self, peer: PeerId) {
         self.regarded.insert(peer);
     }

@@ -10,9 +10,9 @@ use crate::{
 /// The candidates of an order that are ours.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Ours {
-    /// By their own address or pin.
+    /// The candidates that are ours by their own address or pin.
     by_address: BTreeSet<Candidate>,
-    /// These, and those that led to us.
+    /// These, and the candidates that led to us when they were dialled.
     by_themselves: BTreeSet<Candidate>,
     /// These, and the other transports to their hosts.
     all: [BTreeSet<Candidate>; Family::ALL.len()],
@@ -28,7 +28,7 @@ pub(super) struct Signs<'a> {
 }
 
 impl Ours {
-    /// Finds all of them.
+    /// Finds all candidates that are ours.
     pub(super) fn new(order: &Order, signs: &Signs<'_>) -> Self {
         let mut ours = Self::default();
         order.iter().for_each(|c| _ = ours.note(c, signs));
@@ -40,7 +40,7 @@ impl Ours {
         ours
     }
 
-    /// Judges some candidates again, of which something has changed; says whether others are ours now.
+    /// Judges again the candidates of which something has changed. Returns whether other candidates are ours now.
     pub(super) fn update<'a>(
         &mut self,
         changed: impl IntoIterator<Item = &'a Candidate>,
@@ -50,7 +50,7 @@ impl Ours {
         let mut is_news = false;
         for candidate in changed {
             is_news |= self.note(candidate, signs);
-            // Transports are named of one host.
+            // The transports of a group belong to one host.
             let host = candidate.ip().filter(|_| order.groups().next().is_some());
             let fallbacks = host.map_or(&[][..], |ip| order.at_host(ip)).iter();
             for candidate in fallbacks.chain([candidate]) {

@@ -25,12 +25,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 const ENOUGH_ALONE: u8 = 2;
 /// After so many looks in a row with an inbound connection, the address is ours.
 const ENOUGH_OURS: u8 = 8;
-/// So many tell it of an address of which it was told that it is not: a balancer, say, behind which we
-/// are left alone.
+/// The same for an address where another node was found to hold our key before. The address may be a load
+/// balancer, behind which only we are left.
 const ENOUGH_OURS_AFTER_ALL: u8 = 16;
-/// So many looks in a row that come to nothing end them.
+/// After so many looks in a row without an answer, no more looks follow.
 const ENOUGH_IN_VAIN: u8 = 3;
-/// So many addresses are looked at at once: a zone may name thousands that are passed on to us.
+/// How many addresses are looked at at the same time: a zone may name thousands that all lead to us.
 const MOST: usize = 8;
 
 /// The addresses where our identity answered that are not known to be ours.
@@ -39,7 +39,7 @@ pub(super) struct SameKey {
     /// When a connection last arrived here.
     arrived: Option<Instant>,
     met: BTreeMap<Candidate, Met>,
-    /// Where our identity has answered, and until when a connection may arrive by that.
+    /// The candidates where our identity has answered, and until when a connection may arrive that this dial made.
     awaiting: BTreeMap<Candidate, Instant>,
     /// When to look again.
     due: BTreeMap<Candidate, Instant>,
@@ -64,20 +64,20 @@ impl SameKey {
         self.met.get(candidate).is_some_and(|met| met.is_twin)
     }
 
-    /// Whether there is such a node.
+    /// Whether another node holds our key at any candidate.
     pub(super) fn has_twin(&self) -> bool {
         self.met.values().any(|met| met.is_twin)
     }
 
-    /// Whether there may be such a node at an address: the looks will tell.
+    /// Whether another node may hold our key at some candidate. The looks will tell.
     pub(super) fn is_in_doubt(&self) -> bool {
         let is_new = |c: &&Candidate| !self.is_twin(c);
         let once = |c: &Candidate| self.met.get(c).is_some_and(|met| met.alone > 0);
         self.awaiting.keys().any(|c| is_new(&c)) || self.due.keys().any(once)
     }
 
-    /// A dial that began at an instant has met our identity. Says whether that shows that a node of
-    /// which we thought otherwise is ourselves.
+    /// A dial that began at an instant has met our identity. Returns whether that shows that a candidate, where
+    /// another node was thought to hold our key, leads to ourselves.
     pub(super) fn meet(
         &mut self,
         candidate: &Candidate,
@@ -98,8 +98,8 @@ impl SameKey {
         false
     }
 
-    /// A connection arrives here. Returns the candidates of which we thought otherwise and that are
-    /// ourselves; `None` if no look is concerned.
+    /// A connection arrives here. Returns the candidates where another node was thought to hold our key, and that
+    /// turn out to lead to ourselves; `None` if no look is concerned.
     pub(super) fn arrive(
         &mut self,
         now: Instant,
@@ -118,7 +118,7 @@ impl SameKey {
         Some(in_time)
     }
 
-    /// The next candidate that another node turns out to answer at with our key.
+    /// The next candidate at which another node turns out to answer with our key.
     pub(super) fn next_twin(&mut self, now: Instant, rng: &mut fastrand::Rng) -> Option<Candidate> {
         loop {
             let (candidate, _) = self.awaiting.iter().find(|(_, until)| **until <= now)?;
@@ -137,17 +137,17 @@ impl SameKey {
         }
     }
 
-    /// When the next of them may turn out so.
+    /// When the next candidate may turn out to be one.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         self.awaiting.values().min().copied()
     }
 
-    /// The next look to be had, and when.
+    /// The candidate of the next look, and when the look is due.
     pub(super) fn next_look(&self) -> Option<(Instant, &Candidate)> {
         self.due.iter().map(|(candidate, at)| (*at, candidate)).min()
     }
 
-    /// A look has begun, and ends in so much time at the latest. If no peer answers it, another look follows.
+    /// A look has begun, and ends in so much time at the latest. If no peer answers, another look follows.
     pub(super) fn looked(
         &mut self,
         candidate: &Candidate,
@@ -172,8 +172,8 @@ impl SameKey {
         self.due.remove(candidate);
     }
 
-    /// A connection has arrived when the last look was had. Says whether that is the last one that it
-    /// takes to see that what was thought to be another node is ourselves.
+    /// A connection has arrived during the last look at a candidate. Returns whether this look is the last one
+    /// needed to see that the candidate leads to ourselves, where another node was thought to hold our key.
     fn coincide(&mut self, candidate: &Candidate, now: Instant, rng: &mut fastrand::Rng) -> bool {
         let met = self.met.entry(candidate.clone()).or_default();
         met.ours = met.ours.saturating_add(1);

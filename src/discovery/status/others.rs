@@ -9,10 +9,11 @@ use crate::{
     filter::Rejection,
 };
 
-/// The other nodes that the sources name, as far as the status depends on them, and from what this was made.
+/// The other nodes that the sources name, as far as the status depends on them. They are counted anew when one
+/// of the versions in `made_from` differs.
 #[derive(Debug, Default)]
 pub(in crate::discovery) struct Others {
-    /// What was heard of the sources, and the versions of our addresses and of the order.
+    /// The versions of what was heard of the sources, of our addresses and of the order.
     made_from: Option<(u64, u64, u64)>,
     only_static: BTreeSet<Candidate>,
     rejected: BTreeMap<Candidate, Rejection>,
@@ -24,12 +25,12 @@ pub(in crate::discovery) struct Others {
 pub(in crate::discovery) struct Named {
     /// The candidates that only static sources name, if there are sources of other kinds, too.
     pub(in crate::discovery) only_static: BTreeSet<Candidate>,
-    /// The addresses that are rejected, and are others all the same.
+    /// The addresses that the filter rejects, and that count as other nodes nevertheless.
     pub(in crate::discovery) rejected: BTreeMap<Candidate, Rejection>,
 }
 
 impl Others {
-    /// Counts them anew, if anything has changed.
+    /// Counts the other nodes anew, if anything has changed.
     pub(super) fn follow(
         &mut self,
         heard: u64,
@@ -52,7 +53,7 @@ impl Others {
         self.len = families.map(named).sum::<usize>() - fixed.count() + self.rejected.len();
     }
 
-    /// How many there are.
+    /// How many other nodes there are.
     pub(super) fn len(&self) -> usize {
         self.len
     }
@@ -62,8 +63,8 @@ impl Others {
         self.rejected.iter()
     }
 
-    /// Whether all of them refuse connections, as far as they were tried, and none was ever verified:
-    /// pods, say, that do not start.
+    /// Whether all other nodes that were tried refuse connections, and no peer is verified. These may be pods
+    /// that do not start.
     pub(super) fn merely_refuse(&self, view: &View<'_>) -> bool {
         let View { own, ledger, .. } = view;
         let counts = |c: &Candidate| {
@@ -75,8 +76,8 @@ impl Others {
     }
 }
 
-/// Whether the host of a candidate refuses by another transport. It is there then; and of QUIC, a
-/// closed port is as silent as a host that is not.
+/// Whether the host of a candidate refuses connections by another of its transports. Then the host is there, and
+/// a silent QUIC port of it is closed: over QUIC, a closed port is as silent as a host that is not there.
 fn host_refuses(candidate: &Candidate, view: &View<'_>) -> bool {
     let refuses = |failure: &Failure| matches!(failure, Failure::Closed(_));
     let mut transports = view.order.transports(candidate).iter();
