@@ -36,7 +36,8 @@ pub(super) enum Effect {
         /// When the dial began.
         started: Instant,
     },
-    /// Of `own`: to note that a dial has begun to a candidate that led to ourselves, to see whether it does again.
+    /// Of `own`: to note that the next look was due at a candidate that led to ourselves, and that it has begun
+    /// if the candidate may be dialled.
     Looked(Candidate),
     /// Of `ledger`: to verify an entry at an instant.
     Recheck {

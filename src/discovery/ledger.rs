@@ -48,12 +48,13 @@ mod sharing;
 mod standing;
 mod table;
 
-/// How much more rarely an entry is verified that is not selected.
+/// How many times more rarely an entry is verified if its peer is not selected.
 const UNSELECTED: u32 = 10;
-/// How many entries are verified at that pace. More of them share it: others' dials may add thousands.
+/// How many entries are verified at that pace. If there are more, each is verified more rarely still: the dials
+/// of other behaviours may add thousands.
 const PACED: usize = 256;
 
-/// For how many re-verification intervals a peer that was seen lets us count as joined.
+/// For how many re-verification intervals this node counts as joined after a peer was last seen.
 pub(super) const SEEN_FOR: u32 = 2;
 
 /// What the ledger needs to judge what happened.
@@ -81,9 +82,9 @@ enum Ending {
     Replaced(PeerId),
     /// The address leads to ourselves.
     Ours,
-    /// The address is shared by several peers; whether that was told before.
+    /// The address is shared by several peers. `again` says whether that was reported before.
     Shared { again: bool },
-    /// The address cannot be verified, or the peer that answers may not enter.
+    /// No peer could be verified at the address, or the peer that answers may not have an entry.
     Failed(Failure),
     /// DNS no longer names the candidate.
     Departed,
@@ -107,7 +108,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Differs whenever it is another peer that an entry names, or another set of entries.
+    /// Differs whenever there are other entries, or an entry has another peer.
     pub(super) fn version(&self) -> u64 {
         self.table.version()
     }
@@ -153,7 +154,7 @@ impl Ledger {
         self.table.standing().eligible()
     }
 
-    /// Of these, the lowest of each peer in each family.
+    /// Of the [eligible](Self::eligible) candidates, the lowest of each peer in each family.
     pub(super) fn firsts(&self) -> &BTreeSet<Candidate> {
         self.table.standing().firsts()
     }
@@ -168,8 +169,8 @@ impl Ledger {
         self.table.standing().live()
     }
 
-    /// The entries that do not make this node count as joined, and why: our swarm denies connections to their
-    /// peers, and there never was one.
+    /// The entries that do not make this node count as joined, because our swarm denies connections to their
+    /// peers and there never was one; each with the reason of the denial.
     pub(super) fn unmet(&self) -> &BTreeMap<Candidate, Arc<str>> {
         self.table.unmet()
     }
@@ -184,7 +185,7 @@ impl Ledger {
         self.table.peer_count()
     }
 
-    /// When the peer of an entry was last seen that is not passed over, and lets us count as joined.
+    /// When a peer was last seen that is not passed over, and whose entry makes this node count as joined.
     pub(super) fn last_seen(&self) -> Option<Instant> {
         self.table.standing().last_seen()
     }
@@ -226,7 +227,7 @@ impl Ledger {
         self.connections.is_only(id, peer)
     }
 
-    /// Whether a connection leads to where a peer is verified, and the peer is silent there.
+    /// Whether a connection leads to a candidate where its peer is verified, and the peer is silent on it.
     pub(super) fn is_silent_at(&self, peer: &PeerId, candidate: &Candidate) -> bool {
         self.leads_to(peer, candidate) && !self.is_live_at(peer, candidate)
     }
@@ -281,7 +282,8 @@ impl Ledger {
         &self.untried
     }
 
-    /// Finds those whose back-off has passed by now, as far as one step goes. Says whether there are more.
+    /// Finds the candidates whose back-off has passed by now, as many as one step handles. Returns whether there
+    /// are more.
     pub(super) fn ripen(&mut self, now: Instant) -> bool {
         self.histories.ripen(now)
     }
@@ -296,13 +298,12 @@ impl Ledger {
         self.histories.failing()
     }
 
-    /// The candidates whose back-off goes on, those first that may be tried first.
+    /// The candidates whose back-off goes on, the one that may be tried first in front.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &(Instant, Candidate)> {
         self.histories.waiting()
     }
 
-    /// The candidates that failed in another way than that their host refused the connection, in
-    /// order.
+    /// The candidates that failed, and not because their host refused the connection, in order.
     pub(super) fn broken(&self) -> impl Iterator<Item = &Candidate> {
         self.histories.broken()
     }
@@ -312,9 +313,9 @@ impl Ledger {
         self.entry(candidate).is_some_and(|entry| selected.get(candidate) == Some(&entry.peer))
     }
 
-    /// When an entry is to be verified next: selected ones every interval, others far more rarely, and
-    /// the more so the more entries there are; and so those whose peer is connected, if not by this
-    /// address.
+    /// After what pause an entry is to be verified next. If its peer is selected, that is an interval. If the peer
+    /// is not selected, or is connected by another address, it is far longer, and the more so the more entries
+    /// there are.
     pub(super) fn plan_check(
         &self,
         candidate: &Candidate,
@@ -380,7 +381,8 @@ impl Ledger {
         }
     }
 
-    /// Whether our swarm lets a peer be connected that answers at a candidate. It does, once it is.
+    /// Whether our swarm lets a peer be connected that answers at a candidate. If the peer is connected, an earlier
+    /// denial no longer counts.
     fn meeting(&mut self, candidate: &Candidate, peer: &PeerId) -> Meeting {
         let history = self.histories.of(candidate);
         if self.connections.is_connected(peer) {
@@ -390,10 +392,10 @@ impl Ledger {
         history.denied().cloned().map_or(Meeting::Open, Meeting::Denied)
     }
 
-    /// Ends the entry of a candidate, if there is one: the only way by which one is removed. Tells it,
-    /// unless its peer is verified at the same address by another candidate, with a pin or without;
-    /// and has DNS asked sooner where the peer took a place, unless that was DNS's own word. Says
-    /// whether it was told.
+    /// Ends the entry of a candidate, if there is one. This is the only way by which an entry is removed. The end is
+    /// reported, unless the peer is verified at the same address by another candidate, with a pin or without. If
+    /// the peer took a place, DNS is asked sooner, unless it was DNS that no longer names the candidate. Returns
+    /// whether the end was reported.
     fn end(&mut self, candidate: &Candidate, ending: Ending, cx: &mut Context<'_>) -> bool {
         if matches!(ending, Ending::Failed(_) | Ending::Shared { .. }) {
             not_ours(candidate, cx);
@@ -409,10 +411,10 @@ impl Ledger {
         if self.table.is_there_otherwise(&peer, candidate) {
             return false;
         }
-        // Of one that is silent, its connection is not left either.
+        // A silent connection does not count.
         let connected = self.connections.is_live(&peer);
         let is_left = self.has_entry(&peer);
-        // The end of its last connection will be told.
+        // The end of the peer's last connection will be reported.
         if connected && !is_left {
             self.connected_without_entry.insert(peer);
         }
@@ -425,7 +427,8 @@ impl Ledger {
             Ending::Departed => Event::Departed { peer, address, gone },
             Ending::Failed(failure) => told(candidate, failure, Some(peer), gone),
             Ending::Shared { again } => {
-                // A connected peer lives, though not at this address: nothing else is to drop it.
+                // A connected peer lives, though not at this address. It is not named, so that no behaviour
+                // drops it.
                 let peer = (!connected).then_some(peer);
                 match again {
                     false => Event::SharedAddress { address, peer, gone },
@@ -436,8 +439,9 @@ impl Ledger {
         true
     }
 
-    /// The candidates at an address that it concerns if a peer lives there. A zone may pin one address
-    /// to thousands: of those that are pinned to others, and have no entry, a few.
+    /// The candidates at an address that are concerned if this peer lives there. A zone may pin one address to
+    /// thousands of peers: of the candidates that are pinned to other peers and have no entry, only a few are
+    /// taken.
     fn concerned(&self, address: &Candidate, peer: &PeerId, cx: &Context<'_>) -> Vec<Candidate> {
         let there = cx.order.at_address(address);
         let unpinned = there.first().filter(|c| c.pinned().is_none());
@@ -481,13 +485,13 @@ fn not_ours(candidate: &Candidate, cx: &mut Context<'_>) {
     }
 }
 
-/// What is told of an address that cannot be verified, and of the peer whose entry that ended.
+/// The event for an address where no peer could be verified. `old` is the peer whose entry ended by that.
 fn told(candidate: &Candidate, failure: Failure, old: Option<PeerId>, gone: bool) -> Event {
     let address = candidate.address().clone();
     match failure {
         Failure::Refused(peer) => Event::Refused { address, peer, old, gone },
         Failure::Stranger(peer) => Event::Stranger { address, peer, old, gone },
-        // An entry there ended when our identity answered for the first time.
+        // An entry there had ended already when our identity answered for the first time.
         Failure::SameKey => Event::SameKey { address },
         reason => Event::Unreachable { address, peer: old, gone, reason },
     }

@@ -14,8 +14,8 @@ use web_time::Instant;
 
 use crate::candidate::Candidate;
 
-/// A connection that breaks sooner than this earns no early verification, or a peer that closes
-/// every connection at once would be dialled without end.
+/// If a connection breaks sooner than this, its peer is not verified early. Otherwise a peer that closes every
+/// connection at once would be dialled without end.
 const SHORT_LIVED: Duration = Duration::from_secs(10);
 
 /// How many connections to one peer are asked at the same time whether it is there: the newest ones, since
@@ -42,18 +42,19 @@ impl Connection {
         Self { remote, dialled, speaks: None, since, asked: None, is_silent: false }
     }
 
-    /// Whether it has lasted for so long that its end tells something of its peer.
+    /// Whether the connection has lasted for so long that its end tells something of its peer.
     pub(super) fn is_long_lived(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.since) >= SHORT_LIVED
     }
 
-    /// Whether it was dialled at the candidate.
+    /// Whether this node opened the connection by a dial to the candidate.
     fn was_dialled_at(&self, candidate: &Candidate) -> bool {
         self.dialled && candidate.is_same_place(&self.remote)
     }
 
-    /// Whether the connection shows that its remote lives at the candidate: it was dialled there, or
-    /// leads to the same host. Where the host is one of several peers, it has to lead to the same port.
+    /// Whether the connection shows that its remote lives at the candidate: the remote was dialled there, or the
+    /// connection leads to the same host. If several peers live at the host (`is_crowded`), it must lead to the
+    /// same port.
     pub(super) fn is_at(&self, candidate: &Candidate, is_crowded: bool) -> bool {
         let is_at_port = || self.dialled && candidate.port() == self.remote.port();
         let is_at_host = || candidate.ip().is_some_and(|ip| self.remote.ip() == Some(ip));
@@ -127,8 +128,8 @@ impl Connections {
         self.hosts.contains_key(&host_of(candidate))
     }
 
-    /// Whether a connection shows that a peer lives at a candidate; of a host with several peers, or
-    /// with one.
+    /// Whether a connection that is not silent shows that a peer lives at a candidate. `is_crowded` says that
+    /// several peers live at its host.
     pub(super) fn is_live_at(
         &self,
         peer: &PeerId,
@@ -168,9 +169,9 @@ impl Connections {
         self.of(peer).any(|c| !c.is_silent)
     }
 
-    /// The connections to a peer that are to be asked for a reply, of those that concern the question: the
-    /// newest ones, but for those that were asked already and have time left, whose reply is one to this
-    /// question, too.
+    /// The connections to a peer that are to be asked for a reply: the newest ones of those for which `concerns`
+    /// is true. A connection that was asked already and has time left is left out, because its reply will answer
+    /// this question, too.
     pub(super) fn ask(
         &mut self,
         peer: &PeerId,
@@ -197,7 +198,7 @@ impl Connections {
         Some(connection)
     }
 
-    /// No reply has come on the connections to a peer that concern the question.
+    /// No reply has come on the connections to a peer for which `concerns` is true: they are silent from now on.
     pub(super) fn fall_silent(&mut self, peer: &PeerId, concerns: impl Fn(&Connection) -> bool) {
         let of_peer = self.by_peer.get_mut(peer).into_iter().flat_map(HashMap::values_mut);
         of_peer.filter(|c| concerns(c)).for_each(|c| c.is_silent = true);

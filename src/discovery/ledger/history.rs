@@ -81,7 +81,7 @@ impl History {
         self.denied = denied;
     }
 
-    /// Whether a hint is heeded: one in `pause`.
+    /// Whether a hint at the candidate is followed: one in each `pause`.
     pub(super) fn takes_hint(&mut self, pause: Duration, now: Instant) -> bool {
         once_in(pause, &mut self.hinted, now) <= now
     }
@@ -100,14 +100,14 @@ impl History {
         &mut self.announced
     }
 
-    /// Whether this was the last that was told of a peer that may not enter.
+    /// Whether this failure is the one that was last reported of a peer that may have no entry here.
     pub(super) fn is_turned_away(&self, failure: &Failure) -> bool {
         self.announced.is_turned_away(failure)
     }
 }
 
-/// When something may happen again that happens once in a pause: now, which is noted; or else when the pause
-/// is over.
+/// When something may happen again that may happen once in each pause. If that is now, it is noted as the last
+/// time; otherwise it is when the pause is over.
 fn once_in(pause: Duration, last: &mut Option<Instant>, now: Instant) -> Instant {
     match last.map(|last| last + pause) {
         Some(next) if next > now => next,
@@ -121,29 +121,29 @@ fn once_in(pause: Duration, last: &mut Option<Instant>, now: Instant) -> Instant
 /// How many candidates come due in one step. They may all have been given the same instant.
 const RIPE_AT_ONCE: usize = 32;
 
-/// The histories of all candidates that have one, and indices of those that are to be retried.
+/// The histories of all candidates that have one, and indices of the candidates that are to be retried.
 #[derive(Debug, Default)]
 pub(super) struct Histories {
     by_candidate: HashMap<Candidate, History>,
-    /// Those whose back-off goes on, as of the last [`ripen`](Self::ripen).
+    /// The candidates whose back-off goes on, as of the last [`ripen`](Self::ripen).
     waiting: BTreeSet<(Instant, Candidate)>,
     due: Due,
-    /// Those that no time makes due.
+    /// The candidates that do not come due by time: see [`bar`](Self::bar).
     barred: BTreeSet<Candidate>,
-    /// Those that failed, and were not merely postponed.
+    /// The candidates that failed, and were not merely postponed.
     failing: BTreeSet<Candidate>,
-    /// Of these, those that failed in another way than that their host refused.
+    /// The candidates that failed, and not because their host refused the connection.
     broken: BTreeSet<Candidate>,
-    /// Where a peer answered that did not say, or not rightly, what it speaks.
+    /// The candidates where a peer answered that does not speak the required protocol, or did not say so.
     turned_away: HashMap<PeerId, BTreeSet<Candidate>>,
 }
 
 /// The candidates whose back-off has passed.
 #[derive(Debug, Default)]
 pub(in crate::discovery) struct Due {
-    /// In order.
+    /// These candidates in order.
     pub(in crate::discovery) in_order: BTreeSet<Candidate>,
-    /// Those first that have waited longest.
+    /// These candidates, the one that has waited longest first.
     pub(in crate::discovery) by_time: BTreeSet<(Instant, Candidate)>,
 }
 
@@ -152,8 +152,8 @@ impl Histories {
         self.by_candidate.get(candidate)
     }
 
-    /// The history of a candidate, to note something in it. Why and how long the candidate waits is
-    /// changed by the methods of this type alone, which keep the index.
+    /// The history of a candidate, to note something in it. Only the methods of this type change why and how
+    /// long the candidate waits, because they keep the indices.
     pub(super) fn of(&mut self, candidate: &Candidate) -> &mut History {
         self.by_candidate.entry(candidate.clone()).or_default()
     }
@@ -226,8 +226,9 @@ impl Histories {
         self.barred.insert(candidate.clone());
     }
 
-    /// Lets those be tried where a peer answered that did not say what it speaks, or not what it should: now,
-    /// but each once in a `pause`, however often the peer changes its mind. Says whether there are any.
+    /// A peer says that it speaks the required protocol. Lets the candidates be tried now where it was turned away
+    /// because it did not say so: each candidate once in a `pause`, however often the peer changes its mind.
+    /// Returns whether there are any.
     pub(super) fn retry_turned_away(
         &mut self,
         peer: &PeerId,
@@ -242,7 +243,8 @@ impl Histories {
         !of_peer.is_empty()
     }
 
-    /// Finds those whose back-off has passed by now, as far as one step goes. Says whether there are more.
+    /// Finds the candidates whose back-off has passed by now, at most [`RIPE_AT_ONCE`]. Returns whether there are
+    /// more.
     pub(super) fn ripen(&mut self, now: Instant) -> bool {
         let is_ripe = |(at, _): &(Instant, Candidate)| *at <= now;
         for _ in 0..RIPE_AT_ONCE {
@@ -256,7 +258,7 @@ impl Histories {
         self.waiting.first().is_some_and(is_ripe)
     }
 
-    /// Lets those be tried by `at` that failed in a certain way.
+    /// Lets the candidates be tried by `at` whose failure passes a test.
     pub(super) fn retry_where(
         &mut self,
         which: impl Fn(&Candidate, &Failure) -> bool,
@@ -279,13 +281,12 @@ impl Histories {
         &self.failing
     }
 
-    /// The candidates whose back-off goes on, those first that may be tried first.
+    /// The candidates whose back-off goes on, the one that may be tried first in front.
     pub(super) fn waiting(&self) -> impl Iterator<Item = &(Instant, Candidate)> {
         self.waiting.iter()
     }
 
-    /// The candidates that failed in another way than that their host refused the connection, in
-    /// order.
+    /// The candidates that failed, and not because their host refused the connection, in order.
     pub(super) fn broken(&self) -> impl Iterator<Item = &Candidate> {
         self.broken.iter()
     }
@@ -314,7 +315,7 @@ impl Histories {
         let Some(failed) = failed else { return };
         self.waiting.insert((failed.retry_at, candidate.clone()));
         self.note_turned_away(candidate, &failed.reason, true);
-        // One that was only postponed has not failed.
+        // A candidate that was only postponed has not failed.
         if self.of(candidate).failures > 0 {
             self.failing.insert(candidate.clone());
             if !matches!(failed.reason, Failure::Closed(_) | Failure::Aborted) {

@@ -7,19 +7,19 @@ use web_time::Instant;
 
 use crate::candidate::{Candidate, Family};
 
-/// Where a peer is verified, and how it stands.
+/// The candidates at which a peer is verified, and whether the peer may take a place.
 #[derive(Debug, Default)]
 pub(super) struct OfPeer {
     at: [BTreeSet<Candidate>; Family::ALL.len()],
-    /// Whether the application passes it over.
+    /// Whether the application passes the peer over.
     pub(super) is_passed_over: bool,
     pub(super) is_connected: bool,
-    /// It does not reply on any of its connections.
+    /// Whether the peer does not reply on any of its connections.
     pub(super) is_silent: bool,
 }
 
 impl OfPeer {
-    /// Its candidates of one family.
+    /// The peer's candidates of one family.
     pub(super) fn of(&self, family: Family) -> &BTreeSet<Candidate> {
         &self.at[family.index()]
     }
@@ -28,7 +28,7 @@ impl OfPeer {
         &mut self.at[family.index()]
     }
 
-    /// Its candidates, in order.
+    /// The peer's candidates, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Candidate> {
         self.at.iter().flatten()
     }
@@ -37,22 +37,23 @@ impl OfPeer {
         self.at.iter().map(BTreeSet::len).sum()
     }
 
-    /// Whether it lets us count as joined that the peer is connected.
+    /// Whether the peer is connected in such a way that this node counts as joined.
     pub(super) fn is_live(&self) -> bool {
         self.is_connected && !self.is_silent && !self.is_passed_over
     }
 }
 
-/// The entries whose peers may take a place, in several orders, so that one is found among many that are
-/// passed over or connected without a look at these.
+/// The entries whose peers may take a place, in several orders. So one is found without a look at the many
+/// entries that do not matter, such as those of peers that are passed over or connected.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
     eligible: BTreeSet<Candidate>,
-    /// Of these, the lowest of each peer in each family.
+    /// Of the entries whose peers may take a place: the lowest of each peer in each family.
     firsts: BTreeSet<Candidate>,
-    /// Of these, those whose peer is not connected.
+    /// Of the entries whose peers may take a place: those whose peer is not connected.
     idle: BTreeSet<Candidate>,
-    /// Of the first, those that let us count as joined, by the instant at which each was last seen.
+    /// Of the entries whose peers may take a place: those that make this node count as joined, by the instant at
+    /// which the peer of each was last seen.
     seen: BTreeSet<(Instant, Candidate)>,
     /// The peers with an entry that are connected, not silent and not passed over.
     live: BTreeSet<PeerId>,
@@ -81,13 +82,13 @@ impl Standing {
         self.met
     }
 
-    /// When one of them was last seen.
+    /// When the peer of one of these entries was last seen.
     pub(super) fn last_seen(&self) -> Option<Instant> {
         self.seen.last().map(|(at, _)| *at)
     }
 
-    /// Takes an entry in that stands among those of its peer. Without an instant at which it was `seen`,
-    /// the entry does not make this node count as joined.
+    /// Adds an entry, which is among the entries `of_peer` already. Without an instant at which its peer was
+    /// `seen`, the entry does not make this node count as joined.
     pub(super) fn add(&mut self, candidate: &Candidate, seen: Option<Instant>, of_peer: &OfPeer) {
         self.met += usize::from(of_peer.is_connected);
         if of_peer.is_passed_over {
@@ -105,7 +106,7 @@ impl Standing {
         }
     }
 
-    /// Takes an entry out that stands among those of its peer.
+    /// Removes an entry, which is still among the entries `of_peer`.
     pub(super) fn remove(
         &mut self,
         candidate: &Candidate,
@@ -125,7 +126,7 @@ impl Standing {
         }
     }
 
-    /// Notes when an entry was seen, and when it was before, if it counted then.
+    /// Notes when the peer of an entry was seen, and when it was seen before, if the entry counted then.
     pub(super) fn see(&mut self, candidate: &Candidate, before: Option<Instant>, now: Instant) {
         if before == Some(now) || !self.eligible.contains(candidate) {
             return;

@@ -1,4 +1,4 @@
-//! The verified peer table: which peer proved its identity at which address, how and when.
+//! The table of verified peers: which peer proved its identity at which address, how and when.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -15,7 +15,7 @@ use crate::{
     event::Proved,
 };
 
-/// An entry of the verified peer table: a peer that proved possession of its key at an address.
+/// An entry in the table of verified peers: a peer that proved possession of its key at an address.
 ///
 /// The entry says which peer answered there, and when. It does not say that the peer may join
 /// anything.
@@ -36,14 +36,14 @@ pub struct VerifiedPeer {
     pub last_verified: Instant,
     /// When its peer was last connected, by whatever address.
     last_connected: Option<Instant>,
-    /// Failed verifications since; two withdraw the entry.
+    /// How many verifications have failed since; the second failure ends the entry.
     failures: u32,
-    /// Whether our swarm denied the last dial to it, so that it is to be verified without a connection.
+    /// Whether our swarm denied the last dial to the peer, so that a probe is to verify the entry next.
     denied: bool,
     /// Whether its peer was ever connected.
     met: bool,
-    /// When its peer was last asked for a reply on its connection, and how often in a row by then, with no
-    /// reply so far.
+    /// When the peer was last asked for a reply on its connection, and how many times in a row it has been asked
+    /// without a reply.
     asked: Option<(Instant, u32)>,
     /// When it is to be verified next; `None` while a connection does so.
     check_at: Option<Instant>,
@@ -60,12 +60,12 @@ impl VerifiedPeer {
         self.last_connected.map_or(self.last_verified, |at| at.max(self.last_verified))
     }
 
-    /// Whether our swarm denied the last dial to it.
+    /// Whether our swarm denied the last dial to the peer.
     pub(in crate::discovery) fn is_denied(&self) -> bool {
         self.denied
     }
 
-    /// When its peer was last asked for a reply, and how often in a row by then, with no reply so far.
+    /// When the peer was last asked for a reply, and how many times in a row it has been asked without a reply.
     pub(super) fn asked(&self) -> Option<(Instant, u32)> {
         self.asked
     }
@@ -74,9 +74,9 @@ impl VerifiedPeer {
 /// Whether our swarm lets a peer be connected.
 #[derive(Debug)]
 pub(super) enum Meeting {
-    /// It is connected.
+    /// The peer is connected.
     Connected,
-    /// It is not, as far as is known for no reason of ours.
+    /// The peer is not connected, and our swarm has not denied it.
     Open,
     /// Our swarm denied the last connection.
     Denied(Arc<str>),
@@ -90,8 +90,8 @@ pub(super) struct Table {
     by_peer: HashMap<PeerId, OfPeer>,
     standing: Standing,
     checks: BTreeSet<(Instant, Candidate)>,
-    /// The entries that do not make this node count as joined, and why: our swarm denies connections to their
-    /// peers, and there never was one.
+    /// The entries that do not make this node count as joined, because our swarm denies connections to their
+    /// peers and there never was one; each with the reason of the denial.
     unmet: BTreeMap<Candidate, Arc<str>>,
     /// When a peer in each family was last verified.
     last_verified: [Option<Instant>; Family::ALL.len()],
@@ -99,7 +99,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Differs whenever it is another peer that an entry names, or another set of entries.
+    /// Differs whenever there are other entries, or an entry has another peer.
     pub(super) fn version(&self) -> u64 {
         self.version
     }
@@ -158,7 +158,7 @@ impl Table {
         self.last_verified[family.index()]
     }
 
-    /// Notes how a peer stands, if it has entries.
+    /// Notes whether a peer is passed over, connected or silent, if it has entries.
     pub(super) fn note_peer(
         &mut self,
         peer: &PeerId,
@@ -300,14 +300,15 @@ impl Table {
         self.standing.see(candidate, before, entry.last_seen());
     }
 
-    /// Notes that the peer was asked for a reply, for the nth time in a row; or that this is over.
+    /// Notes that the peer was asked for a reply, and how many times in a row by now; `None` if the peer is no
+    /// longer asked.
     pub(super) fn note_asked(&mut self, candidate: &Candidate, asked: Option<(Instant, u32)>) {
         if let Some(entry) = self.entries.get_mut(candidate) {
             entry.asked = asked;
         }
     }
 
-    /// Notes that the verification of an entry holds: what failed before counts no more.
+    /// Notes that the verification of an entry holds: earlier failures no longer count.
     pub(super) fn hold(&mut self, candidate: &Candidate) {
         if let Some(entry) = self.entries.get_mut(candidate) {
             entry.failures = 0;
@@ -319,8 +320,8 @@ impl Table {
         self.see(candidate, |entry| entry.last_connected = Some(now));
     }
 
-    /// Notes that our swarm denied the last dial to an entry, and why, if that was to be a connection; and
-    /// whether the entry is to be probed next.
+    /// Notes that our swarm denied the last dial to an entry. `connection` is the reason if the dial was to be a
+    /// connection. `is_next_a_probe` says whether the entry is to be probed next.
     pub(super) fn note_denied(
         &mut self,
         candidate: &Candidate,
@@ -369,7 +370,7 @@ impl Table {
     }
 }
 
-/// When an entry last let us count as joined, if it does.
+/// When the peer of an entry was last seen; `None` if the entry does not make this node count as joined.
 fn met_at(entry: &VerifiedPeer, unmet: &BTreeMap<Candidate, Arc<str>>) -> Option<Instant> {
     (!unmet.contains_key(&entry.candidate)).then(|| entry.last_seen())
 }
