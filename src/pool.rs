@@ -90,8 +90,8 @@ impl Open<'_> {
 }
 
 impl Shelf {
-    /// Drops the candidates that no discovery holds, each time that there are twice as many as were left the last
-    /// time.
+    /// Drops the candidates that no discovery holds, each time that there are twice as many as were left the
+    /// last time.
     fn sweep_if_due(&mut self) {
         if self.candidates.len().max(self.rests.len()) < self.sweep_at.max(MIN_SWEEP) {
             return;

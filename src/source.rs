@@ -62,10 +62,10 @@ mod upper;
 ///
 /// # Names
 ///
-/// A name with a trailing dot is absolute. Any other name is completed by the resolver's search
-/// list, if the resolver has one. Labels are letters, digits, `-` and `_`, at most 63 bytes each and 255 on the wire
-/// ([RFC 1035 section 2.3.4]); other alphabets are written in Punycode. Letter case does not matter
-/// and is not kept.
+/// A name with a trailing dot is absolute. Any other name is completed by the resolver's search list, if the
+/// resolver has one. Labels are letters, digits, `-` and `_`, at most 63 bytes each and 255 on the wire ([RFC
+/// 1035 section 2.3.4]); other alphabets are written in Punycode. Letter case does not matter and is not
+/// kept.
 ///
 /// A WebSocket over TLS is dialled with the host's name: `/dns/NAME/tcp/443/tls/ws` gives
 /// `/ip4/…/tcp/443/tls/sni/NAME/ws`, without the trailing dot, because the certificate would be

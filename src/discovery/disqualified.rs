@@ -26,7 +26,8 @@ impl Disqualified {
         self.version
     }
 
-    /// Passes over a peer. If there are more than `most`, the peer whose time ends first may take a place again.
+    /// Passes over a peer. If there are more than `most`, the peer whose time ends first may take a place
+    /// again.
     pub(super) fn add(&mut self, peer: PeerId, until: Instant, most: NonZeroUsize) {
         if let Some(old) = self.until.insert(peer, until) {
             self.by_end.remove(&(old, peer));

@@ -282,8 +282,8 @@ impl Ledger {
         &self.untried
     }
 
-    /// Finds the candidates whose back-off has passed by now, as many as one step handles. Returns whether there
-    /// are more.
+    /// Finds the candidates whose back-off has passed by now, as many as one step handles. Returns whether
+    /// there are more.
     pub(super) fn ripen(&mut self, now: Instant) -> bool {
         self.histories.ripen(now)
     }
@@ -313,9 +313,9 @@ impl Ledger {
         self.entry(candidate).is_some_and(|entry| selected.get(candidate) == Some(&entry.peer))
     }
 
-    /// After what pause an entry is to be verified next. If its peer is selected, that is an interval. If the peer
-    /// is not selected, or is connected by another address, it is far longer, and the more so the more entries
-    /// there are.
+    /// After what pause an entry is to be verified next. If its peer is selected, that is an interval. If the
+    /// peer is not selected, or is connected by another address, it is far longer, and the more so the more
+    /// entries there are.
     pub(super) fn plan_check(
         &self,
         candidate: &Candidate,
@@ -381,8 +381,8 @@ impl Ledger {
         }
     }
 
-    /// Whether our swarm lets a peer be connected that answers at a candidate. If the peer is connected, an earlier
-    /// denial no longer counts.
+    /// Whether our swarm lets a peer be connected that answers at a candidate. If the peer is connected, an
+    /// earlier denial no longer counts.
     fn meeting(&mut self, candidate: &Candidate, peer: &PeerId) -> Meeting {
         let history = self.histories.of(candidate);
         if self.connections.is_connected(peer) {
@@ -392,10 +392,10 @@ impl Ledger {
         history.denied().cloned().map_or(Meeting::Open, Meeting::Denied)
     }
 
-    /// Ends the entry of a candidate, if there is one. This is the only way by which an entry is removed. The end is
-    /// reported, unless the peer is verified at the same address by another candidate, with a pin or without. If
-    /// the peer took a place, DNS is asked sooner, unless it was DNS that no longer names the candidate. Returns
-    /// whether the end was reported.
+    /// Ends the entry of a candidate, if there is one. This is the only way by which an entry is removed. The
+    /// end is reported, unless the peer is verified at the same address by another candidate, with a pin or
+    /// without. If the peer took a place, DNS is asked sooner, unless it was DNS that no longer names the
+    /// candidate. Returns whether the end was reported.
     fn end(&mut self, candidate: &Candidate, ending: Ending, cx: &mut Context<'_>) -> bool {
         if matches!(ending, Ending::Failed(_) | Ending::Shared { .. }) {
             not_ours(candidate, cx);

@@ -87,8 +87,8 @@ impl View<'_> {
         self.selection.counts_peers() && self.ledger.is_in(pinned, candidate.family())
     }
 
-    /// A peer is verified at this candidate. Of the transports to the same host, the best one by which this peer
-    /// is verified.
+    /// A peer is verified at this candidate. Of the transports to the same host, the best one by which this
+    /// peer is verified.
     pub(super) fn best_transport<'b>(&'b self, candidate: &'b Candidate) -> &'b Candidate {
         let peer_at = |c: &Candidate| self.ledger.entry(c).map(|entry| entry.peer);
         let peer = peer_at(candidate);

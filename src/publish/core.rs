@@ -40,18 +40,18 @@ pub(super) struct Core {
     rng: fastrand::Rng,
     own: OwnAddresses,
     wanted: Wanted,
-    /// What the zone says of us, as last told.
+    /// The addresses by which the zone names this node, as last reported.
     published: Option<Wanted>,
-    /// At most one.
+    /// The exchange under way. There is at most one.
     exchange: Option<Exchange>,
-    /// When changed addresses are acted upon.
+    /// When a round begins because the addresses have changed.
     change: Option<Instant>,
-    /// When the zone is looked at again, after a success or a failure.
+    /// When the next round begins, after a success or a failure.
     next: Option<Instant>,
     failures: Option<(Discriminant<UpdateError>, u32)>,
-    /// By what addresses the zone may name us.
+    /// The addresses by which the zone may name this node.
     claimed: BTreeSet<Candidate>,
-    /// What was added since the zone was read the last time.
+    /// The addresses that were added since the zone was read the last time.
     unseen: BTreeSet<Candidate>,
     stay: Stay,
     outputs: VecDeque<Output>,

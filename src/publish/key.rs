@@ -13,9 +13,9 @@ const FUDGE: u16 = 300;
 
 /// A key that this node shares with the name server, by which it signs what it sends ([RFC 8945]).
 ///
-/// It is read from the form that `nsupdate -y` takes, `[hmac:]keyname:secret`, with the secret in
-/// Base64; or from what BIND's `tsig-keygen` and Knot's `keymgr -t` print, as those servers' configurations
-/// have it. Its `Debug` does not show the secret.
+/// A key is parsed from one of two forms. The first is what `nsupdate -y` takes: `[hmac:]keyname:secret`,
+/// with the secret in Base64. The second is what BIND's `tsig-keygen` and Knot's `keymgr -t` print, and what
+/// stands in the configurations of these servers. `Debug` of a key does not show the secret.
 ///
 /// ```
 /// use libp2p_dns_discovery::publish::TsigKey;
@@ -56,27 +56,27 @@ pub enum Algorithm {
     HmacSha512,
 }
 
-/// Why a text is not a [`TsigKey`]. No message repeats any part of the text: which part is the
-/// secret cannot be told from one that is wrong.
+/// Why a text is not a [`TsigKey`]. No message repeats any part of the text: in a wrong text, any part may be
+/// the secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// It is in none of the forms, or more than one key.
+    /// The text has none of the forms, or has more than one key.
     #[error(
         "a key is written `[hmac:]keyname:secret`, as for `nsupdate -y`, or as `tsig-keygen` (BIND) \
          or `keymgr -t` (Knot) print it; one key, and nothing else"
     )]
     Form,
-    /// Its algorithm is none of [`Algorithm`].
+    /// The key's algorithm is none of [`Algorithm`].
     #[error("the key's algorithm is not hmac-sha256, hmac-sha384 or hmac-sha512")]
     Algorithm,
-    /// Its name is not a domain name.
+    /// The key's name is not a domain name.
     #[error("the key's name is not a domain name")]
     Name,
-    /// Its secret is not Base64.
+    /// The key's secret is not Base64.
     #[error("the key's secret is not Base64, with its `=` at the end")]
     Base64(#[source] data_encoding::DecodeError),
-    /// Its secret is empty.
+    /// The key's secret is empty.
     #[error("the key's secret is empty")]
     Empty,
 }
@@ -110,7 +110,7 @@ impl TsigKey {
         self.algorithm
     }
 
-    /// What signs by this key.
+    /// The signer of hickory that signs with this key.
     pub(super) fn signer(&self) -> TSigner {
         let algorithm = match self.algorithm {
             Algorithm::HmacSha256 => TsigAlgorithm::HmacSha256,

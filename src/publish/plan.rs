@@ -8,28 +8,28 @@ use libp2p_identity::PeerId;
 use super::record;
 use crate::candidate::Candidate;
 
-/// Deletions in one update, so that it fits into a message whatever the zone holds: 16 of the
-/// longest records and these are 64 KiB. The rest is left to the next one.
+/// How many records one update deletes at most. With 16 additions of the longest records, such an update still
+/// fits into a message of 64 KiB, whatever the zone holds. The next update deletes the rest.
 const MOST_DELETIONS: usize = 256;
 /// Bytes of records that fit into one answer beside its header, question and signature.
 const MOST_BYTES: usize = 65_535 - 1_024;
 
-/// What is to be changed.
+/// The changes of one update.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) delete: Vec<TXT>,
     pub(super) add: Vec<TXT>,
-    /// What of others is deleted: our addresses under their ids.
+    /// The deleted records of other peers: they name this node's addresses under other ids.
     pub(super) removed: BTreeSet<Candidate>,
-    /// Whether there is more to delete.
+    /// Whether there are more records to delete, in the next update.
     pub(super) more: bool,
-    /// Whether there is no room for what is missing, so that it is not added.
+    /// Whether there is no room for the missing records, so that they are not added.
     pub(super) full: bool,
 }
 
 impl Plan {
-    /// Makes `records` name us by the wanted addresses and by no others, and name no other peer by these.
-    /// All other records are left alone.
+    /// Finds the changes that make `records` name this node by the `wanted` addresses and by no others, and
+    /// name no other peer by the `wanted` addresses. All other records are left alone.
     pub(super) fn new(records: &[TXT], wanted: &BTreeSet<Candidate>, local: &PeerId) -> Self {
         let mut plan = Self::default();
         let mut missing = wanted.clone();
@@ -59,7 +59,8 @@ impl Plan {
         plan
     }
 
-    /// One record too many, and no reader would get any of them.
+    /// Adds the missing records if all of them fit into an answer. With one record too many, readers would
+    /// get no record at all.
     fn add(&mut self, missing: Vec<TXT>, records: &[TXT]) {
         let size = |records: &[TXT]| records.iter().map(record::size).sum::<usize>();
         let bytes = (size(records) + size(&missing)).saturating_sub(size(&self.delete));

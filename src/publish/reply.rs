@@ -32,9 +32,10 @@ pub(super) struct Request {
 struct OtherRequest;
 
 impl Request {
-    /// Believes a reply that says so only if it is signed. One that tells of a failure need not be:
-    /// a server that does not accept our signature cannot sign its reply (RFC 8945 section 5.3.2),
-    /// and all that follows from it is another try.
+    /// Reads a reply. A reply that reports success is believed only if it is signed. A reply that reports a
+    /// failure need not be signed: a server that does not accept our signature cannot sign its reply (RFC
+    /// 8945 section
+    /// 5.3.2), and all that follows from the failure is another try.
     pub(super) fn read(
         &self,
         reply: &[u8],
@@ -86,8 +87,8 @@ impl Request {
     }
 }
 
-/// The TXT records at a name. An answer without authority may come from a cache; one that is cut
-/// shows a part, or, by BIND, nothing.
+/// The TXT records at a name. Two kinds of answers are failures: an answer without authority, which may come
+/// from a cache; and a truncated answer, which has only some of the records (from BIND none).
 pub(super) fn records(reply: Message, owner: &Name) -> Result<Vec<TXT>, UpdateError> {
     if !reply.authoritative {
         return Err(UpdateError::NotAuth { owner: owner.to_ascii() });

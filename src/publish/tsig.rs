@@ -20,7 +20,8 @@ use super::{
     updater::{ExchangeFuture, Update, UpdateError, Updater},
 };
 
-/// The publisher keeps the time, and drops what takes longer: this only must not come before.
+/// How long hickory waits for a reply. The publisher has its own time-out and drops an exchange that takes
+/// longer, so this one only must not come first.
 const PATIENCE: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Reads and updates a zone at its primary server, over TCP, with every request signed and every
@@ -119,7 +120,7 @@ fn message(update: Update) -> Message {
     message
 }
 
-/// Sends one message and takes the first that comes back.
+/// Sends one message, and returns the first message that comes back.
 async fn send(server: SocketAddr, message: Vec<u8>) -> Result<Vec<u8>, NetError> {
     let provider = TokioRuntimeProvider::new();
     let (stream, mut handle): (_, BufDnsStreamHandle) = TcpClientStream::<
@@ -138,7 +139,7 @@ async fn send(server: SocketAddr, message: Vec<u8>) -> Result<Vec<u8>, NetError>
 fn failed(error: NetError) -> UpdateError {
     match error {
         NetError::Timeout => UpdateError::TimedOut,
-        // It does not name the I/O error as its source.
+        // `NetError::Io` does not name the I/O error as its source.
         NetError::Io(error) => UpdateError::Failed(error),
         error => UpdateError::failed(error),
     }

@@ -66,19 +66,20 @@ pub struct Update {
     pub zone: Name,
     /// The name, absolute.
     pub owner: Name,
-    /// The TTL of what is added, in seconds. All records of a name have one TTL ([RFC 2181 section
-    /// 5.2]): servers give it to those that are there already, too.
+    /// The TTL of the added records, in seconds. All records of a name have one TTL ([RFC 2181 section
+    /// 5.2]), so servers also give it to the records that are there already.
     ///
     /// [RFC 2181 section 5.2]: https://www.rfc-editor.org/rfc/rfc2181#section-5.2
     pub ttl: u32,
-    /// What to delete. It is no failure if it is gone already.
+    /// The records to delete. It is no failure if one of them is gone already.
     pub delete: Vec<TXT>,
-    /// What to add. It is no failure if it is there already.
+    /// The records to add. It is no failure if one of them is there already.
     pub add: Vec<TXT>,
 }
 
 impl Update {
-    /// Changes nothing at a name in a zone; what is added has a TTL of 30 s.
+    /// Makes an update that changes nothing yet, at a name in a zone. Records that are added to it get a TTL
+    /// of 30 s.
     pub fn new(zone: Name, owner: Name) -> Self {
         Self { zone, owner, ttl: 30, delete: Vec::new(), add: Vec::new() }
     }

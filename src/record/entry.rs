@@ -13,13 +13,13 @@ use crate::{
 /// The text of a TXT record: its character-strings together, one of which holds 255 bytes at most.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Text {
-    /// The whole text; of a text that is too long, only what an event tells of it.
+    /// The whole text. Of a text that is too long, only the start that is reported in an event.
     bytes: Vec<u8>,
     is_too_long: bool,
 }
 
-/// The texts of TXT records, sorted, without duplicates. Those of more than `longest` bytes are not
-/// copied.
+/// The texts of TXT records, sorted, without duplicates. Texts of more than `longest` bytes are not copied as a
+/// whole.
 pub(crate) fn texts<'a>(
     records: impl IntoIterator<Item = &'a Record>,
     longest: usize,

@@ -2,8 +2,9 @@
 
 use hickory_proto::rr::Name;
 
-/// Remembers what was made of the last owner: nearly always, all records of an answer have the same. It is
-/// compared letter by letter, which costs far less than to compare or to hash names.
+/// Remembers what was made of the last owner name: nearly always, all records of an answer have the same
+/// owner. Two names are compared byte by byte, which costs far less than to compare them as names or to hash
+/// them.
 #[derive(Debug)]
 pub(super) struct LastOwner<'a, T> {
     labels: Vec<&'a [u8]>,
@@ -19,7 +20,7 @@ impl<T> Default for LastOwner<'_, T> {
 }
 
 impl<'a, T: Copy> LastOwner<'a, T> {
-    /// What is made of a name, or was, if it is the last one.
+    /// What `make` makes of a name. If the name is the last one, what was made of it is returned again.
     pub(super) fn get(&mut self, name: &'a Name, make: impl FnOnce(&Name) -> T) -> T {
         match self.made {
             Some(made) if self.is_last(name) => made,
@@ -39,7 +40,7 @@ impl<'a, T: Copy> LastOwner<'a, T> {
         }
     }
 
-    /// How many names came of which the last one was another.
+    /// How many times a name came that differs from the one before. The first name counts, too.
     pub(super) fn names(&self) -> usize {
         self.names
     }

@@ -91,8 +91,8 @@ fn says_where(record: &Record) -> bool {
     }
 }
 
-/// The CNAME records, by owner. Of several for one owner, which there should not be, the least is
-/// taken, so that the order of records does not matter.
+/// The CNAME records, by owner. An owner should have one. If it has several, the least target is taken, so
+/// that the order of the records does not matter.
 fn aliases(records: &[Record]) -> BTreeMap<Name, Name> {
     let mut aliases = BTreeMap::new();
     for record in records {
@@ -107,8 +107,8 @@ fn aliases(records: &[Record]) -> BTreeMap<Name, Name> {
     aliases
 }
 
-/// All names that CNAME records connect with these, in either direction: where a search list
-/// completed the name asked for, the start of the chain is known only by its end.
+/// All names that CNAME records connect with the names `from`, in either direction. If a search list
+/// completed the name asked for, the start of the chain is not known, but only its end.
 fn chain(aliases: &BTreeMap<Name, Name>, from: [&Name; 2]) -> HashSet<Name> {
     let mut neighbours: HashMap<&Name, Vec<&Name>> = HashMap::new();
     for (owner, target) in aliases {

@@ -52,9 +52,9 @@ impl Connection {
         self.dialled && candidate.is_same_place(&self.remote)
     }
 
-    /// Whether the connection shows that its remote lives at the candidate: the remote was dialled there, or the
-    /// connection leads to the same host. If several peers live at the host (`is_crowded`), it must lead to the
-    /// same port.
+    /// Whether the connection shows that its remote lives at the candidate: the remote was dialled there, or
+    /// the connection leads to the same host. If several peers live at the host (`is_crowded`), it must lead
+    /// to the same port.
     pub(super) fn is_at(&self, candidate: &Candidate, is_crowded: bool) -> bool {
         let is_at_port = || self.dialled && candidate.port() == self.remote.port();
         let is_at_host = || candidate.ip().is_some_and(|ip| self.remote.ip() == Some(ip));
@@ -169,9 +169,9 @@ impl Connections {
         self.of(peer).any(|c| !c.is_silent)
     }
 
-    /// The connections to a peer that are to be asked for a reply: the newest ones of those for which `concerns`
-    /// is true. A connection that was asked already and has time left is left out, because its reply will answer
-    /// this question, too.
+    /// The connections to a peer that are to be asked for a reply: the newest ones of those for which
+    /// `concerns` is true. A connection that was asked already and has time left is left out, because its
+    /// reply will answer this question, too.
     pub(super) fn ask(
         &mut self,
         peer: &PeerId,
@@ -198,7 +198,8 @@ impl Connections {
         Some(connection)
     }
 
-    /// No reply has come on the connections to a peer for which `concerns` is true: they are silent from now on.
+    /// No reply has come on the connections to a peer for which `concerns` is true: they are silent from now
+    /// on.
     pub(super) fn fall_silent(&mut self, peer: &PeerId, concerns: impl Fn(&Connection) -> bool) {
         let of_peer = self.by_peer.get_mut(peer).into_iter().flat_map(HashMap::values_mut);
         of_peer.filter(|c| concerns(c)).for_each(|c| c.is_silent = true);

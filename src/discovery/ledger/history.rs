@@ -226,9 +226,9 @@ impl Histories {
         self.barred.insert(candidate.clone());
     }
 
-    /// A peer says that it speaks the required protocol. Lets the candidates be tried now where it was turned away
-    /// because it did not say so: each candidate once in a `pause`, however often the peer changes its mind.
-    /// Returns whether there are any.
+    /// A peer says that it speaks the required protocol. Lets the candidates be tried now where it was turned
+    /// away because it did not say so: each candidate once in a `pause`, however often the peer changes its
+    /// mind. Returns whether there are any.
     pub(super) fn retry_turned_away(
         &mut self,
         peer: &PeerId,
@@ -243,8 +243,8 @@ impl Histories {
         !of_peer.is_empty()
     }
 
-    /// Finds the candidates whose back-off has passed by now, at most [`RIPE_AT_ONCE`]. Returns whether there are
-    /// more.
+    /// Finds the candidates whose back-off has passed by now, at most [`RIPE_AT_ONCE`]. Returns whether there
+    /// are more.
     pub(super) fn ripen(&mut self, now: Instant) -> bool {
         let is_ripe = |(at, _): &(Instant, Candidate)| *at <= now;
         for _ in 0..RIPE_AT_ONCE {

@@ -98,8 +98,8 @@ impl<'a, 'b> Judge<'a, 'b> {
         }
     }
 
-    /// A handshake proved which peer lives at a candidate. `purpose` is that of the dial; `None` if the dial was
-    /// not ours.
+    /// A handshake proved which peer lives at a candidate. `purpose` is that of the dial; `None` if the dial
+    /// was not ours.
     pub(in crate::discovery) fn identify(
         &mut self,
         candidate: &Candidate,

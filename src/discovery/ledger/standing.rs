@@ -52,8 +52,8 @@ pub(super) struct Standing {
     firsts: BTreeSet<Candidate>,
     /// Of the entries whose peers may take a place: those whose peer is not connected.
     idle: BTreeSet<Candidate>,
-    /// Of the entries whose peers may take a place: those that make this node count as joined, by the instant at
-    /// which the peer of each was last seen.
+    /// Of the entries whose peers may take a place: those that make this node count as joined, by the instant
+    /// at which the peer of each was last seen.
     seen: BTreeSet<(Instant, Candidate)>,
     /// The peers with an entry that are connected, not silent and not passed over.
     live: BTreeSet<PeerId>,

@@ -42,8 +42,8 @@ pub struct VerifiedPeer {
     denied: bool,
     /// Whether its peer was ever connected.
     met: bool,
-    /// When the peer was last asked for a reply on its connection, and how many times in a row it has been asked
-    /// without a reply.
+    /// When the peer was last asked for a reply on its connection, and how many times in a row it has been
+    /// asked without a reply.
     asked: Option<(Instant, u32)>,
     /// When it is to be verified next; `None` while a connection does so.
     check_at: Option<Instant>,
@@ -320,8 +320,8 @@ impl Table {
         self.see(candidate, |entry| entry.last_connected = Some(now));
     }
 
-    /// Notes that our swarm denied the last dial to an entry. `connection` is the reason if the dial was to be a
-    /// connection. `is_next_a_probe` says whether the entry is to be probed next.
+    /// Notes that our swarm denied the last dial to an entry. `connection` is the reason if the dial was to
+    /// be a connection. `is_next_a_probe` says whether the entry is to be probed next.
     pub(super) fn note_denied(
         &mut self,
         candidate: &Candidate,

@@ -306,8 +306,8 @@ impl Members {
         }
     }
 
-    /// Adds the candidates of an early answer, while other answers of the refresh are still under way. No member
-    /// leaves by this. Returns whether any candidate was no member before.
+    /// Adds the candidates of an early answer, while other answers of the refresh are still under way. No
+    /// member leaves by this. Returns whether any candidate was no member before.
     pub(super) fn add(&mut self, candidates: Vec<Named>) -> bool {
         let is_new = |named: &Named| !self.contains(&named.candidate) && !self.has_pin(named);
         let new: Vec<_> = candidates.into_iter().filter(is_new).collect();

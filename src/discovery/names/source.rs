@@ -257,7 +257,8 @@ impl SourceState {
     /// nothing", it depends on what the records would be for:
     ///
     /// - The addresses of a target that has none yet: the question is due at the negative TTL.
-    /// - Addresses that glue left out, for a target that has others: the question is asked more and more rarely.
+    /// - Addresses that glue left out, for a target that has others: the question is asked more and more
+    ///   rarely.
     /// - Anything else: the question is not due by itself. It is asked again when another one is due, after its
     ///   negative TTL at the earliest.
     fn plan_questions(

@@ -40,7 +40,8 @@ impl Ours {
         ours
     }
 
-    /// Judges again the candidates of which something has changed. Returns whether other candidates are ours now.
+    /// Judges again the candidates of which something has changed. Returns whether other candidates are ours
+    /// now.
     pub(super) fn update<'a>(
         &mut self,
         changed: impl IntoIterator<Item = &'a Candidate>,

@@ -39,7 +39,8 @@ pub(super) struct SameKey {
     /// When a connection last arrived here.
     arrived: Option<Instant>,
     met: BTreeMap<Candidate, Met>,
-    /// The candidates where our identity has answered, and until when a connection may arrive that this dial made.
+    /// The candidates where our identity has answered, and until when a connection may arrive that this dial
+    /// made.
     awaiting: BTreeMap<Candidate, Instant>,
     /// When to look again.
     due: BTreeMap<Candidate, Instant>,
@@ -98,8 +99,8 @@ impl SameKey {
         false
     }
 
-    /// A connection arrives here. Returns the candidates where another node was thought to hold our key, and that
-    /// turn out to lead to ourselves; `None` if no look is concerned.
+    /// A connection arrives here. Returns the candidates where another node was thought to hold our key, and
+    /// that turn out to lead to ourselves; `None` if no look is concerned.
     pub(super) fn arrive(
         &mut self,
         now: Instant,

@@ -76,8 +76,8 @@ impl Others {
     }
 }
 
-/// Whether the host of a candidate refuses connections by another of its transports. Then the host is there, and
-/// a silent QUIC port of it is closed: over QUIC, a closed port is as silent as a host that is not there.
+/// Whether the host of a candidate refuses connections by another of its transports. Then the host is there,
+/// and a silent QUIC port of it is closed: over QUIC, a closed port is as silent as a host that is not there.
 fn host_refuses(candidate: &Candidate, view: &View<'_>) -> bool {
     let refuses = |failure: &Failure| matches!(failure, Failure::Closed(_));
     let mut transports = view.order.transports(candidate).iter();

@@ -78,8 +78,8 @@ impl Hosts {
         fits
     }
 
-    /// Adds a way to reach a host, unless there are as many ways as an answer may carry records. Returns whether
-    /// the way is known now.
+    /// Adds a way to reach a host, unless there are as many ways as an answer may carry records. Returns
+    /// whether the way is known now.
     pub(super) fn add_use(
         &mut self,
         name: Name,
