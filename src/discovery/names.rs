@@ -63,8 +63,8 @@ pub(super) struct Names {
     cut: [usize; Family::ALL.len()],
     /// Whether it was announced that candidates are left out.
     announced_cut: bool,
-    /// Of each source that was asked while no other node is known: whether it names no address to try, with the
-    /// versions that this follows from.
+    /// For each source that was asked while no other node is known: whether it names no address to try, and the
+    /// versions of what this was computed from.
     offers_nobody: BTreeMap<u64, ((u64, u64), bool)>,
 }
 
@@ -117,7 +117,7 @@ impl Names {
         self.heard
     }
 
-    /// Whether an address is named, be it that it is rejected, or left out.
+    /// Whether a source names an address, also if the filter rejects it or a bound leaves it out.
     pub(super) fn names(&self, address: &Candidate) -> bool {
         self.sources.values().any(|source| {
             has(address, |from| source.members().first_from(from))
@@ -131,8 +131,8 @@ impl Names {
         self.announced_cut
     }
 
-    /// The candidates that only static sources name, where there are others beside these: such a source
-    /// is a way to be found, and says nothing of who is there.
+    /// The candidates that only static sources name, if there are sources of other kinds, too. A static
+    /// source is then a way to reach the cluster, and does not say which nodes there are.
     pub(super) fn only_static(&self) -> impl Iterator<Item = &Candidate> {
         let tells = self.tells_who_is_there();
         let (telling, mute): (Vec<_>, Vec<_>) = self.sources.values().partition(|s| tells(s));
@@ -161,7 +161,8 @@ impl Names {
         others
     }
 
-    /// Picks the sources that say who is there: a static one does only where there is no other.
+    /// Picks the sources that say which nodes there are. A static source does so only if there is no source of
+    /// another kind.
     fn tells_who_is_there(&self) -> impl Fn(&SourceState) -> bool + use<> {
         let all_static = self.sources.values().all(|source| source.source().is_static());
         move |source| all_static || !source.source().is_static()
@@ -280,8 +281,8 @@ impl Names {
         })
     }
 
-    /// How many candidates of each family are left out, as far as they were counted: what several sources
-    /// name past their bounds counts for each of them.
+    /// How many candidates of each family are left out. A candidate that several sources name past their own
+    /// bounds is counted once for each of these sources.
     pub(super) fn left_out(&self) -> [usize; Family::ALL.len()] {
         let by_source = self.cut_by_sources();
         Family::ALL.map(|family| self.cut[family.index()] + by_source[family.index()])

@@ -6,8 +6,8 @@ use web_time::Instant;
 
 use super::schedule::NOTHINGS;
 
-/// What a name server says against the presence of members. It is believed once it was said in
-/// [`NOTHINGS`] looks in a row, over at least `alone_after`.
+/// "There is nothing", as a name server says it again and again. It is believed once [`NOTHINGS`] looks in a
+/// row have said so, over at least `alone_after`.
 #[derive(Debug, Default)]
 pub(super) struct Belief {
     /// Since when it is said, and in how many looks.
@@ -16,7 +16,8 @@ pub(super) struct Belief {
 }
 
 impl Belief {
-    /// It is said, in a look of its own or in a repetition of the last one.
+    /// Notes that "there is nothing" was said. `is_new` says that this is a look of its own, and not a
+    /// repetition of the last one from a cache.
     pub(super) fn note(&mut self, is_new: bool, alone_after: Duration, now: Instant) {
         let (since, looks) = self.said.unwrap_or((now, 0));
         let looks = looks.saturating_add(u32::from(is_new));

@@ -11,7 +11,7 @@ pub(in crate::discovery) struct Context<'a> {
     pub(in crate::discovery) now: Instant,
     /// Whether an address leads to ourselves.
     pub(in crate::discovery) is_ours: &'a dyn Fn(&Candidate) -> bool,
-    /// Differs whenever other candidates do.
+    /// Differs whenever other candidates lead to ourselves.
     pub(in crate::discovery) ours: u64,
     /// Whether others are known.
     pub(in crate::discovery) has_others: bool,
@@ -24,5 +24,5 @@ pub(in crate::discovery) struct Context<'a> {
     pub(in crate::discovery) effects: &'a mut Effects,
 }
 
-/// Says of a family's candidates which of them are kept first, where so many are named in all.
+/// Says in which order the candidates of a family are kept. The number is how many candidates are named in all.
 pub(in crate::discovery) type Rank<'a> = dyn Fn(&[Candidate], usize) -> Vec<usize> + 'a;

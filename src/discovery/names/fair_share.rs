@@ -57,11 +57,12 @@ pub(super) fn allot(
     Allotted { candidates: all.into(), cut }
 }
 
-/// What wants a share of the room. Small ones sort first; two that are equal want the same.
+/// The candidates that want a share of the room. Small shares sort first. Two that are equal want the same
+/// candidates.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Share {
     len: usize,
-    /// By family: the places of its candidates among all, those first that are to be kept first.
+    /// For each family: the places of its candidates among all, in the order in which they are to be kept.
     families: Vec<(usize, Vec<usize>)>,
 }
 
@@ -87,7 +88,7 @@ impl Share {
     }
 }
 
-/// What is kept so far, and for how many more there is room.
+/// The candidates that are kept so far, and for how many more there is room.
 #[derive(Debug)]
 struct Room {
     is_kept: Vec<bool>,
@@ -95,8 +96,8 @@ struct Room {
 }
 
 impl Room {
-    /// Shares the room among sources; again, while one leaves a part of it because another had named
-    /// the same.
+    /// Shares the room among sources. If a source leaves a part of its share, because another source names
+    /// the same candidates, the rest is shared again.
     fn share(&mut self, sources: &[Share]) {
         while self.left > 0 {
             let wants = |source: &&Share| source.families.iter().any(|(_, f)| self.is_wanted_by(f));
@@ -144,7 +145,7 @@ impl Room {
     }
 }
 
-/// An equal part of the room; where there is not enough for all, those that come first have one each.
+/// An equal part of the room. If there is less than one for each, those that come first have one each.
 fn part(room: usize, among: usize) -> usize {
     (room / among).max(1).min(room)
 }

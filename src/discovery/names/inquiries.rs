@@ -20,13 +20,14 @@ pub(super) type Outcome = Result<Answer, LookupError>;
 pub(super) struct Inquiries {
     out: HashMap<Query, Out>,
     answers: HashMap<Query, Answered>,
-    /// How many bytes these take, about.
+    /// About how many bytes the answers take.
     held: usize,
     /// The refresh under way, or the last one.
     turn: usize,
 }
 
-/// A look-up that is out. It outlives its refresh, and counts for the next one that has its question.
+/// A look-up that is under way. It may last longer than its refresh: its answer then counts for the next
+/// refresh that has the same question.
 #[derive(Debug)]
 struct Out {
     id: LookupId,
@@ -38,15 +39,16 @@ struct Out {
 #[derive(Debug)]
 struct Answered {
     outcome: Outcome,
-    /// Whether it is what came. An answer that is too large is not kept: its question is asked again.
+    /// Whether the outcome is kept as it came. An answer that is too large is not kept, and its question is
+    /// asked again.
     is_kept: bool,
-    /// When it came, once that was looked at.
+    /// The instant of the first [look](Inquiries::look) after it came.
     at: Option<Instant>,
     /// The refresh that has used it first; `None` while none has.
     turn: Option<usize>,
     /// Until when it may be used again.
     until: Option<Instant>,
-    /// Whether it is to be asked again then, and not only along with others.
+    /// Whether the question is asked again at that instant by itself, and not only along with others.
     is_due_then: bool,
 }
 
@@ -117,15 +119,15 @@ impl Inquiries {
         self.out.remove(query).map(|out| out.steps).unwrap_or_default()
     }
 
-    /// Keeps how a look-up has ended, which so many steps have waited for, and what it answered, unless
-    /// that is too much.
+    /// Keeps the outcome of a look-up for which `steps` steps have waited. An answer that is too large is not
+    /// kept.
     pub(super) fn keep(&mut self, query: &Query, mut outcome: Outcome, steps: usize) {
         let weight = outcome.as_ref().map_or(0, weight_of);
         let is_kept = self.held.saturating_add(weight) <= MOST_HELD;
         match &mut outcome {
             Ok(_) if is_kept => self.held += weight,
             Ok(answer) => {
-                // Its TTL is all that is asked for later.
+                // Only the TTL of the answer is needed later.
                 let least = answer.records.iter().min_by_key(|record| record.ttl).cloned();
                 answer.records = least.into_iter().collect();
                 answer.additionals = Vec::new();
@@ -138,7 +140,7 @@ impl Inquiries {
         self.answers.insert(query.clone(), answered);
     }
 
-    /// The look-ups that are out for longer than that.
+    /// The look-ups that have been under way for longer than `timeout`.
     pub(super) fn overdue(&self, timeout: Duration, now: Instant) -> Vec<(LookupId, Query)> {
         let overdue = self.out.iter().filter(|(_, out)| out.since + timeout <= now);
         let mut overdue: Vec<_> = overdue.map(|(query, out)| (out.id, query.clone())).collect();
@@ -151,7 +153,7 @@ impl Inquiries {
         self.out.values().map(|out| out.since + timeout).min()
     }
 
-    /// Notes that what has come was looked at by now. Says whether an answer came for which no refresh
+    /// Looks at what has come since the last look. Returns whether there is an answer for which no refresh
     /// waits.
     pub(super) fn look(&mut self, now: Instant) -> bool {
         let mut is_late = false;
@@ -198,7 +200,7 @@ impl Inquiries {
         due.filter_map(|answered| answered.until).min()
     }
 
-    /// Lets everything be asked that was answered; with `all`, what failed too.
+    /// Lets all questions be asked again that were answered; with `all`, also those that failed.
     pub(super) fn forget(&mut self, all: bool) {
         let has_failed = |outcome: &Outcome| {
             outcome.as_ref().is_err_and(|error| !matches!(error, LookupError::Nothing(_)))

@@ -4,11 +4,11 @@
 use super::{context::Context, refresh::Named, source::SourceState};
 use crate::{discovery::effect::Effect, event::Event};
 
-/// How many of the entries that a suspect answer leaves out, and that are not selected, are asked at
-/// once whether they still answer.
+/// If an answer may be a sample, how many of the entries that it leaves out, and that are not selected, are
+/// verified at the same time.
 const SUSPECTS: usize = 3;
 
-/// Leaves out what the filter does not let through, and tells it.
+/// Leaves out the candidates that the filter rejects, and reports them.
 pub(super) fn sift(
     source: &mut SourceState,
     named: Vec<Named>,
@@ -28,8 +28,8 @@ pub(super) fn sift(
     passed
 }
 
-/// Has those verified now that the last answer left out: a peer that takes a place has probably left;
-/// and a few others tell whether this is a sample.
+/// Has entries verified now that the last answer left out. A peer that takes a place has probably left. A few
+/// of the other entries show whether the answer is a sample, which leaves out peers that still answer.
 pub(super) fn recheck_omitted(source: &SourceState, context: &mut Context<'_>) {
     let (members, at) = (source.members(), context.now);
     let sampled = members.is_sampled();

@@ -44,12 +44,11 @@ pub(in crate::discovery) struct Liveness {
 #[derive(Debug, Default)]
 pub(super) struct Members {
     all: Vec<Member>,
-    /// How many of each family the last answer brought past the bound.
+    /// How many candidates of each family the last answer named past the bound.
     cut: [usize; Family::ALL.len()],
     /// Whether the operator said that answers are samples.
     sampled: bool,
-    /// When the last answer was taken that claimed to be complete, and what these give away, in each
-    /// family.
+    /// When the last answer came that claimed to be complete, in each family.
     last_complete: [Option<Instant>; Family::ALL.len()],
     sampling: [Sampling; Family::ALL.len()],
     /// Whether a member is held for a question that did not name it when the last answer came.
@@ -70,7 +69,7 @@ struct Member {
     unnamed: u8,
     /// Whether the last answer named it.
     is_named: bool,
-    /// Whether it is known by a part of an answer alone, of which more is under way.
+    /// Whether only an early part of a refresh has named it so far, while other answers are under way.
     is_early: bool,
     transports: Option<Transports>,
 }
@@ -188,15 +187,15 @@ impl Members {
         !self.sampled && self.sampling.iter().any(Sampling::is_suspect)
     }
 
-    /// Whether an answer that names just what the last one named changes nothing of who the members are:
-    /// that one named them all, and brought no more.
+    /// Whether the last answer named all members, and no candidates past the bound. Then another answer with
+    /// the same candidates changes nothing of the members.
     pub(super) fn are_as_named(&self) -> bool {
         let is_named = |member: &Member| member.is_named && !member.is_early;
         !self.holds_more && self.cut == [0; Family::ALL.len()] && self.all.iter().all(is_named)
     }
 
-    /// Merges a refresh that names just what the last one named, where the members
-    /// [are as that named them](Self::are_as_named): what follows from repetition is noted.
+    /// Merges a refresh that names the same candidates as the last one, if the members
+    /// [are as named](Self::are_as_named). The members stay, and what the repetition says of sampling is noted.
     pub(super) fn repeat(&mut self, heard_of: impl Fn(&Query) -> Heard, now: Instant) -> Applied {
         let was_sampled = self.is_sampled();
         let mut heard = remember(|origin: &Origin| origin.heard(&heard_of));
@@ -273,7 +272,7 @@ impl Members {
         let newcomers = self.newcomers(candidates);
         Family::ALL.map(|family| {
             let at = family.index();
-            // As many as before, none of them new and none back: the same.
+            // As many candidates as before, and none of them is new or has come back: they are the same.
             let (size, changed) = (sizes[at], newcomers[at] > 0 || sizes[at] != before[at]);
             let omitted_answers = self.omitted_answers(family, liveness);
             let is_look = whole[at] && sizes[at] + before[at] > 0;
@@ -300,7 +299,8 @@ impl Members {
         self.last_complete[family.index()] = Some(now);
         let turned = !self.sampled && self.sampling[family.index()].note(look);
         if turned && !self.is_sampled_in(family) {
-            // That samples left a member out was no proof. It takes two answers from now on.
+            // While answers were samples, that they left a member out proved nothing. From now on, it takes
+            // two answers to omit a member.
             let of_family = self.all.iter_mut().filter(|m| m.candidate.family() == family);
             of_family.for_each(|member| member.omitted = member.omitted.min(1));
         }
@@ -347,8 +347,8 @@ impl Members {
         });
     }
 
-    /// Whether a member that the last complete answer left out has answered since; `None` if that
-    /// was not tried.
+    /// Whether a member that the last complete answer left out has answered a dial since; `None` if none of
+    /// these members was dialled.
     fn omitted_answers(
         &self,
         family: Family,
@@ -366,8 +366,8 @@ impl Members {
         omitted.filter_map(answers).max()
     }
 
-    /// The members that the last answer left out, although it claims to be complete: for the first
-    /// time, or at all where the source is known to sample.
+    /// The members that the last answer left out for the first time, although it claims to be complete. If
+    /// the source is known to sample, all members that it left out.
     pub(super) fn lately_omitted(&self) -> impl Iterator<Item = &Candidate> {
         let sampled = Family::ALL.map(|family| self.is_sampled_in(family));
         let is_sampled = move |m: &Member| sampled[m.candidate.family().index()];

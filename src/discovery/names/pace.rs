@@ -12,8 +12,8 @@ use crate::pace::jitter;
 const EAGER: Duration = Duration::from_secs(30);
 /// How often the first pause is doubled meanwhile: up to 2 s by default.
 const DOUBLINGS: u32 = 2;
-/// An answer with so many records names no address to try only if nearly all of them are rejected. It is
-/// large enough to be asked for at its TTL.
+/// An answer with this many records is asked for at its TTL, even if it names no address to try: then nearly
+/// all of its addresses are rejected.
 const MOST_RECORDS: usize = 64;
 
 /// The start-up pace of one source: while no other node is known, and the last answer names no address to
@@ -75,8 +75,8 @@ pub(super) struct Looks(Option<(Instant, Duration, u64)>);
 
 impl Looks {
     /// Whether a reply is a look of its own. A reply from a cache is the same look as the one before: it
-    /// says the same, and its TTL fell by the time that passed. TTLs are whole seconds. `sum` is another
-    /// one where the reply says something else.
+    /// says the same, and its TTL fell by the time that passed. TTLs are whole seconds. `sum` differs if the
+    /// reply says something else.
     pub(super) fn is_new(&mut self, ttl: Option<Duration>, sum: u64, now: Instant) -> bool {
         let Some(ttl) = ttl else { return true };
         let is_new = self.0.is_none_or(|(at, before, sum_before)| {

@@ -26,23 +26,24 @@ const SILENT_FOR: Duration = Duration::from_secs(120);
 /// for a while.
 const REMEMBERED: usize = 1_024;
 
-/// The questions of one source. A question that was ever answered keeps what it named. One that never
-/// was counts as "nothing" after a while, if another of the same name was answered: so a server that
-/// cannot answer for one type holds back no member.
+/// The questions of one source. A question that was answered once and then fails keeps the members that it
+/// named. A question that was never answered counts as "nothing" after a while, if a question for another
+/// type of the same name was answered. So a server that cannot answer for one type does not hold back the
+/// members of the other.
 #[derive(Debug, Default)]
 pub(super) struct Questions(HashMap<Query, Question>);
 
 #[derive(Debug, Default)]
 struct Question {
     answered: bool,
-    /// Whether the last answer was a part.
+    /// Whether the last answer was partial.
     is_part: bool,
     /// Failures in a row, and response codes among the last of them.
     failures: u32,
     refusals: u32,
     failing_since: Option<Instant>,
     looks: Looks,
-    /// Whether the last answer was the one before, from a cache.
+    /// Whether the last answer was a repetition of the one before, from a cache.
     repeated: bool,
     /// That there is nothing.
     nothing: Belief,
@@ -85,8 +86,8 @@ impl Questions {
         self.0.entry(query).or_default().note(reply, alone_after, now);
     }
 
-    /// Notes what led to each question of a refresh. Of the questions that it did not have, some are
-    /// remembered.
+    /// Notes which answers led to each question of a refresh. Some questions that this refresh did not ask
+    /// are still remembered.
     pub(super) fn follow(&mut self, threads: &Threads) {
         if self.0.len() > threads.heard.len() + REMEMBERED {
             self.0.retain(|query, _| threads.heard.contains_key(query));
@@ -99,7 +100,7 @@ impl Questions {
         }
     }
 
-    /// How much a refresh has heard of what a question names. If the question was not asked, the answers
+    /// How much of the answer to a question a refresh has heard. If the question was not asked, the answers
     /// that had led to it say whether it still names members.
     pub(super) fn heard(&self, query: &Query, threads: &Threads) -> Heard {
         self.heard_within(query, threads, LONGEST)
@@ -116,7 +117,8 @@ impl Questions {
             return Heard::Part;
         }
         let of = |parent: &Query| match threads.heard.get(parent) {
-            // It was answered, and leads there no longer, or a bound forbade to go there.
+            // The parent was answered. Either it no longer leads to this question, or a bound cut the
+            // question off.
             Some(Heard::All) if threads.cut.contains(parent) => Heard::Part,
             Some(heard) => *heard,
             None => self.heard_within(parent, threads, left - 1),

@@ -7,11 +7,11 @@ use crate::resolver::{Answer, LookupError, Proof};
 /// How a look-up ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reply {
-    /// By an answer. `sum` is another one where it says something else.
+    /// By an answer. `sum` differs if the answer says something else.
     Answer { ttl: Option<Duration>, sum: u64 },
-    /// By the word that there is nothing.
+    /// By "there is nothing".
     Nothing { ttl: Option<Duration> },
-    /// By a response code that is neither.
+    /// By a response code that says neither.
     Refusal,
     /// By silence.
     Silence,
@@ -19,7 +19,8 @@ pub(crate) enum Reply {
     Other,
 }
 
-/// What is wrong with a result that is not proved secure, where the source asks for that.
+/// The failure that takes the place of a result that DNSSEC does not prove secure, for a source that demands
+/// proof; `None` if the result is proved.
 pub(super) fn insecure(result: &Result<Answer, LookupError>) -> Option<LookupError> {
     let proof = match result {
         Ok(answer) => answer.proof,

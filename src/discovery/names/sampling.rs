@@ -4,20 +4,22 @@
 const EVIDENCE: u32 = 3;
 /// How many answers in a row must look like none before the source is taken at its word again.
 const STEADY: u32 = 3;
-/// The same if those that they leave out still answer: no cache is asked so often while an answer
-/// lives, and they may be there for another reason than to be members.
+/// The same if the members that these answers leave out still answer dials. So many answers in a row are not all
+/// repetitions of one answer in a cache. The members may still answer for another reason than that the source
+/// samples.
 const STEADY_ALL_THE_SAME: u32 = 16;
 
-/// What the answers of a source that claim to be complete give away.
+/// Whether a source samples, as its answers show that claim to be complete.
 ///
-/// A sample always has the same size, names others each time, and those that it leaves out still
-/// answer. For a while, a rolling restart looks the same, as long as the old answer while they shut
-/// down; then it is over, and answers repeat each other. A mistake costs no more than that: what has
-/// left is dropped a few answers later. An answer that repeats the last one is no proof of the
-/// contrary, for it may come from a cache, as long as those still answer that it leaves out.
+/// Samples always have the same size, each names other members, and the members that a sample leaves out
+/// still answer dials. A rolling restart looks the same for a while, as long as the old pods answer while
+/// they shut down. When it is over, answers repeat each other. So a mistake costs little: members that have
+/// left are dropped a few answers later. An answer that repeats the last one proves nothing, while the
+/// members that it leaves out still answer: it may come from a cache.
 #[derive(Debug, Default)]
 pub(super) struct Sampling {
-    /// How many candidates the last answer named; once recognised, those of a sample.
+    /// How many candidates the last answer named. Once the source is recognised as sampled: the size of a
+    /// sample.
     size: usize,
     evidence: u32,
     /// How many answers in a row have looked like no sample.
@@ -25,7 +27,7 @@ pub(super) struct Sampling {
     /// How many of these in a row have left out no member that answers.
     steady: u32,
     recognised: bool,
-    /// The last answer could be a sample.
+    /// Whether the last answer could be a sample.
     suspect: bool,
 }
 
@@ -34,9 +36,9 @@ pub(super) struct Sampling {
 pub(super) struct Look {
     /// How many candidates it names.
     pub(super) size: usize,
-    /// Whether it names others.
+    /// Whether it names other candidates than the last answer.
     pub(super) changed: bool,
-    /// Whether one that the last answer left out has answered since; `None` if none was asked.
+    /// Whether a member that the last answer left out has answered a dial since; `None` if none was dialled.
     pub(super) omitted_answers: Option<bool>,
 }
 
@@ -45,8 +47,8 @@ impl Sampling {
         self.recognised
     }
 
-    /// Whether to find out if those that the last answer left out still answer: it looks like a
-    /// sample of a source that is not known to sample, or unlike one of a source that is.
+    /// Whether to find out if the members that the last answer left out still answer dials. That is so if the
+    /// answer looks like a sample although the source is not known to sample, or the other way round.
     pub(super) fn is_suspect(&self) -> bool {
         self.suspect != self.recognised
     }
@@ -64,7 +66,7 @@ impl Sampling {
             };
             self.recognised |= self.evidence >= EVIDENCE;
         } else {
-            // It names the same as before, or fewer than a sample would: these may be all.
+            // The answer names the same as before, or fewer than a sample would. These may be all members.
             self.unlike = self.unlike.saturating_add(1);
             self.steady = match look.omitted_answers {
                 Some(true) => 0,

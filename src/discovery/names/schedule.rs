@@ -36,13 +36,14 @@ impl Schedule {
         if least.mul_f64(1.2) <= config.max_refresh {
             least.mul_f64(1.0 + jitter)
         } else {
-            // At the maximum, nodes would meet again if it were not earlier instead.
+            // At the maximum, the jitter makes the look-up earlier instead of later, or all nodes would ask
+            // together.
             config.max_refresh.mul_f64(1.0 - jitter).max(least.min(config.max_refresh.mul_f64(0.8)))
         }
     }
 
-    /// After nothing: at its negative TTL, within the same bounds; and, when that was said often
-    /// enough to be believed, with back-off up to a minute by default.
+    /// After "there is nothing": at the negative TTL, within the same bounds. Once this was said often enough
+    /// to be believed, with back-off up to a minute by default.
     pub(super) fn after_nothing(
         config: &Config,
         ttl: Option<Duration>,

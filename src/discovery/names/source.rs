@@ -46,18 +46,18 @@ pub(super) struct SourceState {
     pub(super) resolved: Option<Instant>,
     questions: Questions,
     inquiries: Inquiries,
-    /// What was named last.
+    /// The hosts and addresses that the last refresh named.
     known: Known,
     /// When the first of the questions is due again.
     due: Option<Instant>,
-    /// Whether all is to be asked next that was answered, due or not.
+    /// Whether the next refresh asks all questions that were answered, due or not.
     asks_all: bool,
-    /// When all is to be asked at the latest.
+    /// When such a refresh begins at the latest, if one was asked for by [`hasten`](Self::hasten).
     haste: Option<Instant>,
     /// How many records the last answers carried.
     records: usize,
-    /// Whether each question of the last refresh was answered in whole, then or earlier, and where a
-    /// target or a nested name had no address, that is believed.
+    /// Whether each question of the last refresh has a complete answer, from then or earlier. If a target or
+    /// a nested name had no address, that must be believed, too.
     is_whole: bool,
     /// Whether all that is known was found behind a domain of the search list that failed.
     provisional: bool,
@@ -67,15 +67,15 @@ pub(super) struct SourceState {
     last_started: Option<Instant>,
     /// Failures in a row, "nothing" among them.
     failures: u32,
-    /// That there is nothing; a reply from a cache does not say so again.
+    /// How often DNS has said that there is nothing. A reply from a cache does not count again.
     nothing: Belief,
     looks_at_nothing: Looks,
     start_up: StartUp,
-    /// The kinds of these.
+    /// The kinds of errors among these failures.
     kinds: Vec<Discriminant<LookupError>>,
-    /// How much later than its earliest instant the next refresh comes, between 0 and 1. One for the
-    /// planned and for a hastened refresh: of two, the earlier would count, and most nodes would be
-    /// early.
+    /// How much later than its earliest instant the next refresh comes, between 0 and 1. The planned and a
+    /// hastened refresh have one value. If each had its own, the earlier one would count, and most nodes
+    /// would be early.
     jitter: f64,
 }
 
@@ -305,7 +305,7 @@ impl SourceState {
         let given_up = self.questions.given_up(now);
         let is_answered = |(question, heard): (&Query, &Heard)| match heard {
             Heard::All => true,
-            // One speaks for all of these.
+            // A partial answer is enough for these questions.
             Heard::Part => threads.spare.contains(question),
             Heard::Nothing => self.questions.is_whole(question),
         };
@@ -423,9 +423,9 @@ impl SourceState {
         &mut self.start_up
     }
 
-    /// Notes a failure to get an answer, or the answer that there is nothing, which is believed after
-    /// three looks over `alone_after`. Says whether it is worth telling: the first of its kind in a
-    /// row, and then with every doubling of their number.
+    /// Notes that a look-up failed, or that DNS said that there is nothing, which is believed after three
+    /// looks over `alone_after`. Returns whether the failure is to be reported: the first of its kind in a
+    /// row of failures, and each time the number of failures in the row has doubled.
     pub(super) fn note_failure(
         &mut self,
         error: &LookupError,
@@ -473,7 +473,7 @@ impl SourceState {
     ) -> (Vec<Named>, Vec<(Candidate, Rejection)>) {
         let mut rejected = BTreeMap::new();
         let (mut passed, mut judging) = (Vec::with_capacity(named.len()), self.judging(config));
-        // Both are sorted. What passed once passes again.
+        // Both are sorted. A candidate that passed once passes again.
         let mut known = self.members.candidates().peekable();
         for named in named {
             while known.next_if(|known| **known < named.candidate).is_some() {}
@@ -506,13 +506,14 @@ impl SourceState {
         if self.is_announced() { None } else { self.announce(false, false) }
     }
 
-    /// Whether just the members were announced last.
+    /// Whether the candidates that were last announced are the members.
     fn is_announced(&self) -> bool {
         self.announced.as_ref().is_some_and(|before| before.iter().eq(self.members.candidates()))
     }
 
-    /// Whether the source has said all: complete answers, now or earlier, to all that it asks, whose
-    /// targets and nested names have addresses, or a lack of them, or "nothing", that is believed by now.
+    /// Whether the source has said all. Either all its questions have complete answers, from now or earlier,
+    /// and each target and nested name has an address, or the lack of one is believed. Or it is believed that
+    /// there is nothing.
     pub(super) fn is_settled(&self) -> bool {
         self.nothing.is_firm() || (self.announced.is_some() && self.is_whole)
     }

@@ -9,8 +9,8 @@ use libp2p_core::Multiaddr;
 
 use crate::{candidate::Candidate, filter::spellings};
 
-/// Whether a set of candidates, of which this says the first one from a candidate on, has one at an
-/// address, however that is spelled.
+/// Whether a set of candidates has one at an address, however the address is spelled. `first_from` gives the
+/// first candidate of the set that is a given one or comes after it in order.
 pub(super) fn has<'a>(
     address: &Candidate,
     first_from: impl Fn(&Candidate) -> Option<&'a Candidate>,

@@ -17,11 +17,11 @@ use crate::config::Config;
 pub(super) struct UnderWay {
     pub(super) plan: Refresh,
     deadline: Instant,
-    /// Asked for again while under way.
+    /// Whether another refresh was asked for while this one is under way.
     pub(super) again: bool,
     /// When to use what has come so far, if more is still under way.
     use_at: Option<Instant>,
-    /// How long the next part waits for the rest.
+    /// How long the next early answers wait for the rest.
     grace: Duration,
     /// When the first reply came.
     pub(super) answered: Option<Instant>,
@@ -31,12 +31,11 @@ pub(super) struct UnderWay {
     pub(super) offers_nobody: bool,
 }
 
-/// How long an answer waits for the others of its refresh, A for AAAA above all, before it is used;
-/// and twice as long each further time in one refresh.
+/// How long an answer waits for the other answers of its refresh (A for AAAA, above all) before it is used.
+/// The time doubles whenever answers are used early in one refresh.
 const GRACE: Duration = Duration::from_millis(50);
-/// How long a refresh waits for the rest of its questions, once one was answered: for questions
-/// that count as "nothing", and for all questions while the answers name no address to try, or while another
-/// refresh was asked for.
+/// How long a refresh waits for the rest of its questions once one was answered, if only questions are left
+/// that count as "nothing", if the answers name no address to try, or if another refresh was asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl UnderWay {
@@ -76,8 +75,8 @@ impl UnderWay {
         self.plan.so_far(&config.pool, may_repeat())
     }
 
-    /// When it is over, whatever is still under way: that counts for the next refresh. So no question
-    /// delays another one.
+    /// When the refresh is over, even if look-ups are still under way. Their answers count for the next
+    /// refresh, so no question delays another one.
     pub(super) fn ends_at(&self, inquiries: &Inquiries) -> Instant {
         let is_patient = self.again || self.offers_nobody || self.plan.waits_in_vain();
         let patience = self.answered.filter(|_| is_patient).map(|at| at + PATIENCE);
