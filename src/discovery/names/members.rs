@@ -44,11 +44,12 @@ pub(in crate::discovery) struct Liveness {
 #[derive(Debug, Default)]
 pub(super) struct Members {
     all: Vec<Member>,
-    /// How many candidates of each family the last answer named past the bound.
+    /// How many of each family the last answer brought past the bound.
     cut: [usize; Family::ALL.len()],
     /// Whether the operator said that answers are samples.
     sampled: bool,
-    /// When the last answer came that claimed to be complete, in each family.
+    /// When the last answer was taken that claimed to be complete, and what these give away, in each
+    /// family.
     last_complete: [Option<Instant>; Family::ALL.len()],
     sampling: [Sampling; Family::ALL.len()],
     /// Whether a member is held for a question that did not name it when the last answer came.
@@ -195,7 +196,8 @@ impl Members {
     }
 
     /// Merges a refresh that names the same candidates as the last one, if the members
-    /// [are as named](Self::are_as_named). The members stay, and what the repetition says of sampling is noted.
+    /// [are as named](Self::are_as_named). The members stay, and what the repetition says of sampling is
+    /// noted.
     pub(super) fn repeat(&mut self, heard_of: impl Fn(&Query) -> Heard, now: Instant) -> Applied {
         let was_sampled = self.is_sampled();
         let mut heard = remember(|origin: &Origin| origin.heard(&heard_of));
@@ -216,13 +218,13 @@ impl Members {
 
     /// Merges a refresh into the members. `heard_of` says how much of the answer to a question is known.
     ///
-    /// A complete answer that does not name a member omits it. This takes the complete answers to all questions
-    /// that named the member: a question that fails keeps its own members, and no others. A member leaves when
-    /// [`OMISSIONS`] answers in a row have omitted it, over at least [`OMITTED_FOR`].
+    /// A complete answer that does not name a member omits it. This takes the complete answers to all
+    /// questions that named the member: a question that fails keeps its own members, and no others. A member
+    /// leaves when [`OMISSIONS`] answers in a row have omitted it, over at least [`OMITTED_FOR`].
     ///
     /// A partial answer, or a sample, is no such reason. But a member that [`UNNAMED`] answers in a row do not
-    /// name leaves if [`LOST_AFTER`] dials to it in a row have failed, too. A member that [`FORGOTTEN`] answers
-    /// in a row do not name leaves if no peer is verified there.
+    /// name leaves if [`LOST_AFTER`] dials to it in a row have failed, too. A member that [`FORGOTTEN`]
+    /// answers in a row do not name leaves if no peer is verified there.
     ///
     /// No member leaves while a live connection leads to it.
     pub(super) fn apply(
@@ -272,7 +274,7 @@ impl Members {
         let newcomers = self.newcomers(candidates);
         Family::ALL.map(|family| {
             let at = family.index();
-            // As many candidates as before, and none of them is new or has come back: they are the same.
+            // As many as before, none of them new and none back: the same.
             let (size, changed) = (sizes[at], newcomers[at] > 0 || sizes[at] != before[at]);
             let omitted_answers = self.omitted_answers(family, liveness);
             let is_look = whole[at] && sizes[at] + before[at] > 0;
@@ -280,8 +282,7 @@ impl Members {
         })
     }
 
-    /// How many of these candidates the last complete answer did not name, in each family. The candidates are
-    /// sorted, as the members are.
+    /// How many of these the last complete answer did not name, in each family. Both are sorted.
     fn newcomers(&self, candidates: &[Named]) -> [usize; Family::ALL.len()] {
         let mut newcomers = [0; Family::ALL.len()];
         let mut known = self.all.iter().peekable();
@@ -299,8 +300,7 @@ impl Members {
         self.last_complete[family.index()] = Some(now);
         let turned = !self.sampled && self.sampling[family.index()].note(look);
         if turned && !self.is_sampled_in(family) {
-            // While answers were samples, that they left a member out proved nothing. From now on, it takes
-            // two answers to omit a member.
+            // That samples left a member out was no proof. It takes two answers from now on.
             let of_family = self.all.iter_mut().filter(|m| m.candidate.family() == family);
             of_family.for_each(|member| member.omitted = member.omitted.min(1));
         }
@@ -318,7 +318,7 @@ impl Members {
         has_new
     }
 
-    /// Keeps at most `most` members, and notes how many were left out. Each family has its
+    /// Keeps so many members at the most, and notes how many were too many. Each family has its
     /// [share](fair_share::allot).
     pub(super) fn bound(&mut self, most: usize, rank: impl Fn(&[Candidate]) -> Vec<usize>) {
         self.cut = Default::default();
@@ -347,8 +347,8 @@ impl Members {
         });
     }
 
-    /// Whether a member that the last complete answer left out has answered a dial since; `None` if none of
-    /// these members was dialled.
+    /// Whether a member that the last complete answer left out has answered since; `None` if that
+    /// was not tried.
     fn omitted_answers(
         &self,
         family: Family,
@@ -366,8 +366,8 @@ impl Members {
         omitted.filter_map(answers).max()
     }
 
-    /// The members that the last answer left out for the first time, although it claims to be complete. If
-    /// the source is known to sample, all members that it left out.
+    /// The members that the last answer left out, although it claims to be complete: for the first
+    /// time, or at all where the source is known to sample.
     pub(super) fn lately_omitted(&self) -> impl Iterator<Item = &Candidate> {
         let sampled = Family::ALL.map(|family| self.is_sampled_in(family));
         let is_sampled = move |m: &Member| sampled[m.candidate.family().index()];
@@ -398,8 +398,8 @@ impl Members {
         strangers > 0
     }
 
-    /// Removes each member without a pin if the answer names its address with a pin: the pinned member says
-    /// more, and takes its place at once.
+    /// Lets go at once of an address without a pin where the answer names it with one: the pin says
+    /// more.
     fn drop_superseded(&mut self) {
         let superseded = |pair: &[Member]| {
             let (old, new) = (&pair[0], &pair[1]);
