@@ -49,8 +49,8 @@ mod search;
 #[cfg(test)]
 mod testing;
 
-/// One in so many of the probes that are given up for other addresses is waited for until its deadline. If
-/// all peers are slow, none would be met before all of them had been given up once.
+/// A silent probe may have to give its slot to another address. One in this many is waited for until its
+/// deadline instead. Otherwise, if all peers were slow, none would be met before each had been given up once.
 const SPARED: usize = 4;
 
 /// The dials under way, and who asks for more.
@@ -66,15 +66,15 @@ pub(super) struct Dialling {
     searches: [Search; Family::ALL.len()],
     /// Until when probes are taken to be denied by a behaviour of the swarm.
     denied: Option<Instant>,
-    /// Who is still to be asked in this pass.
+    /// The askers that are still to be asked in this pass.
     askers: VecDeque<Asker>,
-    /// Who is to be asked once more then, and may borrow from the quotas of others.
+    /// The askers that are to be asked once more after that, and may then borrow from the quotas of others.
     borrowers: VecDeque<Asker>,
-    /// How far the asker reaches whose turn it is.
+    /// Whether the asker whose turn it is may borrow.
     reach: Reach,
     /// The last dial of each asker.
     latest: HashMap<Asker, DialId>,
-    /// When the askers are to be asked again, as far as the last pass has told.
+    /// When the askers are to be asked again, by what they said in the last pass.
     wake: Option<Instant>,
     /// How often dials ended.
     counts: DialCounts,
@@ -154,10 +154,12 @@ impl Dialling {
     }
 
     /// Begins a pass: all askers are asked once more, first for what is within their quotas, and then
-    /// for what they may borrow. What keeps us joined goes before what might improve our place; and so
-    /// does what was told of a peer that is connected, since it is one probe and no search. The searches
-    /// have one quota: the family that has started no probe for longest goes first. With less room than
-    /// purposes, so does the asker.
+    /// for what they may borrow.
+    ///
+    /// The dials that keep us joined go before the searches, which might improve our places. So do hints
+    /// about connected peers, because each is one probe and no search. The searches of all families have one
+    /// quota: the family that has started no probe for longest goes first. If there are fewer slots than
+    /// purposes, all askers take turns in this way.
     pub(super) fn begin(&mut self, config: &Config, now: Instant) {
         self.hosts.renew_after(config.max_refresh, now);
         self.denied.take_if(|until| *until <= now);
@@ -180,8 +182,8 @@ impl Dialling {
         }
     }
 
-    /// The next thing to do in this pass: what it asks of others is appended to the effects. Says
-    /// whether there is more, to be asked once these have been carried out.
+    /// Does the next thing in this pass. What it asks of other rooms is appended to the effects. Returns
+    /// whether there may be more to do, once the effects have been carried out.
     pub(super) fn poll(
         &mut self,
         situation: &Situation<'_>,
@@ -207,8 +209,8 @@ impl Dialling {
         true
     }
 
-    /// We wake, and meant to at an instant. Says whether that has come; if it is long past, we do not
-    /// keep up.
+    /// This node wakes, and `meant` to wake at an instant. Returns whether that instant has come. If it is long
+    /// past, the node does not keep up.
     pub(super) fn wakes(&mut self, meant: Instant, now: Instant) -> bool {
         self.congestion.note(now.saturating_duration_since(meant), now);
         meant <= now
@@ -231,9 +233,9 @@ impl Dialling {
         self.counts
     }
 
-    /// Ends a dial that failed; `None` if it is not waited for. Where a behaviour of the swarm denied a
-    /// probe, it may have been for its id, as allow lists do; where it denies a dial without an id too, it
-    /// was not.
+    /// Ends a dial that failed; `None` if it is not waited for. If a behaviour of the swarm denied a probe,
+    /// the reason may be the probe's made-up id, as with an allow list. If it then denies a dial without an
+    /// id, too, that was not the reason.
     pub(super) fn fail(
         &mut self,
         id: DialId,
@@ -257,8 +259,8 @@ impl Dialling {
         self.dials.end_waiting_for(peer)
     }
 
-    /// Has a peer say what it speaks that proved its identity at a candidate: by a connection, if
-    /// there is none. Its dial then stays under way until it has said so.
+    /// A peer proved its identity at a candidate, and has not said which protocols it speaks. If the peer is
+    /// not connected, a dial is to connect to it. If it is, the node waits until the peer has said so.
     pub(super) fn introduce(
         &mut self,
         candidate: Candidate,
@@ -310,14 +312,15 @@ impl Dialling {
         self.searches[family.index()].route().find();
     }
 
-    /// There is no route to a candidate. Where that settles it for its family, that is left alone until
-    /// the next refresh, or for a while.
+    /// There is no route to a candidate. If it follows that there is none to the whole family, the family is
+    /// not dialled until the next refresh, or for a while.
     pub(super) fn note_no_route(&mut self, candidate: &Candidate, view: &View<'_>) {
         self.searches[candidate.family().index()].note_no_route(candidate, view);
     }
 
-    /// A refresh has ended: hosts and routes may be tried again. Several sources, and one that fails in
-    /// between, renew hosts no more often than one that answers.
+    /// A refresh has ended: hosts and routes may be tried again. However many sources there are, and however
+    /// often they fail, hosts may be tried again no more often than one source that answers would let them
+    /// be.
     pub(super) fn renew(&mut self, config: &Config, now: Instant) {
         self.renew_routes();
         self.hosts.renew_after(config.min_refresh, now);
@@ -370,8 +373,8 @@ impl Dialling {
         }
     }
 
-    /// Whether a dial may start. While we do not keep up, no dial is given up for another address: more dials
-    /// start when we do.
+    /// Whether a dial may start. While this node does not keep up, fewer dials run at once, and no dial is
+    /// given up to make room for another one.
     fn room(&mut self, quota: Quota, reach: Reach, now: Instant) -> Room {
         match self.dials.room(quota, reach, now) {
             Room::Full => self.congestion.more_at(now).map_or(Room::Full, Room::Until),
@@ -420,9 +423,10 @@ impl Dialling {
         }
     }
 
-    /// With all slots taken, a search that has a free place takes that of its slowest probe. Nearly all
-    /// such probes are given up, and have all the time they need when they are tried again; a few, at
-    /// random, are waited for, or it would be the lowest, which may all be silent.
+    /// All slots are taken, and a search with a free place wants one. It gives up its slowest probe, if that
+    /// has been silent for long enough, and takes the slot. A few of these probes, at random, are waited for
+    /// until their deadline. Were none waited for at random, it would always be the lowest, which may all be
+    /// silent.
     fn make_room(
         &mut self,
         asker: Asker,
@@ -453,14 +457,15 @@ impl Dialling {
         Some(dial)
     }
 
-    /// Counts a dial that has ended. One that met a peer was counted when it did so.
+    /// Counts a dial that has ended. A dial that waits for what its peer speaks was counted when it met the
+    /// peer.
     fn count(&mut self, dial: &Dial, outcome: DialOutcome) {
         if dial.waits_for.is_none() {
             self.counts.note(dial.purpose, outcome);
         }
     }
 
-    /// Whose turn it is.
+    /// The asker whose turn it is.
     fn next_asker(&mut self) -> Option<Asker> {
         if self.askers.is_empty() {
             self.askers = mem::take(&mut self.borrowers);
@@ -481,7 +486,7 @@ impl Dialling {
     }
 }
 
-/// Has the swarm end a dial that has ended for us, if it is a probe.
+/// Has the swarm abort a dial for which the node no longer waits, if the dial is a probe.
 fn abort_probe(id: DialId, dial: &Dial, effects: &mut Effects) {
     if dial.expect == Expect::Probe {
         effects.push(Effect::Output(Output::Abort { id }));

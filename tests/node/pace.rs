@@ -141,7 +141,8 @@ fn a_service_that_is_slow_did_not_fail() {
     assert!(failed(&w).is_empty());
 }
 
-/// A names only us, in a part of an answer; AAAA names only us. Fails if the node is alone, and if a haste that is past begins again and again.
+/// A names only us, in a part of an answer; AAAA names only us. Fails if the node is alone, and if a haste
+/// that is past begins again and again.
 #[test]
 fn a_part_is_no_whole_when_its_question_fails_later() {
     let mut wrong = vec![];

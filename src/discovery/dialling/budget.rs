@@ -25,7 +25,7 @@ pub(super) enum Quota {
 impl Quota {
     const ALL: [Self; 5] = [Self::Place, Self::Check, Self::Introduction, Self::Repair, Self::Hint];
 
-    /// How many sixteenths of all there is are for it.
+    /// How many sixteenths of all slots, and of all tokens, are for this quota.
     fn sixteenths(self) -> f64 {
         match self {
             Self::Place => 8.0,
@@ -64,16 +64,16 @@ pub(super) enum Room {
     Until(Instant),
 }
 
-/// How far a purpose may reach.
+/// What a purpose may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
     /// What its own quota has.
     Own,
-    /// What the other quotas have idle, too.
+    /// Also what the other quotas do not use, except the part that they keep.
     Borrowed,
 }
 
-/// So much of something is shared.
+/// How much there is of what the quotas share: slots, or tokens.
 #[derive(Debug, Clone, Copy)]
 struct Shared(f64);
 
@@ -107,7 +107,7 @@ impl Shared {
     }
 }
 
-/// What is lost where numbers are added up and decay.
+/// A tolerance for rounding errors of numbers that are added up and decay.
 const SLACK: f64 = 1e-6;
 
 /// The slots: how many dials there may be at once.
@@ -202,13 +202,13 @@ impl Tokens {
         self.filled = self.filled.max(now);
     }
 
-    /// How many flow in for a purpose in a second.
+    /// How many tokens flow in for a purpose in a second.
     fn share(&self, quota: Quota) -> f64 {
         self.per_second * quota.sixteenths() / 16.0
     }
 
-    /// How many flow in for a purpose in a second, with what others have no use for: they keep more
-    /// again of what they took lately.
+    /// How many tokens flow in for a purpose in a second, including those that other purposes have no use
+    /// for. A purpose that has taken tokens lately first gets back what it keeps.
     fn inflow(&self, quota: Quota) -> f64 {
         if self.is_scarce() {
             return self.per_second;

@@ -47,19 +47,24 @@ pub(super) fn next(scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Ask {
     Ask::Dial(Wish { candidate, expect, purpose, quota, is_probe: false, then: Some(later) })
 }
 
-/// Whether a peer that takes a place is connected by a fallback alone, which was quicker than the better
-/// transport that is verified by now. Then it is connected to by that, too, unless our swarm wants no more
-/// connections; the other one is left to idle out.
+/// Whether a peer that takes a place is connected by a fallback alone: the fallback was quicker, but by now the
+/// peer is verified by the better transport, too. Then the node connects to the peer by the better transport as
+/// well, unless our swarm denies more connections. The other connection is left to close when it is idle.
 fn is_by_fallback(scene: &Scene<'_>, candidate: &Candidate, entry: &VerifiedPeer) -> bool {
     scene.takes_place(candidate)
         && !entry.is_denied()
         && scene.view.is_by_fallback(&entry.peer, candidate)
 }
 
-/// What a dial expects that verifies an entry. One that is selected is connected to. Of others
-/// it is enough to know who lives there, and so where our swarm wants no more connections; and a dial to
-/// a peer that is connected elsewhere would be refused, so that it is probed, or left alone where probes
-/// are not wanted. So is a peer that is passed over: another one may live there by now.
+/// Which peer a dial expects that verifies an entry; `None` if there is to be no dial.
+///
+/// A dial to a selected peer expects the peer, and connects to it. Other entries are probed, because it is
+/// enough to know which peer lives there. Three more kinds of entries are probed: if our swarm denied the last
+/// connection; if the peer is connected by another address, because the swarm would not start a dial to it;
+/// and if the peer is passed over, because another one may live there by now.
+///
+/// Where an address may not be probed, a peer that is connected or passed over is not dialled, and any other
+/// peer is connected to.
 fn expectation(scene: &Scene<'_>, candidate: &Candidate, entry: &VerifiedPeer) -> Option<Expect> {
     let peer = entry.peer;
     let is_passed_over = scene.view.is_disqualified(&peer);

@@ -24,17 +24,17 @@ pub(in crate::discovery) struct Dials {
     /// The slots in use.
     used: PerQuota,
     tokens: Tokens,
-    /// Whose dials are waited for no longer and could not be aborted, and until when the swarm may
-    /// still be dialling.
+    /// The dials for which the node no longer waits and that could not be aborted: the quota of each, and
+    /// until when the swarm may still be dialling.
     abandoned: Vec<(Quota, Instant)>,
 }
 
 #[derive(Debug)]
 struct UnderWay {
     dial: Dial,
-    /// Whose slot it takes, if it takes one: to wait for what a peer speaks takes none.
+    /// The quota of the slot that the dial takes; `None` if it only waits for its peer to say what it speaks.
     quota: Option<Quota>,
-    /// It is waited for until its deadline, in a slot that its purpose does not lend.
+    /// Whether it is waited for until its deadline, in a slot that its purpose does not lend.
     is_spared: bool,
 }
 
@@ -51,7 +51,7 @@ impl Dials {
         }
     }
 
-    /// So many may be under way at once from now on.
+    /// Sets how many dials may be under way at once from now on.
     pub(super) fn allow(&mut self, at_once: NonZeroUsize) {
         self.slots = Slots::new(at_once);
     }
@@ -84,7 +84,8 @@ impl Dials {
         self.tokens.room(quota, reach, now)
     }
 
-    /// Has a dial waited for until its deadline, if its purpose keeps a slot for that.
+    /// Lets a dial keep its slot until its deadline, if its purpose has a slot left for that. Returns whether
+    /// it does.
     pub(super) fn spare(&mut self, id: DialId) -> bool {
         let Some(quota) = self.under_way.get(&id).and_then(|under_way| under_way.quota) else {
             return false;
@@ -139,8 +140,8 @@ impl Dials {
         Some(dial)
     }
 
-    /// Keeps a dial that has met a peer, until that says what it speaks. The number of these is bounded
-    /// by that of dials in a minute.
+    /// Keeps a dial that has met a peer, until the peer says which protocols it speaks. The limit of dials in
+    /// a minute bounds how many there are.
     pub(super) fn wait_for(&mut self, dial: Dial) {
         self.insert(dial, None);
     }
@@ -162,14 +163,14 @@ impl Dials {
         self.under_way.iter().map(|(id, under_way)| (*id, &under_way.dial))
     }
 
-    /// Those that are to fill a place of a family.
+    /// The dials that are to fill a place of a family.
     pub(super) fn for_places(&self, family: Family) -> impl Iterator<Item = (DialId, &Dial)> {
         let is_one =
             move |dial: &Dial| dial.purpose == Purpose::Place && dial.candidate.family() == family;
         self.iter().filter(move |(_, dial)| is_one(dial))
     }
 
-    /// Ends the first dial whose deadline has passed. By then, those are over too that were abandoned.
+    /// Ends the first dial whose deadline has passed. Abandoned dials whose deadline has passed are over, too.
     pub(super) fn end_overdue(&mut self, now: Instant) -> Option<(DialId, Dial)> {
         self.abandoned.retain(|(_, deadline)| *deadline > now);
         let (id, _) = self.iter().find(|(_, dial)| dial.deadline <= now)?;

@@ -15,7 +15,7 @@ pub(super) struct Hints {
     /// How many hints each peer gave since this instant.
     given: HashMap<PeerId, usize>,
     since: Option<Instant>,
-    /// When a hint is heeded next although there are entries enough.
+    /// When the next hint is followed although there are enough entries.
     next: Option<Instant>,
 }
 
@@ -32,9 +32,9 @@ pub(in crate::discovery) struct Hint {
 }
 
 impl Hints {
-    /// Takes a hint, if its peer has not given enough of them lately. Peers that connected to us are
-    /// worth knowing, for Kademlia above all; but in a large cluster all nodes connect to the lowest.
-    /// So while there are entries enough, those that take no place are looked at one by one, at the pace
+    /// Takes a hint, unless its peer has given too many of them lately. Peers that connected to us are worth
+    /// knowing, above all for Kademlia. But in a large cluster all nodes connect to the lowest nodes. So if
+    /// there are enough entries, hints of peers that would take no place are followed one by one, at the pace
     /// of the island repair.
     pub(super) fn add(&mut self, hint: Hint, config: &Config, now: Instant) {
         let Hint { candidate, peer, takes_place, entries } = hint;
@@ -52,9 +52,9 @@ impl Hints {
         self.waiting.insert(candidate);
     }
 
-    /// Whether one more hint of a peer is heeded: in each interval, as many as a host may be probed. The
-    /// hints of no more peers are counted than can be probed in a minute: a count for each key would not
-    /// hold back a remote with more keys than that.
+    /// Whether one more hint of a peer is followed. In each interval, a peer may give as many hints as a host
+    /// may be probed. The counts of all peers start anew when there are as many of them as dials in a minute:
+    /// a remote with more keys than that could not be held back by counts for each key.
     fn heeds(&mut self, peer: Option<PeerId>, config: &Config, now: Instant) -> bool {
         let Some(peer) = peer else { return true };
         let is_over = self.since.is_none_or(|since| since + config.reverify_interval <= now);
@@ -71,9 +71,9 @@ impl Hints {
         self.waiting.remove(candidate);
     }
 
-    /// The next one that is worth a look. A dial that is under way may have begun before the peer lived
-    /// there: if it fails, there is still the hint. What is asked for is forgotten by
-    /// [`forget`](Self::forget) when its dial has started.
+    /// Asks for a dial for the next hint that is worth one. A hint waits while a dial to its candidate is
+    /// under way: that dial may have begun before the peer lived there, and may fail. When the dial for a
+    /// hint has started, [`forget`](Self::forget) drops the hint.
     pub(super) fn next(&mut self, scene: &Scene<'_>) -> Ask {
         while let Some(candidate) = self.first(scene) {
             if !is_worth_a_look(scene, &candidate) {
@@ -94,7 +94,7 @@ impl Hints {
     }
 }
 
-/// Whether a hint that had to wait is one still.
+/// Whether a hint that had to wait is still worth a dial.
 fn is_worth_a_look(scene: &Scene<'_>, candidate: &Candidate) -> bool {
     let view = scene.view;
     view.ledger.entry(candidate).is_none()

@@ -15,7 +15,7 @@ use crate::{
 pub(super) struct HostProbes {
     started: HashMap<Machine, usize>,
     most: NonZeroUsize,
-    /// Whether one of them may not be probed again before the renewal.
+    /// Whether there is a host that may not be probed again before the renewal.
     is_full: bool,
     renewed: Option<Instant>,
 }
@@ -45,7 +45,7 @@ impl HostProbes {
         self.renewed = Some(now);
     }
 
-    /// All hosts may be probed again, if they were not allowed to for so long.
+    /// Lets all hosts be probed again, if the last renewal is at least `age` ago.
     pub(super) fn renew_after(&mut self, age: Duration, now: Instant) {
         if *self.renewed.get_or_insert(now) + age <= now {
             self.renew(now);
@@ -58,8 +58,9 @@ impl HostProbes {
     }
 }
 
-/// What several addresses share that lead to one machine: the IP address, also where it is that of a
-/// relay or to be translated to by a gateway; or else all of it.
+/// What addresses have in common that lead to one machine: the IP address. The IP address of a relayed
+/// address is the relay's; that of an IPv6 address that a gateway translates is the IPv4 address in it. An
+/// address without an IP address has nothing in common with others.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) enum Machine {
     Ip(IpAddr),
@@ -75,8 +76,8 @@ impl Machine {
     }
 }
 
-/// Whether an address is one of countless ones that lead to one machine: 6to4 (RFC 3056 section 2) leaves
-/// it 80 bits.
+/// Whether one machine may have countless addresses like this one: in 6to4 (RFC 3056 section 2), 80 bits of the
+/// address are free.
 pub(super) fn has_many_spellings(ip: IpAddr) -> bool {
     matches!(ip, IpAddr::V6(ip) if ip.segments()[0] == 0x2002)
 }

@@ -17,8 +17,8 @@ use crate::{
     },
 };
 
-/// The peers to be connected to, by the candidate where each proved its identity, with what the dial
-/// was for that met it.
+/// The peers that are to be connected to, by the candidate where each proved its identity; with the purpose
+/// of the dial that met the peer.
 #[derive(Debug, Default)]
 pub(super) struct Introductions(BTreeMap<Candidate, (PeerId, Purpose)>);
 
@@ -31,8 +31,9 @@ impl Introductions {
         self.0.is_empty()
     }
 
-    /// They go before new probes, which would take the room of a small budget again and again, so that
-    /// no peer would be asked. What is asked for is forgotten by [`started`](Self::started).
+    /// Asks for the next connection. Introductions go before new probes, which would otherwise take a small
+    /// budget again and again, so that no peer could say what it speaks. When the dial has started,
+    /// [`started`](Self::started) forgets the introduction.
     pub(super) fn next(&mut self, scene: &Scene<'_>) -> Ask {
         let view = scene.view;
         while let Some((candidate, &(peer, purpose))) = self.0.first_key_value() {

@@ -9,8 +9,8 @@ use crate::{
     pace::jitter,
 };
 
-/// Where DNS names no more other addresses of a family than these, every node soon knows every other one: as
-/// many as Kademlia keeps in a bucket, so that its table holds all of them.
+/// If DNS names no more other addresses of a family than these, newcomers are looked at, so that every node
+/// soon knows every other one. Kademlia keeps as many peers in a bucket, so its table holds all of them.
 const FEW: usize = 20;
 /// How many newcomers are looked at in an interval of the island repair: one a second by default.
 const IN_AN_INTERVAL: u32 = 60;
@@ -23,10 +23,10 @@ const TRIES: u32 = 5;
 pub(super) struct Newcomers(Option<Instant>);
 
 impl Newcomers {
-    /// One after the other, the addresses at which nobody was verified yet, wherever they stand in the order.
-    /// Otherwise a new node would be known to those that it connects to, and to the others only by the
-    /// island repair. `is_busy` says that the last such probe is under way: however many are silent, they
-    /// take one slot.
+    /// Asks for probes of the addresses at which nobody was verified yet, one after the other, wherever they
+    /// stand in the order. Otherwise a new node would be known to the nodes that it connects to, and to the
+    /// others only by the island repair. `is_busy` says that the last such probe is under way: however many
+    /// addresses are silent, they take one slot.
     pub(super) fn next(
         &mut self,
         scene: &Scene<'_>,
@@ -66,7 +66,7 @@ fn newcomers<'a>(
     has_route: impl Fn(Family) -> bool,
 ) -> impl Iterator<Item = (&'a Candidate, Instant)> {
     let View { order, own, ledger, now, .. } = *scene.view;
-    // A zone can have any number of addresses be taken for ours.
+    // A zone can name any number of addresses that are taken for ours.
     let most = |family| FEW + own.len_in(family).min(FEW);
     let is_small = move |family: &Family| order.family(*family).len() <= most(*family);
     let scene = *scene;

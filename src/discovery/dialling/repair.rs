@@ -18,9 +18,9 @@ use crate::{
     pace::jitter,
 };
 
-/// How many random candidates are looked at before those of each kind are.
+/// How many candidates are picked at random from all, before candidates of certain kinds are looked at.
 const RANDOM_TRIES: usize = 8;
-/// How many of each kind are looked at then.
+/// How many candidates of each kind are looked at then.
 const LOOKS: usize = 16;
 
 /// When the next meeting is due.
@@ -28,9 +28,10 @@ const LOOKS: usize = 16;
 pub(super) struct Repair(Option<Instant>);
 
 impl Repair {
-    /// From time to time, one random candidate outside the selection, while there is one whose peer is
-    /// not connected. A connection that closes brings us back here. There are no such dials while we are
-    /// not joined: then the search has all the room. A dial that finds no room stays due.
+    /// Asks, from time to time, for a dial to one random candidate outside the selection whose peer is not
+    /// connected. If all are connected, the next dial is planned when a connection closes. There are no such
+    /// dials while this node is not joined, so that the search has all the room. A dial for which there is no
+    /// room stays due.
     pub(super) fn next(
         &mut self,
         scene: &Scene<'_>,
@@ -60,7 +61,8 @@ impl Repair {
     }
 }
 
-/// To meet a peer means to connect, or islands would not grow together.
+/// The dial that meets a verified peer. It connects to the peer, because islands do not grow together by
+/// probes.
 pub(super) fn meet(candidate: Candidate, scene: &Scene<'_>) -> Option<Wish> {
     let peer = scene.view.ledger.entry(&candidate)?.peer;
     let is_idle = scene.dials.of(&candidate).is_none() && !scene.view.ledger.is_connected(&peer);
@@ -69,8 +71,9 @@ pub(super) fn meet(candidate: Candidate, scene: &Scene<'_>) -> Option<Wish> {
     is_idle.then_some(Wish { candidate, expect, purpose, quota, is_probe, then })
 }
 
-/// Whether there is a candidate outside the selection whose peer is not connected: there are more candidates than
-/// ours and those of the table, or more of the latter than take a place and are connected.
+/// Whether there is a candidate outside the selection whose peer is not connected. That is so if there are
+/// more candidates than our own and those with an entry, or if more entries have an unconnected peer than
+/// take a place.
 fn has_outside(scene: &Scene<'_>) -> bool {
     let View { order, own, ledger, .. } = *scene.view;
     let (entries, selected) = (ledger.len(), scene.selected.len());
@@ -112,8 +115,8 @@ fn random_outside(
     kinds.into_iter().find_map(around)
 }
 
-/// Whether to meet a candidate would tell something: it is outside the selection, not connected, not
-/// waiting for its back-off, and there is a way to it.
+/// Whether a candidate may be met: it is outside the selection, its peer is not connected, its back-off is
+/// over, and nothing else forbids the dial.
 fn is_worth_meeting(scene: &Scene<'_>, candidate: &Candidate) -> bool {
     let view = scene.view;
     let of_no_use = |peer: &PeerId| view.ledger.is_connected(peer) || view.is_disqualified(peer);

@@ -6,19 +6,21 @@ use web_time::Instant;
 
 use super::host_probes::Machine;
 
-/// So many hosts without a route speak for their family: some may be on a network that this machine
-/// does not reach, while others of the family are on one that it does. To try them is cheap, because
-/// nothing is sent.
+/// If there is no route to this many hosts, there is none to their family. Some hosts may be on a network
+/// that this machine does not reach, while other hosts of the family are on one that it does. Such dials are
+/// cheap, because nothing is sent.
 const HOSTS: usize = 32;
 
 /// What is known of the route to one family.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route {
-    /// There is one, as far as is known. To these hosts there was none, since one was found to others.
+    /// There is a route, as far as is known. There was none to these hosts, since a route to another host was
+    /// found.
     Open(HashSet<Machine>),
-    /// There is none: the family is left alone until a refresh ends, or until this instant.
+    /// There is no route: the family is not dialled until a refresh ends, or until this instant.
     Missing(Instant),
-    /// There was none when it was last tried: one probe at a time finds out whether that has changed.
+    /// There was no route when the family was last tried. One probe at a time finds out whether that has
+    /// changed.
     Doubtful,
 }
 
@@ -29,12 +31,13 @@ impl Default for Route {
 }
 
 impl Route {
-    /// There is one.
+    /// There is a route.
     pub(super) fn find(&mut self) {
         *self = Self::default();
     }
 
-    /// There is none to a host. That settles it if there is none to many, to `all`, or was none before.
+    /// There is no route to a host. Then there is none to the family if that was doubtful before, or if there
+    /// is none to many hosts or to `all`.
     pub(super) fn miss(
         &mut self,
         host: Machine,
@@ -50,14 +53,14 @@ impl Route {
         *self = Self::Missing(until);
     }
 
-    /// A refresh has ended: one that was missing may be tried again.
+    /// A refresh has ended: a family without a route may be tried again.
     pub(super) fn renew(&mut self) {
         if let Self::Missing(_) = self {
             *self = Self::Doubtful;
         }
     }
 
-    /// The same, when a missing one has been left alone for long enough: static sources have no
+    /// The same, when a family without a route has not been dialled for long enough: static sources have no
     /// refresh.
     pub(super) fn renew_in_time(&mut self, now: Instant) {
         if self.next_timeout().is_some_and(|at| at <= now) {
@@ -65,7 +68,7 @@ impl Route {
         }
     }
 
-    /// Until when it is left alone.
+    /// Until when the family is not dialled.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         match self {
             Self::Missing(until) => Some(*until),

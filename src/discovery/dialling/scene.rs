@@ -24,19 +24,19 @@ use crate::{
     event::Failure,
 };
 
-/// How many peers a look for a candidate to try remembers to be spoken for.
+/// While a candidate to try is looked for, how many peers are remembered that need no further address.
 const PINS: usize = 8;
 
 /// What is in the way of a dial to a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Obstacle {
-    /// Its host was probed often enough.
+    /// The host of the candidate was probed often enough.
     Host,
-    /// The peer to which it is pinned.
+    /// The peer to which the candidate is pinned needs no further address.
     Pin,
-    /// It is ours.
+    /// The candidate is ours.
     Ours,
-    /// What concerns no other candidate.
+    /// Something that concerns no other candidate.
     Itself,
 }
 
@@ -58,11 +58,11 @@ pub(super) struct Wish {
     pub(super) candidate: Candidate,
     pub(super) expect: Expect,
     pub(super) purpose: Purpose,
-    /// What it is for, as far as the budget is concerned.
+    /// The quota in the budget that the dial takes from.
     pub(super) quota: Quota,
     /// Whether the dial counts as a probe of its host: no peer was met there yet.
     pub(super) is_probe: bool,
-    /// What follows when it starts.
+    /// The effect that follows when the dial starts.
     pub(super) then: Option<Effect>,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Wish {
 pub(super) enum Ask {
     /// A dial, as soon as there is room for it.
     Dial(Wish),
-    /// Something of another room, and to be asked again.
+    /// An effect for another room, and to be asked again.
     Other(Effect),
     /// To abort a probe whose outcome no longer matters, and to be asked again.
     Abort(DialId),
@@ -116,8 +116,9 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Whether no other address of a pinned peer is to be tried in the family: it takes no place, or
-    /// several of its addresses take one, so that one is tried after the other.
+    /// Whether no further address of a pinned peer is to be tried in the family: because the peer can take no
+    /// place by it, or because another address of the peer is being dialled (one place is enough for all of
+    /// them).
     fn is_spoken_for(&self, pinned: &PeerId, candidate: &Candidate) -> bool {
         let is_same = |dial: &Dial| {
             dial.candidate.family() == candidate.family() && dial.candidate.pinned() == Some(pinned)
@@ -127,8 +128,8 @@ impl<'a> Scene<'a> {
                 && self.dials.iter().any(|(_, dial)| is_same(dial)))
     }
 
-    /// The first candidate of a set that may be tried, in a part of one family's order. What is in the
-    /// way of one may be in the way of thousands: they are passed over together.
+    /// The first candidate of a set that may be tried, in a part of one family's order. An obstacle may be in
+    /// the way of thousands of candidates: they are passed over together.
     pub(super) fn first_to_try<'b>(
         &self,
         set: &'b BTreeSet<Candidate>,
@@ -155,8 +156,9 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Where the candidates end that come next in a part and meet the same obstacle, if that is told by
-    /// the order: those of a full host, or those of our own address, whatever their pins.
+    /// Where the candidates end that follow a candidate in a part and meet the same obstacle, as far as the
+    /// order shows it: the candidates of a host that was probed often enough, or those of our own address
+    /// with other pins.
     fn end_of(
         &self,
         obstacle: &Obstacle,
@@ -179,8 +181,9 @@ impl<'a> Scene<'a> {
         candidate.pinned().is_some() && self.view.own.is_own_address(&candidate.without_pin())
     }
 
-    /// Whether a candidate is the only one at its host, while no peer is verified. Its back-off is bound
-    /// enough then; and a static source has no refresh after which a host may be probed again.
+    /// Whether a candidate is the only one at its host while no peer is verified. Then its back-off alone
+    /// bounds the probes of the host. A static source has no refresh after which the host might be probed
+    /// again.
     fn is_last_hope(&self, candidate: &Candidate) -> bool {
         let View { order, ledger, .. } = self.view;
         let transports = order.transports(candidate);
@@ -238,9 +241,9 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Whether a dial without a peer id has no drawback: its connection fills a place, and is no second
-    /// one to a peer, since no connected peer seems to live there. It cannot be aborted: so there
-    /// are no more of them than places, and none beside a dial that has been silent for a stagger.
+    /// Whether a dial without a peer id has no drawback. Its connection must fill a place, and must not be a
+    /// second one to a peer: no connected peer seems to live there. Such a dial cannot be aborted. So no more
+    /// of them run than there are free places, and none beside a dial that has been silent for a stagger.
     fn is_first(&self, candidate: &Candidate, purpose: Purpose) -> bool {
         let family = candidate.family();
         let (at_once, stagger) = (self.plan(family).at_once, self.view.config.stagger);

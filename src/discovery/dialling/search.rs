@@ -20,15 +20,15 @@ use crate::{
     },
 };
 
-/// How long a probe may keep a slot that another candidate could have that was never tried: as long as
-/// TCP takes to send a lost SYN again (RFC 6298: 1 s), and a fifth of a second for the handshake. With
-/// the default limits, dials then start as fast as the limit per minute lets them.
+/// How long a silent probe keeps its slot while other candidates wait for one: as long as TCP takes to send a
+/// lost SYN again (RFC 6298: 1 s), and a fifth of a second for the handshake. With the default limits, dials
+/// then start as fast as the limit per minute lets them.
 const PATIENCE: Duration = Duration::from_millis(1_200);
 /// How many candidates after a random one are looked at for one to try.
 const RANDOM_REACH: usize = 16;
 
-/// How many of those that have waited longest, or that may be tried first, are looked at for one that the
-/// plan wants.
+/// How many of the candidates that have waited longest, or that may be tried first, are looked at to find one
+/// that the plan wants.
 const LOOKS: usize = 32;
 
 /// The search for the peers of one family's places.
@@ -70,13 +70,14 @@ impl Search {
         );
     }
 
-    /// What is known of the route, to note something of it.
+    /// The route of the family, to note something of it.
     pub(super) fn route(&mut self) -> &mut Route {
         &mut self.route
     }
 
-    /// The next probe, or the end of one whose outcome no longer matters. With all places taken, what
-    /// is still to be tried is lower than one of those who took them, and is tried one by one.
+    /// Asks for the next probe, or for the end of a probe whose outcome no longer matters. If all places are
+    /// taken, only candidates are still tried that are lower in order than one that takes a place, one by
+    /// one.
     pub(super) fn next(&mut self, scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Ask {
         if scene.view.order.family(self.family).is_empty() {
             return Ask::Nothing(None);
@@ -109,9 +110,8 @@ impl Search {
         self.waited ^= is_retry;
     }
 
-    /// With all slots taken and more candidates to try: the probe that has waited longest, if it has
-    /// waited for long enough, else when it will have. Silent candidates then cost little more than a second
-    /// each, and not ten.
+    /// The probe that has been silent for longest, to give its slot to another candidate; or when it has been
+    /// silent for long enough for that. So a silent candidate costs little more than a second, and not ten.
     pub(super) fn slowest(&self, scene: &Scene<'_>) -> Result<DialId, Option<Instant>> {
         // A dial to a pinned peer cannot be aborted: the swarm goes on with it.
         let may_abandon = scene.dials.may_abandon(Quota::Place);
@@ -143,8 +143,8 @@ impl Search {
         probes.find(|(_, d)| !is_wanted(&d.candidate)).map(|(id, _)| id)
     }
 
-    /// Whether a peer that is verified at a candidate would take a place; or take the place of a fallback
-    /// to it.
+    /// Whether a peer that is verified at a candidate would take a place, or would take a place by this
+    /// candidate instead of by a fallback to it.
     fn is_wanted(&self, plan: &Plan, scene: &Scene<'_>, candidate: &Candidate) -> bool {
         let order = scene.view.order;
         let takes_place = |c: &Candidate| plan.selected.binary_search(c).is_ok();
@@ -160,8 +160,8 @@ impl Search {
         self.probes(scene).filter(recent).count() < at_once
     }
 
-    /// When one of the probes under way has been silent for so long that another candidate, or a
-    /// fallback to it, has its turn.
+    /// When the first of the probes under way will have been silent for a stagger, so that another candidate,
+    /// or a fallback to this one, has its turn.
     fn next_hedge(&self, scene: &Scene<'_>) -> Option<Instant> {
         let stagger = scene.view.config.stagger;
         let ripe = self.probes(scene).map(|(_, dial)| dial.started + stagger);
@@ -172,9 +172,9 @@ impl Search {
         scene.dials.for_places(self.family)
     }
 
-    /// The next candidate: the lowest one; but while a place is free, a random one every second time,
-    /// so that a row of silent ones at the start cannot keep us out for long. Where there is none: when
-    /// there may be one.
+    /// The next candidate to try: the lowest one. But while a place is free, every second one is a random
+    /// candidate, so that a row of silent candidates at the start cannot keep this node out for long. If
+    /// there is none, the second value says when there may be one.
     fn next_to_try(
         &self,
         plan: &Plan,
@@ -210,8 +210,8 @@ impl Search {
         apart(ranges).find_map(|range| scene.first_to_try(untried, &order[range])).cloned()
     }
 
-    /// Of those whose back-off has passed, the lowest; but every second time the one that has waited
-    /// longest, or the lowest, which come due again and again, would keep the others out for ever.
+    /// Of the candidates whose back-off has passed, the lowest. But every second time it is the one that has
+    /// waited longest: the lowest ones come due again and again, and would keep the others out for ever.
     fn first_to_retry(
         &self,
         plan: &Plan,
@@ -232,7 +232,8 @@ impl Search {
             first.find(|c| within(c) && scene.may_try(c))
         };
         let in_turn = match self.waited {
-            // Of so many that cannot be tried, the longest wait is not known: then a random one.
+            // If none of the first can be tried, the one that has waited longest is not known: then a random
+            // one.
             true => longest().or_else(|| first_from(rng.usize(..order.len()))),
             false => None,
         };
@@ -249,9 +250,9 @@ impl Search {
         (None, next.map(|(at, _)| *at))
     }
 
-    /// A random candidate. With several sources, a source first and then one of its candidates, so that
-    /// a source with few is met within seconds beside one with thousands of silent ones; or met again,
-    /// if it was late.
+    /// A random candidate. With several sources, a source is picked first, and then one of its candidates. So
+    /// a source with few candidates has its turn within seconds, beside a source with thousands of silent
+    /// ones. A candidate that failed is picked again, because it may have been late.
     fn random(&self, scene: &Scene<'_>, rng: &mut fastrand::Rng) -> Option<Candidate> {
         let view = scene.view;
         let lists = view.order.lists_of(self.family);
@@ -269,7 +270,7 @@ impl Search {
     }
 }
 
-/// The ranges that lie in none of those before them: a circle leads through the same places again.
+/// The ranges that lie in no range before them: on a ring, the same places come again.
 fn apart(ranges: Vec<Range<usize>>) -> impl Iterator<Item = Range<usize>> {
     let mut before: Vec<Range<usize>> = Vec::new();
     ranges.into_iter().filter(move |range| {
@@ -279,7 +280,7 @@ fn apart(ranges: Vec<Range<usize>>) -> impl Iterator<Item = Range<usize>> {
     })
 }
 
-/// The candidates from a random place on, in a circle, as far as it is worth to look.
+/// The candidates from a random place on, in a circle, at most [`RANDOM_REACH`].
 fn around<'a>(
     list: &'a [Candidate],
     rng: &mut fastrand::Rng,

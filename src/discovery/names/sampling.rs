@@ -4,9 +4,9 @@
 const EVIDENCE: u32 = 3;
 /// How many answers in a row must look like none before the source is taken at its word again.
 const STEADY: u32 = 3;
-/// The same if the members that these answers leave out still answer dials. So many answers in a row are not all
-/// repetitions of one answer in a cache. The members may still answer for another reason than that the source
-/// samples.
+/// The same if the members that these answers leave out still answer dials. So many answers in a row are not
+/// all repetitions of one answer in a cache. The members may still answer for another reason than that the
+/// source samples.
 const STEADY_ALL_THE_SAME: u32 = 16;
 
 /// Whether a source samples, as its answers show that claim to be complete.
