@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use crate::resolver::Query;
 
-/// How much a refresh has heard of what a question names.
+/// How much of the answer to a question a refresh has heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Heard {
     /// Nothing new: no answer, or the last one again.
     Nothing,
-    /// A part: what it leaves out may be there all the same.
+    /// A part of the answer: the members that it leaves out may be there nevertheless.
     Part,
-    /// All that there is.
+    /// The whole answer.
     All,
 }
 
 /// How many questions a candidate remembers. A zone may name one address thousands of times.
 const MOST: usize = 8;
 
-/// The questions whose answers name a candidate: A or AAAA of each host that has its address, or TXT
-/// where the address stands in a `dnsaddr` record. Sorted, without duplicates. Candidates that the same
-/// questions name share them.
+/// The questions whose answers name a candidate: A or AAAA of each host that has its address, or TXT if the
+/// address stands in a `dnsaddr` record. Sorted, without duplicates. Candidates that the same questions name
+/// share one list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
     questions: Arc<[Query]>,
@@ -29,7 +29,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// What the answer to one question names.
+    /// The origin of the candidates that the answer to one question names.
     pub(in crate::discovery::names) fn of(question: Query) -> Self {
         Self { questions: [question].into(), has_more: false }
     }
@@ -54,7 +54,7 @@ impl Origin {
         true
     }
 
-    /// Keeps these questions only: by the others, it is no longer named.
+    /// Keeps only these questions: the answers to the others no longer name the candidate.
     pub(in crate::discovery::names) fn keep(&mut self, which: impl Fn(&Query) -> bool) {
         if self.questions.len() > 1 {
             self.questions = self.questions.iter().filter(|of| which(of)).cloned().collect();
@@ -66,7 +66,7 @@ impl Origin {
         Arc::ptr_eq(&self.questions, &other.questions) && self.has_more == other.has_more
     }
 
-    /// How much was heard of what all of the questions name: as much as of that of which the least was
+    /// How much of the answers to all of the questions was heard: as much as of the answer of which least was
     /// heard.
     pub(in crate::discovery::names) fn heard(&self, of: impl Fn(&Query) -> Heard) -> Heard {
         let unknown = self.has_more.then_some(Heard::Part);

@@ -14,14 +14,14 @@ use crate::{
 /// What a refresh found out.
 #[derive(Debug, Clone)]
 pub(crate) struct Resolution {
-    /// Sorted, without duplicates. Where an address is named with and without a pin, it is only
-    /// here with: the pin says more.
+    /// The candidates, sorted, without duplicates. An address that is named both with and without a pin is
+    /// here only with the pin, which says more.
     pub(crate) candidates: Vec<Named>,
-    /// Whether just those are named that were named last; then they are not listed again.
+    /// Whether the same candidates are named as the last time. Then they are not listed again.
     pub(crate) repeats: bool,
     /// What became of its questions.
     pub(crate) threads: Threads,
-    /// By what it is recognised when it is named again.
+    /// What is kept of this refresh, to recognise when a later one names the same.
     pub(crate) known: Known,
     /// Whether these are all that the source names now.
     pub(crate) complete: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Resolution {
     pub(crate) records: usize,
     /// The most telling failure of a part, if one failed.
     pub(crate) incomplete_because: Option<LookupError>,
-    /// What gave no candidate, sorted; at most [`DROPPED`] of them.
+    /// The records and queries that gave no candidate, sorted; at most [`DROPPED`] of them.
     pub(crate) dropped: Vec<Dropped>,
     /// How many gave no candidate.
     pub(crate) dropped_total: usize,
@@ -45,13 +45,13 @@ pub(crate) struct Resolution {
 /// What became of the questions of a refresh.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Threads {
-    /// How much was heard of what each of them names. Those that were given up are not here.
+    /// How much of the answer to each question was heard. Questions that were given up are not here.
     pub(crate) heard: HashMap<Query, Heard>,
     /// The questions whose answers led to each of them.
     pub(crate) parents: HashMap<Query, Vec<Query>>,
-    /// The questions whose answers lead to others that a bound forbade to ask.
+    /// The questions whose answers lead to further questions that a bound cut off.
     pub(crate) cut: HashSet<Query>,
-    /// The questions that would name an address of a target, or what a nested name has, and did not.
+    /// The questions for the addresses of a target, or for the records of a nested name, that found none.
     pub(crate) hollow: Vec<Query>,
     /// The question of each look-up at the end of CNAME records.
     pub(crate) ends: HashMap<Query, Query>,
@@ -68,5 +68,5 @@ impl Threads {
     }
 }
 
-/// How many dropped things are told one by one.
+/// How many records and queries that gave no candidate are reported one by one.
 pub(super) const DROPPED: usize = 16;

@@ -13,7 +13,8 @@ use crate::{alias::Chain, record, resolver::Query, source::Srv};
 /// One look-up.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
-    /// What is asked: the question, or the end of the CNAME records that answered it.
+    /// The query to send: the question itself, or a query for the name to which the CNAME records lead that
+    /// answered it.
     pub(super) query: Query,
     pub(super) question: Query,
     pub(super) task: Task,
@@ -34,14 +35,14 @@ pub(super) enum Task {
 }
 
 impl Step {
-    /// Asks this question, and follows so many CNAME records at the most.
+    /// Asks a question, and follows at most `longest` CNAME records.
     pub(super) fn new(question: Query, task: Task, longest: usize) -> Self {
         let aliases = Chain::new(record::absolute(&question.name), longest);
         Self { query: question.clone(), question, task, is_provisional: false, aliases }
     }
 }
 
-/// The look-ups of a refresh, of which there are so many at the most.
+/// The look-ups of a refresh, up to a limit.
 #[derive(Debug)]
 pub(super) struct Steps {
     most: NonZeroUsize,

@@ -19,8 +19,8 @@ pub(in crate::discovery::names) fn earlier_domain_failed() -> LookupError {
 
 #[derive(Debug, Clone)]
 pub(super) struct Tally {
-    /// Whether there are records. What follows from them may be nothing, which then is the end of
-    /// those records, not of the source.
+    /// Whether there are records. The look-ups to which they lead may find nothing: then these records lead
+    /// nowhere, and the source is not empty.
     positive: bool,
     complete: bool,
     provisional: bool,
@@ -28,7 +28,7 @@ pub(super) struct Tally {
     records: usize,
     /// The most telling failure.
     failure: Option<LookupError>,
-    /// What was found not to be; of no account once there are records.
+    /// "There is nothing", united over all answers that said so. It does not count once there are records.
     nothing: Option<Nothing>,
     /// `None` before the first answer.
     proof: Option<Option<Proof>>,
@@ -151,8 +151,8 @@ impl Tally {
     }
 }
 
-/// How much a failure says. A server that decided says most, one that could not answer says less, and
-/// silence says least.
+/// How informative a failure is. The word of a server that decided is the most informative, a server that
+/// could not answer is less so, and silence least.
 fn telling(error: &LookupError) -> u8 {
     match error {
         LookupError::Nothing(_) => 0,
