@@ -20,7 +20,7 @@ pub use self::{kind::TransportKind, rejection::Rejection};
 ///
 /// Without a filter, the person who writes the DNS records could make this node dial any address. The
 /// filter says which addresses the node may dial. It brings each address into its canonical form (see
-/// [`Candidate`](crate::Candidate)) before it judges the address, so the same rule applies to every
+/// [`Candidate`]) before it judges the address, so the same rule applies to every
 /// spelling: `/ip6/::ffff:127.0.0.1/tcp/1` is rejected as `/ip4/127.0.0.1/tcp/1` is.
 ///
 /// The two columns on the right say whether an address may be dialled. A *static source* is an address that

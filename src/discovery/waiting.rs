@@ -7,7 +7,7 @@ use web_time::Instant;
 
 use super::{output::Output, stats::EventCounts};
 
-/// The outputs and the work that wait.
+/// What waits.
 #[derive(Debug)]
 pub(super) struct Waiting {
     outputs: VecDeque<Output>,
