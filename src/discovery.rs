@@ -703,8 +703,9 @@ impl Discovery {
         }
     }
 
-    /// Notes a change of this node's own addresses. The address may be one that a source names and that is no
-    /// candidate: the filter rejects it, or a bound left it out.
+    /// Notes that an address became ours, or no longer is. The status depends on whether the answer lists us,
+    /// so it is computed anew even if the address is not among the candidates: an answer may name an address
+    /// that the filter rejects, or that is past the bound.
     fn change_own_address(
         &mut self,
         address: &Multiaddr,

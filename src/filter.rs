@@ -35,10 +35,10 @@ pub use self::{kind::TransportKind, rejection::Rejection};
 /// | link-local (`169.254.0.0/16`, `fe80::/10`) | with [`with_link_local`](Self::with_link_local) | yes |
 /// | with a transport that is not in [`with_transports`](Self::with_transports) | no | yes |
 ///
-/// An IPv6 address that a gateway may translate to an IPv4 address is judged as both addresses, except that
-/// the allowed networks need to contain only the IPv6 address:
-/// IPv4-compatible (`::a.b.c.d`), IPv4-translated (`::ffff:0:a.b.c.d`, [RFC 2765]), NAT64
-/// (`64:ff9b::/96`, [RFC 6052]) and 6to4 (`2002::/16`, [RFC 3056]).
+/// A gateway may translate some IPv6 addresses to IPv4: IPv4-compatible (`::a.b.c.d`), IPv4-translated
+/// (`::ffff:0:a.b.c.d`, [RFC 2765]), NAT64 (`64:ff9b::/96`, [RFC 6052]) and 6to4 (`2002::/16`, [RFC 3056])
+/// ones. Such an address has to pass as both addresses; but where networks are allowed, it is enough that one
+/// of them contains the IPv6 address.
 ///
 /// The metadata services of most clouds are at the link-local `169.254.169.254`. If your cloud has a
 /// service at another address, such as `fd00:ec2::254`, deny that address with

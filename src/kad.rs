@@ -32,8 +32,8 @@ mod tests;
 /// [`Event::Stranger`]) and is verified nowhere.
 ///
 /// Kademlia by itself inserts every connected peer that speaks its protocol. Such a peer may never have been
-/// verified. If its address is a candidate that cannot be reached, or that DNS no longer names, the function
-/// removes the address, too, unless the peer is connected. Addresses that never were candidates are left
+/// verified. The function also removes an address of such a peer where the address was a candidate and cannot
+/// be reached or has left DNS, unless the peer is connected. Addresses that never were candidates are left
 /// alone.
 ///
 /// Kademlia inserts a peer that this crate turns away, too, and may do so again after its removal. If
@@ -124,9 +124,10 @@ fn add<S, R>(
     kad.add_address(peer, address.clone());
 }
 
-/// Removes a peer's addresses on the host of an address where another peer was proved to live. If only this
-/// one address were removed, an identity that no longer exists would stay in the table by its QUIC address.
-/// If the peer is itself verified on that host, both peers live there, and only the one address is removed.
+/// Another peer was proved to live at `address`: removes all addresses of `peer` on that host from Kademlia's
+/// table. If only `address` were removed, and that over TCP, an identity that no longer exists would stay in
+/// the table by its QUIC address. If `peer` is itself verified on that host, both peers live there, and only
+/// `address` is removed.
 fn forget_host<S, R>(
     kad: &mut kad::Behaviour<S>,
     discovery: &Behaviour<R>,

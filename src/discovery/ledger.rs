@@ -169,8 +169,8 @@ impl Ledger {
         self.table.standing().live()
     }
 
-    /// The entries that do not make this node count as joined, because our swarm denies connections to their
-    /// peers and there never was one; each with the reason of the denial.
+    /// The entries that do not make this node count as joined, because our swarm denied every connection to
+    /// their peers; each with the reason of the denial.
     pub(super) fn unmet(&self) -> &BTreeMap<Candidate, Arc<str>> {
         self.table.unmet()
     }

@@ -281,8 +281,8 @@ impl Names {
         })
     }
 
-    /// How many candidates of each family are left out. A candidate that several sources name past their own
-    /// bounds is counted once for each of these sources.
+    /// How many candidates of each family are left out, because one source names too many, or all sources
+    /// together do. A candidate that is past the bound of several sources is counted once for each of these.
     pub(super) fn left_out(&self) -> [usize; Family::ALL.len()] {
         let by_source = self.cut_by_sources();
         Family::ALL.map(|family| self.cut[family.index()] + by_source[family.index()])

@@ -153,9 +153,9 @@ impl Selecting {
         }
     }
 
-    /// How long a verification holds for a selected peer. It grows with the cluster, because all
-    /// nodes of a large cluster select the lowest peers: at 50 ms a candidate, each of these peers is
-    /// dialled twenty times a second, however large the cluster is.
+    /// How long a verification of a selected peer holds: the configured interval, or, with `Lowest`, 50 ms
+    /// times the number of candidates if that is longer. All nodes select the same lowest peers. The product
+    /// keeps the dials to each of these at twenty a second, however large the cluster is.
     pub(super) fn interval(&self, order: &Order, config: &Config) -> Duration {
         let crowd = Family::ALL.into_iter().filter_map(|family| {
             let named = order.named(family);

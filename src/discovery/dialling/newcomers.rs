@@ -14,8 +14,8 @@ use crate::{
 const FEW: usize = 20;
 /// How many newcomers are looked at in an interval of the island repair: one a second by default.
 const IN_AN_INTERVAL: u32 = 60;
-/// An address with more failures in a row is no newcomer any more. Until then, a pod that DNS named before it
-/// listened had half a minute to start.
+/// After more failures in a row than this, an address is no newcomer any more. The pauses between these tries
+/// add up to half a minute, in which a pod that DNS named before it listened can start.
 const TRIES: u32 = 5;
 
 /// When the next newcomer is looked at.

@@ -90,8 +90,8 @@ pub(super) struct Table {
     by_peer: HashMap<PeerId, OfPeer>,
     standing: Standing,
     checks: BTreeSet<(Instant, Candidate)>,
-    /// The entries that do not make this node count as joined, because our swarm denies connections to their
-    /// peers and there never was one; each with the reason of the denial.
+    /// The entries that do not make this node count as joined, because our swarm denied every connection to
+    /// their peers; each with the reason of the denial.
     unmet: BTreeMap<Candidate, Arc<str>>,
     /// When a peer in each family was last verified.
     last_verified: [Option<Instant>; Family::ALL.len()],
@@ -186,9 +186,8 @@ impl Table {
 
     /// Enters a peer, or renews its entry. The next check is due at `check_at`.
     ///
-    /// A candidate holds one entry: an entry of another peer must have been removed before. If our swarm
-    /// denies connections to the peer, and there never was one, the entry does not make this node count as
-    /// joined.
+    /// A candidate has one entry at the most: the caller has removed an entry of another peer before. If our
+    /// swarm denied every connection to the peer, the entry does not make this node count as joined.
     pub(super) fn enter(
         &mut self,
         candidate: &Candidate,

@@ -16,8 +16,9 @@ const DOUBLINGS: u32 = 2;
 /// all of its addresses are rejected.
 const MOST_RECORDS: usize = 64;
 
-/// The start-up pace of one source: while no other node is known, and the last answer names no address to
-/// try, its TTL says little. A cluster's DNS serves fresh answers within a TTL.
+/// The start-up pace of one source: how soon it is looked up again while no other node is known and the last
+/// answer names no address to try. The answer's TTL is not waited for then, since the DNS of a cluster has
+/// newer answers before that.
 #[derive(Debug, Default)]
 pub(super) struct StartUp {
     /// Since when answers name no address to try, and the pause that came last.

@@ -23,8 +23,8 @@ impl Rejections {
         self.now.range(from..).next().map(|(candidate, _)| candidate)
     }
 
-    /// Takes the addresses of an answer that the filter rejected. Returns those that were not announced
-    /// before; they count as announced from now on. At most `most` rejected addresses are held, the lowest.
+    /// Replaces the rejected addresses by those of a new answer; of more than `most`, the lowest stay. Returns
+    /// those that no event has told of yet, and counts them as told.
     pub(super) fn replace(
         &mut self,
         mut rejected: BTreeMap<Candidate, Rejection>,

@@ -13,8 +13,8 @@ const HEADER: usize = 12;
 /// The reply to a question that was sent with this id; `None` if the bytes are none, and another message
 /// may be.
 ///
-/// A reply without a question is taken: some servers send no more than the header when they refuse or
-/// fail. A reply to another question is not taken: an attacker guesses.
+/// A reply without a question is accepted: some servers send no more than the header when they refuse or
+/// fail. A reply to another question is not accepted: it may come from an attacker who guesses ids.
 pub(super) fn reply_to(question: &Question, id: u16, bytes: &[u8]) -> Option<Message> {
     let message = read(bytes).ok()?;
     let is_ours = message.metadata.id == id
@@ -38,9 +38,9 @@ pub(super) fn response(message: Message) -> Result<DnsResponse, ProtoError> {
     Ok(response)
 }
 
-/// Reads a message. hickory-proto gives up at the first record that is malformed; here it is that
-/// record which is lost. Where one was an answer, or all of them may have been, the message counts as
-/// truncated: what could not be read is missing, and its absence says nothing.
+/// Reads a message. hickory-proto gives up at the first malformed record; here, only that record is lost. If
+/// a lost record was an answer, or may have been one, the message counts as truncated: the absence of a
+/// record then says nothing.
 fn read(bytes: &[u8]) -> Result<Message, ProtoError> {
     if let Ok(message) = Message::from_vec(bytes) {
         return Ok(message);

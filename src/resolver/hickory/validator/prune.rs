@@ -39,8 +39,9 @@ pub(super) fn is_expanded(answers: &[Record]) -> bool {
     answers.iter().any(expanded)
 }
 
-/// Leaves the records of the name and the type asked for (or the alias), what denies them or a better match
-/// than the wildcard, and glue by the same signers.
+/// Keeps only these records of a reply: those of the name and the type asked for, or the alias there; the
+/// NSEC and NSEC3 records that deny them, or that deny a closer match than the wildcard that they come from;
+/// and additional addresses that the signers of the answer have signed.
 pub(super) fn prune(question: &Question, mut reply: Message) -> Message {
     if question.query_type == RecordType::NS {
         // Not proved: it only tells where a zone may begin.
