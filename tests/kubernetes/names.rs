@@ -19,10 +19,14 @@ use hickory_proto::{
 use crate::cluster::{At, now};
 
 /// CoreDNS's service.
-const SERVER: &str = "10.96.0.10:53";
+pub(crate) const COREDNS: &str = "10.96.0.10";
+/// The TTL of each answer that comes from the cluster itself, as kubeadm has it.
+const TTL: u32 = 30;
 /// Each query has a socket of its own, and nobody in this network makes up replies.
 const ID: u16 = 1;
 const STEP: Duration = Duration::from_millis(50);
+/// A lost reply may not hide for long what is named meanwhile.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What was named, and since when.
 type Seen = (At, BTreeSet<IpAddr>);
@@ -43,7 +47,7 @@ impl Names {
             let (seen, over) = (Arc::clone(&seen), Arc::clone(&over));
             move || {
                 while !over.load(Ordering::Relaxed) {
-                    if let Some(addresses) = ask(&name) {
+                    if let Some(addresses) = ask(COREDNS, &name).map(|reply| addresses(&reply)) {
                         let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
                         if seen.last().is_none_or(|(_, last)| *last != addresses) {
                             seen.push((now(), addresses));
@@ -72,16 +76,26 @@ impl Drop for Names {
     }
 }
 
-/// The addresses that a whole answer names, or nothing where there is none.
-fn ask(name: &Name) -> Option<BTreeSet<IpAddr>> {
+/// Whether a server answers for a name from a cache, where the TTL falls with time.
+pub(crate) fn is_cached(server: &str, name: &str) -> bool {
+    let reply = ask(server, &Name::from_ascii(name).expect("a name"));
+    let ttls = reply.iter().flat_map(|reply| &reply.answers).map(|record| record.ttl);
+    ttls.min().is_some_and(|ttl| ttl < TTL)
+}
+
+fn addresses(reply: &Message) -> BTreeSet<IpAddr> {
+    reply.answers.iter().filter_map(|record| record.data.ip_addr()).collect()
+}
+
+/// A server's reply to the question for the addresses of a name, or nothing where none comes soon.
+fn ask(server: &str, name: &Name) -> Option<Message> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    socket.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
+    socket.set_read_timeout(Some(PATIENCE)).ok()?;
     let mut query = Message::new(ID, MessageType::Query, OpCode::Query);
     query.metadata.recursion_desired = true;
     query.add_query(Query::query(name.clone(), RecordType::A));
-    socket.send_to(&query.to_vec().ok()?, SERVER).ok()?;
+    socket.send_to(&query.to_vec().ok()?, (server, 53)).ok()?;
     let mut reply = [0; 4_096];
     let length = socket.recv(&mut reply).ok()?;
-    let reply = Message::from_vec(&reply[..length]).ok()?;
-    Some(reply.answers.iter().filter_map(|record| record.data.ip_addr()).collect())
+    Message::from_vec(&reply[..length]).ok()
 }

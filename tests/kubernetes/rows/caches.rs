@@ -1,17 +1,22 @@
 //! Caches before the names: how long pods take to hear of each other through them.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{row, start::Start};
 use crate::{
     change::Change,
-    cluster::{Undo, apply, kubectl},
+    cluster::{Undo, apply, kubectl, until},
+    names::{COREDNS, is_cached},
     suite::Suite,
 };
 
+/// Within this time, a TTL from a cache has fallen.
+const CACHED: Duration = Duration::from_secs(10);
+
 /// Where a cache of each machine listens by convention.
 const NODE_LOCAL: &str = "169.254.20.10";
-const COREDNS: &str = "10.96.0.10";
 
 pub(super) fn add(suite: &mut Suite) {
     row(suite, "Deployment of 10, CoreDNS caches 30 s", "–", "–", coredns_caches);
@@ -31,7 +36,7 @@ fn coredns_caches() -> String {
     assert_ne!(corefile, caching, "it caches nothing by itself");
     let _undo = Undo(|| set_corefile(&corefile));
     set_corefile(&caching);
-    Start::of("deployment", 10, &[]).told()
+    behind(COREDNS, &[])
 }
 
 fn set_corefile(corefile: &str) {
@@ -85,7 +90,16 @@ fn node_local(changes: &[Change]) -> String {
     let _undo = Undo(|| {
         kubectl(&["-n", "kube-system", "delete", "deployment/node-local-dns"]);
     });
-    Start::of("deployment", 10, &[&[resolver], changes].concat()).told()
+    behind(NODE_LOCAL, &[&[resolver], changes].concat())
+}
+
+/// Ten pods start, and what this server tells them comes from its cache.
+fn behind(server: &str, changes: &[Change]) -> String {
+    let start = Start::seen("deployment", 10, changes, |space| {
+        let name = format!("peers.{}.svc.cluster.local.", space.name());
+        until("the cache has answered", CACHED, || is_cached(server, &name).then_some(()));
+    });
+    start.told()
 }
 
 fn node_local_deployment() -> Value {

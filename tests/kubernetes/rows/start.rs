@@ -27,10 +27,21 @@ pub(super) struct Start {
 
 impl Start {
     pub(super) fn of(base: &str, count: usize, changes: &[Change]) -> Self {
+        Self::seen(base, count, changes, |_| ())
+    }
+
+    /// As [`of`](Self::of); `also` is looked at once all know all.
+    pub(super) fn seen(
+        base: &str,
+        count: usize,
+        changes: &[Change],
+        also: impl FnOnce(&Space),
+    ) -> Self {
         let space = Space::new("start");
         space.apply(base, count, changes);
         let pods = space.until_joined(count);
         space.until_tables_are_full(&pods);
+        also(&space);
         let second = space.names.named(2).expect("DNS names them");
         let lines = space.lines();
         let joined = pods.iter().map(|pod| {
