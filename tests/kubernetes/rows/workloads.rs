@@ -84,8 +84,10 @@ fn out_of_memory() -> String {
     space.apply("statefulset", 3, &[change.without("/spec/template/spec/volumes/1")]);
     let pods = space.until_joined(3);
     space.until_tables_are_full(&pods);
-    // It is killed in the middle of the command, or the node is.
-    let fill = "dd if=/dev/zero of=/var/lib/node/fill bs=1M count=400; rm /var/lib/node/fill";
+    // The file has no name any more when the kernel kills the node, and the other processes of its container
+    // with it: the volume is empty again when the container starts anew.
+    let fill =
+        "exec 3>/var/lib/node/fill; rm /var/lib/node/fill; dd if=/dev/zero bs=1M count=400 >&3";
     let since = now();
     let _ = Command::new("kubectl")
         .args(["-n", space.name(), "exec", "peer-0", "--", "/bin/busybox", "sh", "-c", fill])
