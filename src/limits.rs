@@ -35,7 +35,7 @@ use crate::{Config, Event};
 /// | records in `dropped` | 16 a refresh | | `dropped_total` counts all |
 /// | candidates, and entries of the table | 16,384 | [`with_candidates`](Self::with_candidates) | fair shares are kept; [`Bounded`](Event::Bounded) |
 /// | rejected addresses that are reported one by one | 64 a refresh | [`with_rejections_told`](Self::with_rejections_told) | [`MoreRejected`](Event::MoreRejected) counts them |
-/// | probes of a host | 4 a refresh; while no peer is verified, a host with one address has no bound but its back-off | [`with_probes_per_host`](Self::with_probes_per_host) | other probes wait for the next refresh |
+/// | probes of a host | 4 a refresh; while no peer is verified, a host with one address has no bound but its back-off, and our own host never has | [`with_probes_per_host`](Self::with_probes_per_host) | other probes wait for the next refresh |
 /// | dials at once | 16 | [`with_concurrent_probes`](Self::with_concurrent_probes) | other dials wait |
 /// | dials in a minute | 600 | [`with_probes_per_minute`](Self::with_probes_per_minute) | other dials wait |
 /// | time of a dial | 10 s | [`Config::with_probe_timeout`] | the address counts as silent |
@@ -211,8 +211,9 @@ impl Limits {
     /// one host. Raise the limit if many nodes share an IP address and differ by port, or share a relay.
     ///
     /// This limit counts each dial to an address that has no entry, also a dial that is no probe.
-    /// Exempt are a dial to a peer that has just answered there, and the few dials to an address where
-    /// our own identity answered ([`Event::SameKey`]).
+    /// Exempt are a dial to a peer that has just answered there, the few dials to an address where our own
+    /// identity answered ([`Event::SameKey`]), and all dials to an IP address at which this node listens:
+    /// several nodes of one machine may start one after another.
     ///
     /// A host is an IP address, with all its transports, ports and pins. A relay's IP address is a host,
     /// too: all peers behind the relay count for it. An IPv6 address that a gateway translates to an IPv4

@@ -1,6 +1,6 @@
 //! This node itself: the addresses by which it is reached, and the candidates that lead to it.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, net::IpAddr, time::Duration};
 
 use libp2p_core::Multiaddr;
 use libp2p_identity::PeerId;
@@ -311,6 +311,11 @@ impl Own {
             Family::V6 => listens_in(Family::V6) || !listens_in(Family::V4),
             Family::Other => true,
         }
+    }
+
+    /// Whether this node listens at an IP address, on whichever port.
+    pub(super) fn listens_at(&self, ip: IpAddr) -> bool {
+        self.addresses.listening().any(|address| address.ip() == Some(ip))
     }
 
     /// The first of our candidates in a family.

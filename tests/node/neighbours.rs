@@ -104,3 +104,20 @@ fn a_connection_from_a_host_of_one_peer_is_its_verification_by_whichever_transpo
     world.run(secs(3_600));
     assert_eq!(dials(&world), before);
 }
+
+/// Several nodes of one machine, as one tries them first: all are static sources of each. Fails if our own host
+/// is probed four times in five minutes, as any other host without a refresh.
+#[test]
+fn a_node_of_the_same_host_that_starts_later_is_met_within_its_back_off() {
+    let mut world = World::new(Config::new());
+    world.core.handle_listen_address(&port(1), world.now);
+    for n in 1..=4 {
+        world.source(&port(n).to_string());
+    }
+    world.run(secs(8));
+    assert!(world.selected().is_empty());
+    for n in 2..=4 {
+        world.hosts.insert(port(n), Host::Lives(PeerId::random()));
+    }
+    world.until(secs(30), "all are met", |w| w.selected().len() == 3);
+}

@@ -100,7 +100,7 @@ fn is_worth_a_look(scene: &Scene<'_>, candidate: &Candidate) -> bool {
     view.ledger.entry(candidate).is_none()
         && view.order.contains(candidate)
         && !view.own.is_own(candidate)
-        && scene.hosts.has_room(candidate)
+        && scene.has_room_at_host(candidate)
 }
 
 #[cfg(test)]

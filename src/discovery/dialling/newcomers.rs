@@ -83,7 +83,7 @@ fn is_newcomer(scene: &Scene<'_>, candidate: &Candidate) -> bool {
         && ledger.entry(candidate).is_none()
         && ledger.failures(candidate) <= TRIES
         && scene.dials.of(candidate).is_none()
-        && scene.hosts.has_room(candidate)
+        && scene.has_room_at_host(candidate)
         && scene.has_turn(candidate)
 }
 

@@ -126,7 +126,7 @@ fn is_worth_meeting(scene: &Scene<'_>, candidate: &Candidate) -> bool {
         && !view.own.is_own(candidate)
         && scene.has_turn(candidate)
         && !candidate.pinned().is_some_and(is_passed_over)
-        && scene.hosts.has_room(candidate)
+        && scene.has_room_at_host(candidate)
         && scene.dials.of(candidate).is_none()
         && !view.ledger.entry(candidate).is_some_and(|e| of_no_use(&e.peer))
         && !view.waits(candidate)

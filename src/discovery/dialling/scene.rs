@@ -102,7 +102,7 @@ impl<'a> Scene<'a> {
     fn obstacle(&self, candidate: &Candidate) -> Option<Obstacle> {
         if candidate.pinned().is_some_and(|pinned| self.is_spoken_for(pinned, candidate)) {
             Some(Obstacle::Pin)
-        } else if !self.hosts.has_room(candidate) && !self.is_last_hope(candidate) {
+        } else if !self.has_room_at_host(candidate) && !self.is_last_hope(candidate) {
             Some(Obstacle::Host)
         } else if self.view.own.is_own_undialled(candidate, self.view.order) {
             Some(Obstacle::Ours)
@@ -179,6 +179,13 @@ impl<'a> Scene<'a> {
 
     fn is_ours_with_any_pin(&self, candidate: &Candidate) -> bool {
         candidate.pinned().is_some() && self.view.own.is_own_address(&candidate.without_pin())
+    }
+
+    /// Whether the host of a candidate may be probed once more. Our own host always may: the limit keeps us
+    /// from attacking others, and the other nodes of our host may start after us.
+    pub(super) fn has_room_at_host(&self, candidate: &Candidate) -> bool {
+        self.hosts.has_room(candidate)
+            || candidate.ip().is_some_and(|ip| self.view.own.listens_at(ip))
     }
 
     /// Whether a candidate is the only one at its host while no peer is verified. Then its back-off alone
