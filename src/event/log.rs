@@ -86,6 +86,6 @@ impl Isolation {
         let first = self.reasons.first();
         let address = first.map(|(candidate, _)| tracing::field::display(candidate));
         let reason = first.map(|(_, reason): &(_, Failure)| tracing::field::display(reason));
-        warn!(failed, others, address, reason, "isolated: nobody can be met");
+        warn!(failed, others, address, reason, "isolated: no other node can be reached");
     }
 }

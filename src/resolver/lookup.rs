@@ -26,7 +26,7 @@ pub type LookupFuture = BoxFuture<'static, Result<Answer, LookupError>>;
 ///   that could not get an answer must return another variant, because the discovery concludes from
 ///   `Nothing` that members have left.
 /// - The discovery abandons a future that does not resolve within
-///   [`Config::lookup_timeout`](crate::Config::with_lookup_timeout).
+///   [`Config::with_lookup_timeout`](crate::Config::with_lookup_timeout).
 pub trait Resolver: Send + Sync + 'static {
     /// Starts one look-up.
     fn lookup(&self, query: Query) -> LookupFuture;

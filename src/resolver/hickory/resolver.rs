@@ -181,10 +181,10 @@ impl HickoryResolver {
     }
 
     /// Sets how long one look-up may take, however many servers, attempts and names of the search
-    /// list there are. Default: 20 s, as for [`Config::lookup_timeout`]. If you set one of the two,
+    /// list there are. Default: 20 s, as for [`Config::with_lookup_timeout`]. If you set one of the two,
     /// set the other, too. At least 1 ms.
     ///
-    /// [`Config::lookup_timeout`]: crate::Config::with_lookup_timeout
+    /// [`Config::with_lookup_timeout`]: crate::Config::with_lookup_timeout
     #[must_use]
     pub fn with_budget(mut self, budget: Duration) -> Self {
         self.overrides.budget = Some(budget.max(Duration::from_millis(1)));
