@@ -42,6 +42,7 @@ mod questions;
 pub(crate) mod refresh;
 mod rejections;
 mod reply;
+mod roll;
 mod sampling;
 mod schedule;
 mod source;
@@ -51,7 +52,8 @@ mod under_way;
 /// The sources and what is known of them.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    sources: BTreeMap<u64, SourceState>,
+    /// Boxed: a node of the map has room for eleven, and nearly always one is there.
+    sources: BTreeMap<u64, Box<SourceState>>,
     next_source: u64,
     lookups: Lookups,
     /// How often look-ups ended.
@@ -74,7 +76,7 @@ impl Names {
         if self.find(&source).is_some() {
             return false;
         }
-        self.sources.insert(self.next_source, SourceState::new(source, now));
+        self.sources.insert(self.next_source, Box::new(SourceState::new(source, now)));
         self.next_source += 1;
         self.heard += 1;
         true
@@ -94,7 +96,11 @@ impl Names {
 
     /// The sources, in the order in which they were added.
     pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
-        self.sources.values().map(SourceState::source)
+        self.all().map(SourceState::source)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &SourceState> + Clone {
+        self.sources.values().map(|source| &**source)
     }
 
     /// The candidates of a source, as last announced.
@@ -104,7 +110,7 @@ impl Names {
 
     /// What the sources name and the filter does not let through.
     pub(super) fn rejected(&self) -> impl Iterator<Item = (&Candidate, &Rejection)> {
-        self.sources.values().flat_map(|source| source.rejections().iter())
+        self.all().flat_map(|source| source.rejections().iter())
     }
 
     /// Differs whenever the sources name other candidates.
@@ -119,7 +125,7 @@ impl Names {
 
     /// Whether a source names an address, also if the filter rejects it or a bound leaves it out.
     pub(super) fn names(&self, address: &Candidate) -> bool {
-        self.sources.values().any(|source| {
+        self.all().any(|source| {
             has(address, |from| source.members().first_from(from))
                 || has(address, |from| source.rejections().first_from(from))
         })
@@ -135,7 +141,7 @@ impl Names {
     /// source is then a way to reach the cluster, and does not say which nodes there are.
     pub(super) fn only_static(&self) -> impl Iterator<Item = &Candidate> {
         let tells = self.tells_who_is_there();
-        let (telling, mute): (Vec<_>, Vec<_>) = self.sources.values().partition(|s| tells(s));
+        let (telling, mute): (Vec<_>, Vec<_>) = self.all().partition(|s| tells(s));
         let named = mute.into_iter().flat_map(|source| source.members().candidates());
         named.filter(move |c| !telling.iter().any(|source| source.members().contains(c)))
     }
@@ -150,7 +156,7 @@ impl Names {
         let mut others = BTreeMap::new();
         let tells = self.tells_who_is_there();
         let rejects = |source: &&SourceState| source.rejections().iter().next().is_some();
-        for source in self.sources.values().filter(|source| tells(source)).filter(rejects) {
+        for source in self.all().filter(|source| tells(source)).filter(rejects) {
             let names_us = source.members().candidates().any(is_ours);
             let is_other = |(candidate, rejection): &(&Candidate, &Rejection)| {
                 !is_ours(candidate) && (!names_us || matches!(rejection, Rejection::Unpinned))
@@ -164,7 +170,7 @@ impl Names {
     /// Picks the sources that say which nodes there are. A static source does so only if there is no source of
     /// another kind.
     fn tells_who_is_there(&self) -> impl Fn(&SourceState) -> bool + use<> {
-        let all_static = self.sources.values().all(|source| source.source().is_static());
+        let all_static = self.all().all(|source| source.source().is_static());
         move |source| all_static || !source.source().is_static()
     }
 
@@ -175,7 +181,7 @@ impl Names {
 
     /// The sources that were answered with records, and when that was the last time.
     pub(super) fn answered(&self) -> impl Iterator<Item = (&Source, Instant)> {
-        self.sources.values().filter_map(|source| Some((source.source(), source.resolved?)))
+        self.all().filter_map(|source| Some((source.source(), source.resolved?)))
     }
 
     /// How many sources there are.
@@ -185,12 +191,12 @@ impl Names {
 
     /// Whether any source was ever answered.
     pub(super) fn is_answered(&self) -> bool {
-        self.sources.values().any(|source| source.announced().is_some())
+        self.all().any(|source| source.announced().is_some())
     }
 
     /// Whether there are sources, and each has said all.
     pub(super) fn is_settled(&self) -> bool {
-        !self.sources.is_empty() && self.sources.values().all(SourceState::is_settled)
+        !self.sources.is_empty() && self.all().all(SourceState::is_settled)
     }
 
     /// Looks up all sources at once.
@@ -235,7 +241,7 @@ impl Names {
     /// The next instant at which something is to be done.
     pub(super) fn next_timeout(&self, config: &Config) -> Option<Instant> {
         let of = |source: &SourceState| source.next_timeout(config.lookup_timeout);
-        self.sources.values().filter_map(of).min()
+        self.all().filter_map(of).min()
     }
 
     /// Shares the room for candidates among the sources: returns those that are held, and what each
@@ -245,7 +251,7 @@ impl Names {
         config: &Config,
         rank: &Rank<'_>,
     ) -> (Arc<[Candidate]>, Vec<Arc<[Candidate]>>) {
-        let answered = self.sources.values().filter(|source| source.announced().is_some());
+        let answered = self.all().filter(|source| source.announced().is_some());
         let (lists, are_static): (Vec<_>, Vec<_>) = answered
             .map(|s| (s.announced().cloned().unwrap_or_default(), s.source().is_static()))
             .unzip();
@@ -291,7 +297,7 @@ impl Names {
     /// How many candidates of each family are left out because one source names too many.
     fn cut_by_sources(&self) -> [usize; Family::ALL.len()] {
         let mut cut = [0; Family::ALL.len()];
-        for source in self.sources.values() {
+        for source in self.all() {
             cut.iter_mut().zip(source.members().cut()).for_each(|(all, one)| *all += one);
         }
         cut
@@ -309,7 +315,7 @@ impl Names {
     }
 
     fn find(&self, source: &Source) -> Option<&SourceState> {
-        self.sources.values().find(|s| s.source() == source)
+        self.all().find(|s| s.source() == source)
     }
 
     /// Ends the look-ups of a source that are out for too long.

@@ -7,6 +7,9 @@ use web_time::Instant;
 
 use super::{output::Output, stats::EventCounts};
 
+/// For how many outputs there is room while none waits.
+const KEPT: usize = 4;
+
 /// What waits.
 #[derive(Debug)]
 pub(super) struct Waiting {
@@ -60,7 +63,12 @@ impl Waiting {
         if self.outputs.is_empty() && self.step {
             self.wake = Some(now);
         }
-        self.outputs.pop_front()
+        let output = self.outputs.pop_front();
+        if self.outputs.is_empty() {
+            // What a peak has left.
+            self.outputs.shrink_to(KEPT);
+        }
+        output
     }
 
     /// How many outputs wait.

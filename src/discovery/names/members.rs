@@ -1,12 +1,13 @@
 //! The candidates that a source has named, with the candidates that are missing from its latest answers.
 
-use std::{mem, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use web_time::Instant;
 
 use super::{
     fair_share::{self, List},
     refresh::{Heard, Named, Origin},
+    roll::Roll,
     sampling::{Look, Sampling},
 };
 use crate::{
@@ -43,7 +44,7 @@ pub(in crate::discovery) struct Liveness {
 /// The members of one source, in order.
 #[derive(Debug, Default)]
 pub(super) struct Members {
-    all: Vec<Member>,
+    all: Roll<Member>,
     /// How many of each family the last answer brought past the bound.
     cut: [usize; Family::ALL.len()],
     /// Whether the operator said that answers are samples.
@@ -56,9 +57,9 @@ pub(super) struct Members {
     holds_more: bool,
 }
 
-#[derive(Debug)]
+/// What is known of a member.
+#[derive(Debug, Clone)]
 struct Member {
-    candidate: Candidate,
     /// The questions that named it.
     origin: Origin,
     /// How much of what these name was heard last.
@@ -85,9 +86,8 @@ pub(super) struct Applied {
 }
 
 impl Member {
-    fn new(Named { candidate, origin, transports }: Named, is_early: bool) -> Self {
+    fn new(origin: Origin, transports: Option<Transports>, is_early: bool) -> Self {
         Self {
-            candidate,
             origin,
             heard: Heard::All,
             omitted: 0,
@@ -99,20 +99,25 @@ impl Member {
         }
     }
 
-    /// Notes how much was heard of what its questions name, before what they name is known.
-    fn note(&mut self, heard: Heard, heard_of: impl Fn(&Query) -> Heard, now: Instant) {
+    /// When so much was heard of what its questions name, and what they name is not known yet.
+    fn noted(&self, heard: Heard, heard_of: impl Fn(&Query) -> Heard, now: Instant) -> Self {
+        let mut noted = Self { heard, is_named: false, ..self.clone() };
         if heard < Heard::All {
-            self.origin.keep(|question| heard_of(question) < Heard::All);
+            noted.origin.keep(|question| heard_of(question) < Heard::All);
         }
-        self.heard = heard;
-        self.is_named = false;
         if heard > Heard::Nothing {
-            self.unnamed = self.unnamed.saturating_add(1);
+            noted.unnamed = noted.unnamed.saturating_add(1);
         }
         if heard == Heard::All {
-            self.omitted = self.omitted.saturating_add(1);
-            self.omitted_since.get_or_insert(now);
+            noted.omitted = noted.omitted.saturating_add(1);
+            noted.omitted_since.get_or_insert(now);
         }
+        noted
+    }
+
+    /// Whether the last complete answer named it.
+    fn was_there(&self) -> bool {
+        self.omitted == 0 && !self.is_early
     }
 }
 
@@ -136,7 +141,12 @@ impl Members {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.all.len()
+        self.list().len()
+    }
+
+    /// The members, in order: one list for all who hold it.
+    pub(super) fn list(&self) -> &Arc<[Candidate]> {
+        self.all.candidates()
     }
 
     /// How many of each family the last answer brought past the bound.
@@ -144,24 +154,23 @@ impl Members {
         self.cut
     }
 
-    pub(super) fn candidates(&self) -> impl Iterator<Item = &Candidate> + Clone {
-        self.all.iter().map(|member| &member.candidate)
+    pub(super) fn candidates(&self) -> std::slice::Iter<'_, Candidate> {
+        self.list().iter()
     }
 
     pub(super) fn contains(&self, candidate: &Candidate) -> bool {
-        self.all.binary_search_by(|member| member.candidate.cmp(candidate)).is_ok()
+        self.list().binary_search(candidate).is_ok()
     }
 
     /// The first member from a candidate on.
     pub(super) fn first_from(&self, from: &Candidate) -> Option<&Candidate> {
-        let place = self.all.partition_point(|member| member.candidate < *from);
-        self.all.get(place).map(|member| &member.candidate)
+        self.list().get(self.list().partition_point(|member| member < from))
     }
 
     /// Whether a candidate without a pin is a member with one.
     fn has_pin(&self, named: &Named) -> bool {
-        let after = self.all.partition_point(|member| member.candidate <= named.candidate);
-        let next = self.all.get(after).map(|member| &member.candidate);
+        let after = self.list().partition_point(|member| *member <= named.candidate);
+        let next = self.list().get(after);
         named.candidate.pinned().is_none()
             && next.is_some_and(|next| next.is_at_address_of(&named.candidate))
     }
@@ -170,7 +179,7 @@ impl Members {
     /// members.
     pub(super) fn transports(&self) -> impl Iterator<Item = (&Candidate, Transports)> {
         let of = |group| among(group, |c| self.contains(c));
-        self.all.iter().filter_map(move |m| Some((&m.candidate, of(m.transports.as_ref()?))))
+        self.all.iter().filter_map(move |(c, member)| Some((c, of(member.transports.as_ref()?))))
     }
 
     /// Whether answers are samples: by what the operator said, or by what they give away.
@@ -191,7 +200,7 @@ impl Members {
     /// Whether the last answer named all members, and no candidates past the bound. Then another answer with
     /// the same candidates changes nothing of the members.
     pub(super) fn are_as_named(&self) -> bool {
-        let is_named = |member: &Member| member.is_named && !member.is_early;
+        let is_named = |(_, member): (_, &Member)| member.is_named && !member.is_early;
         !self.holds_more && self.cut == [0; Family::ALL.len()] && self.all.iter().all(is_named)
     }
 
@@ -202,8 +211,8 @@ impl Members {
         let was_sampled = self.is_sampled();
         let mut heard = remember(|origin: &Origin| origin.heard(&heard_of));
         let (mut whole, mut sizes) = ([true; Family::ALL.len()], [0; Family::ALL.len()]);
-        for member in &self.all {
-            let family = member.candidate.family().index();
+        for (candidate, member) in self.all.iter() {
+            let family = candidate.family().index();
             sizes[family] += 1;
             whole[family] &= heard(&member.origin) == Heard::All;
         }
@@ -237,9 +246,8 @@ impl Members {
         let was_sampled = self.is_sampled();
         let mut heard = remember(|origin: &Origin| origin.heard(&heard_of));
         let looks = self.looks(&candidates, &mut heard, &liveness);
-        for member in &mut self.all {
-            member.note(heard(&member.origin), &heard_of, now);
-        }
+        let noted = |m: &Member| m.noted(m.origin.heard(&heard_of), &heard_of, now);
+        self.all.change(|_| true, noted);
         let brings_others = self.name(candidates, false);
         self.drop_superseded();
         for (family, look) in Family::ALL.into_iter().zip(looks) {
@@ -266,9 +274,9 @@ impl Members {
             sizes[family] += 1;
             whole[family] &= heard(&named.origin) == Heard::All;
         }
-        for member in &self.all {
-            let family = member.candidate.family().index();
-            before[family] += usize::from(member.omitted == 0 && !member.is_early);
+        for (candidate, member) in self.all.iter() {
+            let family = candidate.family().index();
+            before[family] += usize::from(member.was_there());
             whole[family] &= heard(&member.origin) == Heard::All;
         }
         let newcomers = self.newcomers(candidates);
@@ -287,11 +295,9 @@ impl Members {
         let mut newcomers = [0; Family::ALL.len()];
         let mut known = self.all.iter().peekable();
         for Named { candidate, .. } in candidates {
-            while known.next_if(|member| member.candidate < *candidate).is_some() {}
-            let is_known =
-                |m: &&&Member| m.candidate == *candidate && m.omitted == 0 && !m.is_early;
-            newcomers[candidate.family().index()] +=
-                usize::from(known.peek().filter(is_known).is_none());
+            while known.next_if(|(member, _)| *member < candidate).is_some() {}
+            let is_known = known.peek().is_some_and(|(c, m)| *c == candidate && m.was_there());
+            newcomers[candidate.family().index()] += usize::from(!is_known);
         }
         newcomers
     }
@@ -301,8 +307,8 @@ impl Members {
         let turned = !self.sampled && self.sampling[family.index()].note(look);
         if turned && !self.is_sampled_in(family) {
             // That samples left a member out was no proof. It takes two answers from now on.
-            let of_family = self.all.iter_mut().filter(|m| m.candidate.family() == family);
-            of_family.for_each(|member| member.omitted = member.omitted.min(1));
+            let omitted_once = |m: &Member| Member { omitted: m.omitted.min(1), ..m.clone() };
+            self.all.change(|candidate| candidate.family() == family, omitted_once);
         }
     }
 
@@ -322,26 +328,25 @@ impl Members {
     /// [share](fair_share::allot).
     pub(super) fn bound(&mut self, most: usize, rank: impl Fn(&[Candidate]) -> Vec<usize>) {
         self.cut = Default::default();
-        if self.all.len() > most {
-            let candidates: Vec<_> = self.candidates().cloned().collect();
-            let list = List { candidates: &candidates, is_static: false };
+        if self.len() > most {
+            let list = List { candidates: self.all.candidates(), is_static: false };
             let kept = fair_share::allot(&[list], most, rank);
-            self.all.retain(|member| kept.candidates.binary_search(&member.candidate).is_ok());
+            self.all.keep(|candidate, _| kept.candidates.binary_search(candidate).is_ok());
             self.cut = kept.cut;
         }
     }
 
     fn drop_departed(&mut self, liveness: impl Fn(&Candidate) -> Liveness, now: Instant) {
         let sampled = Family::ALL.map(|family| self.is_sampled_in(family));
-        self.all.retain(|member| {
-            let sampled = sampled[member.candidate.family().index()];
+        self.all.keep(|candidate, member| {
+            let sampled = sampled[candidate.family().index()];
             let long_omitted = member.omitted_since.is_some_and(|at| at + OMITTED_FOR <= now);
             let left = !sampled && member.omitted >= OMISSIONS && long_omitted;
             let overdue = member.unnamed >= UNNAMED;
             if !left && !overdue {
                 return true;
             }
-            let known = liveness(&member.candidate);
+            let known = liveness(candidate);
             let forgotten = member.unnamed >= FORGOTTEN && known.verified.is_none();
             known.lives || !(left || forgotten || known.failures >= LOST_AFTER)
         });
@@ -355,8 +360,8 @@ impl Members {
         liveness: impl Fn(&Candidate) -> Liveness,
     ) -> Option<bool> {
         let last = self.last_complete[family.index()]?;
-        let is_omitted = |m: &&Member| m.omitted > 0 && m.candidate.family() == family;
-        let omitted = self.all.iter().filter(is_omitted).map(|m| liveness(&m.candidate));
+        let omitted = self.all.iter().filter(|(c, m)| m.omitted > 0 && c.family() == family);
+        let omitted = omitted.map(|(candidate, _)| liveness(candidate));
         let answers = |known: Liveness| match known.verified {
             Some(at) if at > last => Some(true),
             // A connection may outlive its remote for a while.
@@ -370,29 +375,29 @@ impl Members {
     /// time, or at all where the source is known to sample.
     pub(super) fn lately_omitted(&self) -> impl Iterator<Item = &Candidate> {
         let sampled = Family::ALL.map(|family| self.is_sampled_in(family));
-        let is_sampled = move |m: &Member| sampled[m.candidate.family().index()];
-        let lately =
-            self.all.iter().filter(move |m| m.omitted == 1 || m.omitted > 0 && is_sampled(m));
-        lately.map(|member| &member.candidate)
+        let is_late = move |(candidate, member): &(&Candidate, &Member)| {
+            member.omitted == 1 || member.omitted > 0 && sampled[candidate.family().index()]
+        };
+        self.all.iter().filter(is_late).map(|(candidate, _)| candidate)
     }
 
     /// Adds the candidates of an answer, in place of what was known of them. Returns whether any was no member.
     fn name(&mut self, candidates: Vec<Named>, is_early: bool) -> bool {
         let (mut strangers, mut holds_more) = (candidates.len(), false);
-        self.all.extend(candidates.into_iter().map(|named| Member::new(named, is_early)));
-        // Two sorted runs: a stable sort merges them in one pass, the known one first.
-        self.all.sort_by(|a, b| a.candidate.cmp(&b.candidate));
-        self.all.dedup_by(|named, known| {
-            let same = named.candidate == known.candidate;
-            if same {
+        let mut last: Option<Arc<Member>> = None;
+        self.all.put(candidates, |named, known| {
+            let mut origin = named.origin.clone();
+            if let Some(known) = known {
                 strangers -= usize::from(!known.is_early);
-                if known.heard < Heard::All {
-                    // These questions keep what they named.
-                    holds_more |= named.origin.join(&known.origin);
-                }
-                mem::swap(named, known);
+                // These questions keep what they named.
+                holds_more |= known.heard < Heard::All && origin.join(&known.origin);
             }
-            same
+            let is_like = |last: &&Arc<Member>| {
+                last.origin.is(&origin) && is_one(&last.transports, &named.transports)
+            };
+            let new = || Arc::new(Member::new(origin.clone(), named.transports.clone(), is_early));
+            let member = last.as_ref().filter(is_like).cloned().unwrap_or_else(new);
+            last.insert(member).clone()
         });
         self.holds_more = holds_more;
         strangers > 0
@@ -401,16 +406,20 @@ impl Members {
     /// Lets go at once of an address without a pin where the answer names it with one: the pin says
     /// more.
     fn drop_superseded(&mut self) {
-        let superseded = |pair: &[Member]| {
-            let (old, new) = (&pair[0], &pair[1]);
-            new.is_named
-                && old.candidate.pinned().is_none()
-                && old.candidate.is_at_address_of(&new.candidate)
-        };
-        let superseded: Vec<_> = self.all.windows(2).map(superseded).collect();
-        let mut superseded = superseded.into_iter();
-        self.all.retain(|_| !superseded.next().unwrap_or(false));
+        let next = self.all.iter().skip(1).map(Some).chain([None]);
+        let superseded = self.all.iter().zip(next).map(|((old, _), next)| {
+            next.is_some_and(|(new, member)| {
+                member.is_named && old.pinned().is_none() && old.is_at_address_of(new)
+            })
+        });
+        let mut superseded = superseded.collect::<Vec<_>>().into_iter();
+        self.all.keep(|_, _| !superseded.next().unwrap_or(false));
     }
+}
+
+/// Whether both are the same in memory.
+fn is_one(a: &Option<Transports>, b: &Option<Transports>) -> bool {
+    a.as_ref().map(Arc::as_ptr) == b.as_ref().map(Arc::as_ptr)
 }
 
 #[cfg(test)]

@@ -495,7 +495,7 @@ impl SourceState {
         if self.is_announced() && complete == self.announced_complete && !recovered {
             return None;
         }
-        let announced: Arc<[Candidate]> = self.members.candidates().cloned().collect();
+        let announced = self.members.list().clone();
         self.announced = Some(announced.clone());
         self.announced_complete = complete;
         Some(announced)
@@ -508,7 +508,8 @@ impl SourceState {
 
     /// Whether the candidates that were last announced are the members.
     fn is_announced(&self) -> bool {
-        self.announced.as_ref().is_some_and(|before| before.iter().eq(self.members.candidates()))
+        // Equal at once, where it is one list.
+        self.announced.as_ref() == Some(self.members.list())
     }
 
     /// Whether the source has said all. Either all its questions have complete answers, from now or earlier,

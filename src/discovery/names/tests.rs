@@ -112,6 +112,28 @@ fn the_first_answer_that_names_others_is_looked_at_once_more() {
     }
 }
 
+/// A thousand nodes that name each other would hold three lists each of what all of them name.
+#[test]
+fn members_and_what_is_announced_and_held_are_one_list_until_an_answer_says_otherwise() {
+    let mut world = World::new(&[DNS]);
+    let source = DNS.parse().expect("a source");
+    let list = |world: &mut World| {
+        let announced = world.names.announced(&source).cloned().expect("an answer");
+        let (held, lists) = world.names.allot(&world.config, &by_order);
+        assert!(Arc::ptr_eq(&held, &announced) && Arc::ptr_eq(&lists[0], &announced));
+        let members = world.names.all().map(|source| source.members().list());
+        assert!(members.into_iter().all(|members| Arc::ptr_eq(members, &announced)));
+        announced
+    };
+    world.answer(&[1, 2, 3]);
+    let before = list(&mut world);
+    for (ips, is_same) in [(&[3, 1, 2][..], true), (&[1, 3], true), (&[4, 1, 3], false)] {
+        world.now = world.next();
+        world.answer(ips);
+        assert_eq!(Arc::ptr_eq(&list(&mut world), &before), is_same, "{ips:?}");
+    }
+}
+
 #[test]
 fn a_failure_keeps_what_is_known_and_says_so() {
     let mut world = World::new(&[DNS]);

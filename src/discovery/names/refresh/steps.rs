@@ -1,9 +1,6 @@
 //! The look-ups of a refresh that wait, and the look-ups that are under way.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    num::NonZeroUsize,
-};
+use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use hickory_proto::rr::Name;
 use libp2p_core::Multiaddr;
@@ -46,22 +43,23 @@ impl Step {
 #[derive(Debug)]
 pub(super) struct Steps {
     most: NonZeroUsize,
-    /// How many were added, which is also the id of the next one.
+    /// How many were added, and how many of these were started: the ids of the next one.
     added: u32,
-    waiting: VecDeque<(u32, Step)>,
-    under_way: BTreeMap<u32, Step>,
+    started: u32,
+    /// Those that wait, and those under way. Boxed: a node of the map has room for eleven.
+    open: BTreeMap<u32, Box<Step>>,
 }
 
 impl Steps {
     pub(super) fn new(most: NonZeroUsize) -> Self {
-        Self { most, added: 0, waiting: VecDeque::new(), under_way: BTreeMap::new() }
+        Self { most, added: 0, started: 0, open: BTreeMap::new() }
     }
 
     /// Adds a look-up; says whether there may be one more.
     pub(super) fn add(&mut self, step: Step) -> bool {
         let fits = (self.added as usize) < self.most.get();
         if fits {
-            self.waiting.push_back((self.added, step));
+            self.open.insert(self.added, Box::new(step));
             self.added += 1;
         }
         fits
@@ -69,23 +67,23 @@ impl Steps {
 
     /// Starts the next look-up.
     pub(super) fn start(&mut self) -> Option<(u32, Query)> {
-        let (id, step) = self.waiting.pop_front()?;
-        let query = step.query.clone();
-        self.under_way.insert(id, step);
-        Some((id, query))
+        let (id, step) = (self.started, self.open.get(&self.started)?);
+        self.started += 1;
+        Some((id, step.query.clone()))
     }
 
     /// Takes a look-up that is under way.
     pub(super) fn end(&mut self, id: u32) -> Option<Step> {
-        self.under_way.remove(&id)
+        let is_started = id < self.started;
+        is_started.then(|| self.open.remove(&id)).flatten().map(|step| *step)
     }
 
     /// Whether none waits.
     pub(super) fn are_started(&self) -> bool {
-        self.waiting.is_empty()
+        self.started == self.added
     }
 
     pub(super) fn under_way(&self) -> impl Iterator<Item = &Step> {
-        self.under_way.values()
+        self.open.range(..self.started).map(|(_, step)| &**step)
     }
 }
