@@ -61,6 +61,12 @@ impl Sums {
         Sum { says: self.state.hash_one((head, len, product, additional)), ttl, one_owner }
     }
 
+    /// What a part of an answer says, for this process alone: another one for other items, as far as who
+    /// writes the zone can tell.
+    pub(crate) fn key(&self, said: &impl Hash) -> u64 {
+        self.state.hash_one(said)
+    }
+
     /// The product of the records of a section, their least TTL, and whether they have one owner.
     fn product(&self, records: &[Record]) -> (u64, Option<Duration>, bool) {
         let (mut product, mut ttl, mut owner) = (1, u32::MAX, LastOwner::default());
@@ -200,6 +206,7 @@ mod tests {
         let one = answer(vec![a("x.", 30, 1)]);
         assert_ne!(says(&Sums::default(), &one), says(&Sums::default(), &one));
         let [one, other] = [Sums::default(), Sums::default()];
+        assert!(one.key(&7) == one.key(&7) && one.key(&7) != other.key(&7));
         assert_ne!(one.product(&[a("x.", 30, 1)]), other.product(&[a("x.", 30, 1)]));
         assert_ne!((one.place, one.place_of_words), (other.place, other.place_of_words));
     }

@@ -13,7 +13,7 @@ use libp2p_core::Multiaddr;
 
 use self::{
     found::Found,
-    list::{List, sum_of},
+    list::List,
     steps::{Step, Steps, Task},
 };
 pub(crate) use self::{
@@ -231,7 +231,7 @@ impl Refresh {
             Task::Addresses(_) => return,
             Task::Targets(srv) => {
                 let targets = record::targets(section.records);
-                let sum = sum_of(&targets);
+                let sum = self.found.key(&targets);
                 if !answer.complete {
                     self.complete(&srv, &targets, question);
                 }
@@ -242,7 +242,7 @@ impl Refresh {
             }
             Task::Entries(suffix, depth) => {
                 let texts = record::texts(section.records, self.limits.text_length.get());
-                let sum = sum_of(&texts);
+                let sum = self.found.key(&texts);
                 self.entries(question, texts, &suffix, depth);
                 sum
             }
@@ -357,7 +357,7 @@ impl Refresh {
                 continue;
             }
             let question = Query::new(target.clone(), record_type);
-            let ips = List::of_answer(&ips, None, self.limits.records_per_answer.get());
+            let ips = self.found.list(&ips, None);
             let sum = ips.sum;
             self.found.note_question(&question, Some(query));
             self.found.note_heard(&question, Heard::All);

@@ -3,7 +3,9 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
+    hash::Hash,
     mem,
+    net::IpAddr,
     num::{NonZeroU16, NonZeroUsize},
     sync::Arc,
     time::Duration,
@@ -180,7 +182,17 @@ impl Found {
         }
         let ips = addresses(section.records.iter().copied());
         let says = section.is_all.then_some(says);
-        Ok((List::of_answer(&ips, says, self.records.get()), section.ttl))
+        Ok((self.list(&ips, says), section.ttl))
+    }
+
+    /// A list of addresses of one type.
+    pub(super) fn list(&self, ips: &[IpAddr], says: Option<u64>) -> Arc<List> {
+        List::of_answer(ips, says, &self.known.sums, self.records.get())
+    }
+
+    /// What a part of an answer says, for this node alone.
+    pub(super) fn key(&self, said: &impl Hash) -> u64 {
+        self.known.sums.key(said)
     }
 
     /// Adds addresses of one type of a host, which the answer to a question names.

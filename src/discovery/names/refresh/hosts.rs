@@ -109,16 +109,13 @@ impl Hosts {
         let host = self.by_name.entry(name).or_default();
         let room = self.records.get().saturating_mul(2) - self.ips;
         let known = &mut host.lists[place_of(of)];
-        let before = known.as_ref().map_or(0, |known| known.ips.len());
+        let before = known.as_ref().map_or(0, |known| known.len());
         let (now, all) = match known.as_deref() {
-            None if list.ips.len() <= room => (list, true),
-            known => {
-                let (ips, all) = list.added_to(known, room);
-                (List::new(ips), all)
-            }
+            None if list.len() <= room => (list, true),
+            known => list.added_to(known, room),
         };
-        self.ips += now.ips.len() - before;
-        *known = (!now.ips.is_empty()).then_some(now);
+        self.ips += now.len() - before;
+        *known = (now.len() > 0).then_some(now);
         all
     }
 
@@ -273,8 +270,12 @@ impl KnownHost {
         self.lists.iter().any(Option::is_some)
     }
 
-    fn ips(&self) -> impl Iterator<Item = &IpAddr> {
-        self.lists.iter().flatten().flat_map(|list| &list.ips)
+    fn ips(&self) -> impl Iterator<Item = IpAddr> {
+        self.lists.iter().flatten().flat_map(|list| list.iter())
+    }
+
+    fn ip_count(&self) -> usize {
+        self.lists.iter().flatten().map(|list| list.len()).sum()
     }
 
     /// Whether both name the same.
@@ -332,9 +333,9 @@ impl At<'_> {
 
 /// The hosts at each address, in the order of candidates.
 fn by_address<'a>(hosts: &'a [Reached<'a>]) -> Vec<At<'a>> {
-    let mut all = Vec::with_capacity(hosts.iter().map(|reached| reached.host.ips().count()).sum());
+    let mut all = Vec::with_capacity(hosts.iter().map(|reached| reached.host.ip_count()).sum());
     for reached in hosts {
-        all.extend(reached.host.ips().map(|named| reached.at(*named)));
+        all.extend(reached.host.ips().map(|named| reached.at(named)));
     }
     all.sort_by_key(|at| at.ip);
     // Else one endpoint would be two candidates, which differ by the name for TLS.

@@ -2,68 +2,104 @@
 
 use std::{
     collections::BTreeSet,
-    hash::{DefaultHasher, Hash, Hasher},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
 };
+
+use crate::record::Sums;
 
 /// Addresses of one type of a host: sorted, without duplicates. Shared by the refreshes whose answers say
 /// the same.
 #[derive(Debug)]
 pub(super) struct List {
-    pub(super) ips: Vec<IpAddr>,
+    ips: Ips,
     /// What the answer says that named them, by its [sum](crate::record::Sums), where nothing else of it
     /// has to be read.
     pub(super) says: Option<u64>,
-    /// What of the answer says where peers are, the same for all nodes and times.
+    /// What of the answer says where peers are, by its [key](Sums::key).
     pub(super) sum: u64,
     /// Whether the answer named more than it may carry.
     pub(super) is_cut: bool,
 }
 
-impl List {
-    pub(super) fn new(ips: Vec<IpAddr>) -> Arc<Self> {
-        Self::of_answer(&ips, None, usize::MAX)
-    }
+/// Addresses as numbers, which are sorted and summed up far sooner, and take less room.
+#[derive(Debug, PartialEq, Eq)]
+enum Ips {
+    V4(Box<[u32]>),
+    V6(Box<[u128]>),
+}
 
+impl List {
     /// Of the addresses of an answer, all of one type, the lowest, so many at the most.
-    pub(super) fn of_answer(ips: &[IpAddr], says: Option<u64>, most: usize) -> Arc<Self> {
-        // Numbers are sorted and summed up far sooner than addresses.
-        let v4 = ips.iter().filter_map(|ip| match ip {
-            IpAddr::V4(ip) => Some(ip.to_bits()),
-            IpAddr::V6(_) => None,
-        });
-        let v6 = ips.iter().filter_map(|ip| match ip {
-            IpAddr::V4(_) => None,
-            IpAddr::V6(ip) => Some(ip.to_bits()),
-        });
-        let (ips, sum, is_cut) = match ips.first() {
-            Some(IpAddr::V4(_)) => lowest(v4.collect(), most, |bits| Ipv4Addr::from(bits).into()),
-            _ => lowest(v6.collect(), most, |bits| Ipv6Addr::from(bits).into()),
+    pub(super) fn of_answer(
+        ips: &[IpAddr],
+        says: Option<u64>,
+        sums: &Sums,
+        most: usize,
+    ) -> Arc<Self> {
+        let (ips, sum, is_cut) = match sorted(ips) {
+            Ips::V4(all) => (
+                Ips::V4(all.iter().take(most).copied().collect()),
+                sums.key(&all),
+                all.len() > most,
+            ),
+            Ips::V6(all) => (
+                Ips::V6(all.iter().take(most).copied().collect()),
+                sums.key(&all),
+                all.len() > most,
+            ),
         };
         Arc::new(Self { ips, says, sum, is_cut })
     }
 
+    pub(super) fn len(&self) -> usize {
+        match &self.ips {
+            Ips::V4(ips) => ips.len(),
+            Ips::V6(ips) => ips.len(),
+        }
+    }
+
+    /// The addresses, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = IpAddr> {
+        let (v4, v6): (&[u32], &[u128]) = match &self.ips {
+            Ips::V4(ips) => (ips, &[]),
+            Ips::V6(ips) => (&[], ips),
+        };
+        let v4 = v4.iter().map(|bits| IpAddr::V4(Ipv4Addr::from_bits(*bits)));
+        v4.chain(v6.iter().map(|bits| IpAddr::V6(Ipv6Addr::from_bits(*bits))))
+    }
+
     /// Adds these addresses, the lowest first, to others, as many as there is room for. Returns whether all
     /// of them are there now.
-    pub(super) fn added_to(&self, known: Option<&Self>, room: usize) -> (Vec<IpAddr>, bool) {
-        let known: BTreeSet<_> = known.into_iter().flat_map(|known| &known.ips).copied().collect();
-        let new: Vec<_> = self.ips.iter().filter(|ip| !known.contains(ip)).copied().collect();
+    pub(super) fn added_to(&self, known: Option<&Self>, room: usize) -> (Arc<Self>, bool) {
+        let mut all: BTreeSet<_> = known.into_iter().flat_map(Self::iter).collect();
+        let new: Vec<_> = self.iter().filter(|ip| !all.contains(ip)).collect();
         let fits = new.len() <= room;
-        let all: BTreeSet<_> = known.into_iter().chain(new.into_iter().take(room)).collect();
-        (all.into_iter().collect(), fits)
+        all.extend(new.into_iter().take(room));
+        let ips = sorted(&all.into_iter().collect::<Vec<_>>());
+        (Arc::new(Self { ips, says: None, sum: 0, is_cut: false }), fits)
     }
 }
 
-/// The lowest of these, without duplicates, their sum, and whether there are more.
-fn lowest<T: Ord + Hash + Copy>(
-    mut all: Vec<T>,
-    most: usize,
-    ip: impl Fn(T) -> IpAddr,
-) -> (Vec<IpAddr>, u64, bool) {
-    all.sort_unstable();
-    all.dedup();
-    (all.iter().take(most).map(|bits| ip(*bits)).collect(), sum_of(&all), all.len() > most)
+/// Addresses of one type, sorted, without duplicates.
+fn sorted(ips: &[IpAddr]) -> Ips {
+    fn sorted<T: Ord>(mut all: Vec<T>) -> Box<[T]> {
+        all.sort_unstable();
+        all.dedup();
+        all.into()
+    }
+    let v6 = ips.iter().filter_map(|ip| match ip {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(ip) => Some(ip.to_bits()),
+    });
+    let v4 = ips.iter().filter_map(|ip| match ip {
+        IpAddr::V4(ip) => Some(ip.to_bits()),
+        IpAddr::V6(_) => None,
+    });
+    match ips.first() {
+        Some(IpAddr::V4(_)) => Ips::V4(sorted(v4.collect())),
+        _ => Ips::V6(sorted(v6.collect())),
+    }
 }
 
 impl PartialEq for List {
@@ -71,11 +107,4 @@ impl PartialEq for List {
     fn eq(&self, other: &Self) -> bool {
         std::ptr::eq(self, other) || self.ips == other.ips
     }
-}
-
-/// The same for the same items, and nearly always another one for others.
-pub(super) fn sum_of<T: Hash + ?Sized>(items: &T) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    items.hash(&mut hasher);
-    hasher.finish()
 }
