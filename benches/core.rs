@@ -164,7 +164,8 @@ fn events() -> (String, String) {
         let (took, allocated): (Vec<_>, Vec<_>) = (0..1_000).map(|i| cost(|| act(i))).unzip();
         format!("{:.1}; {}", least(&took).as_nanos() as f64 / 1_000.0, median(allocated))
     };
-    let stranger = told(Box::new(|i| node.stranger(i)));
+    let address = "/ip4/192.168.0.1/tcp/55555".parse().expect("an address");
+    let stranger = told(Box::new(|i| node.stranger(i, &address)));
     let idle = told(Box::new(|_| assert!(node.core.poll_output(node.now).is_none())));
     (stranger, idle)
 }

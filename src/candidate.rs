@@ -379,6 +379,9 @@ pub(crate) fn ip_of(address: &Multiaddr) -> Option<IpAddr> {
 
 /// The canonical spelling of an address, and the peer id that it ended in.
 fn canonical(address: &Multiaddr) -> (Multiaddr, Option<PeerId>) {
+    if address.iter().all(|part| is_canonical(&part)) {
+        return (address.clone(), None);
+    }
     let mut parts: Vec<_> = address.iter().collect();
     let pinned = match parts.last() {
         Some(Protocol::P2p(peer)) => Some(*peer),
@@ -411,6 +414,22 @@ fn canonical(address: &Multiaddr) -> (Multiaddr, Option<PeerId>) {
         }
     }
     (out, pinned)
+}
+
+/// Whether a part is spelled as it is in a candidate, wherever it stands; nearly all are.
+fn is_canonical(part: &Protocol<'_>) -> bool {
+    match part {
+        Protocol::Ip6zone(_) | Protocol::P2p(_) | Protocol::Ws(_) | Protocol::Wss(_) => false,
+        Protocol::Ip6(ip) => ip.to_ipv4_mapped().is_none(),
+        Protocol::Dns(name)
+        | Protocol::Dns4(name)
+        | Protocol::Dns6(name)
+        | Protocol::Dnsaddr(name)
+        | Protocol::Sni(name) => {
+            !name.ends_with('.') && !name.bytes().any(|byte| byte.is_ascii_uppercase())
+        }
+        _ => true,
+    }
 }
 
 fn is_mapped(part: Option<&Protocol<'_>>) -> bool {

@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use libp2p::{PeerId, swarm::ConnectionId};
+use libp2p::{Multiaddr, PeerId, swarm::ConnectionId};
 use libp2p_dns_discovery::{
     Answer, Config,
     discovery::{DialFailure, Direction, Discovery, Expect, LookupId, Output},
@@ -116,17 +116,17 @@ impl Node {
     }
 
     /// A connection of a peer that concerns nobody arrives.
-    pub fn stranger(&mut self, n: usize) {
-        let address = "/ip4/192.168.0.1/tcp/55555".parse().expect("an address");
+    pub fn stranger(&mut self, n: usize, address: &Multiaddr) {
         let id = ConnectionId::new_unchecked(1_000_000 + n);
         let stranger = peer(1 << 60 | n as u64);
-        self.core.handle_connected(id, stranger, &address, Direction::Accepted, self.now);
+        self.core.handle_connected(id, stranger, address, Direction::Accepted, self.now);
         assert!(self.core.poll_output(self.now).is_none());
     }
 }
 
 /// The nth peer: an identity multihash of eight bytes.
 fn peer(n: u64) -> PeerId {
-    let bytes = [&[0, 8], &n.to_le_bytes()[..]].concat();
+    let mut bytes = [0, 8, 0, 0, 0, 0, 0, 0, 0, 0];
+    bytes[2..].copy_from_slice(&n.to_le_bytes());
     PeerId::from_bytes(&bytes).expect("a peer id")
 }

@@ -2,8 +2,9 @@
 
 use std::{
     cmp::Reverse,
-    collections::{HashMap, HashSet, hash_map::Entry},
+    collections::{BTreeMap, HashMap, HashSet, hash_map::Entry},
     net::IpAddr,
+    ops::RangeInclusive,
     time::Duration,
 };
 
@@ -65,7 +66,8 @@ impl Connection {
 /// The connections of the swarm, by their peers.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
-    by_peer: HashMap<PeerId, HashMap<ConnectionId, Connection>>,
+    /// In one map: most peers have one connection, which would need a map of its own.
+    all: BTreeMap<(PeerId, ConnectionId), Connection>,
     /// How many lead to each host.
     hosts: HashMap<Host, usize>,
 }
@@ -80,47 +82,41 @@ fn host_of(candidate: &Candidate) -> Host {
 impl Connections {
     pub(super) fn open(&mut self, peer: PeerId, id: ConnectionId, connection: Connection) {
         *self.hosts.entry(host_of(&connection.remote)).or_default() += 1;
-        self.by_peer.entry(peer).or_default().insert(id, connection);
+        self.all.insert((peer, id), connection);
     }
 
     /// Removes a connection; returns it, and whether it was the last one to its peer.
     pub(super) fn close(&mut self, peer: &PeerId, id: ConnectionId) -> Option<(Connection, bool)> {
-        let of_peer = self.by_peer.get_mut(peer)?;
-        let connection = of_peer.remove(&id)?;
+        let connection = self.all.remove(&(*peer, id))?;
         if let Entry::Occupied(mut there) = self.hosts.entry(host_of(&connection.remote)) {
             *there.get_mut() -= 1;
             if *there.get() == 0 {
                 there.remove();
             }
         }
-        let last = of_peer.is_empty();
-        if last {
-            self.by_peer.remove(peer);
-        }
-        Some((connection, last))
+        Some((connection, !self.is_connected(peer)))
     }
 
     pub(super) fn is_connected(&self, peer: &PeerId) -> bool {
-        self.by_peer.contains_key(peer)
+        self.of(peer).next().is_some()
     }
 
     /// Whether a connection is the only one to its peer.
     pub(super) fn is_only(&self, id: ConnectionId, peer: &PeerId) -> bool {
-        self.by_peer
-            .get(peer)
-            .is_some_and(|of_peer| of_peer.len() == 1 && of_peer.contains_key(&id))
+        let mut of_peer = self.all.range(of(peer)).map(|((_, id), _)| *id);
+        of_peer.next() == Some(id) && of_peer.next().is_none()
     }
 
     /// Notes whether the remote of a connection speaks the required protocol. Says whether that is
     /// news.
     pub(super) fn note(&mut self, peer: &PeerId, id: ConnectionId, speaks: bool) -> bool {
-        let connection = self.by_peer.get_mut(peer).and_then(|of_peer| of_peer.get_mut(&id));
+        let connection = self.all.get_mut(&(*peer, id));
         connection.is_some_and(|c| c.speaks.replace(speaks) != Some(speaks))
     }
 
     /// Whether a connected peer speaks the required protocol, by what it said on any connection.
     pub(super) fn speaks(&self, peer: &PeerId) -> Option<bool> {
-        self.by_peer.get(peer)?.values().filter_map(|connection| connection.speaks).max()
+        self.of(peer).filter_map(|connection| connection.speaks).max()
     }
 
     /// Whether any connection leads to a candidate's host.
@@ -150,8 +146,10 @@ impl Connections {
             c.remote.ip().is_some_and(|ip| hosts.contains(&ip))
                 || (c.dialled && addresses.contains(c.remote.address()))
         };
-        let there = self.by_peer.iter().filter(|(_, of_peer)| of_peer.values().any(leads_there));
-        there.map(|(peer, _)| *peer).collect()
+        let there = self.all.iter().filter(|(_, connection)| leads_there(connection));
+        let mut peers: Vec<_> = there.map(|((peer, _), _)| *peer).collect();
+        peers.dedup();
+        peers
     }
 
     /// Whether a peer is connected, and not silent, that was dialled at a candidate.
@@ -179,21 +177,21 @@ impl Connections {
         patience: Duration,
         now: Instant,
     ) -> Vec<ConnectionId> {
-        let of_peer = self.by_peer.get_mut(peer).into_iter().flatten();
+        let of_peer = self.all.range_mut(of(peer)).map(|((_, id), connection)| (*id, connection));
         let mut asked: Vec<_> = of_peer.filter(|(_, c)| concerns(c)).collect();
-        asked.sort_unstable_by_key(|(id, c)| Reverse((c.since, **id)));
+        asked.sort_unstable_by_key(|(id, c)| Reverse((c.since, *id)));
         asked.truncate(ASKED);
         asked.retain(|(_, c)| c.asked.is_none_or(|at| at + patience <= now));
-        let ask = |(id, c): (&ConnectionId, &mut Connection)| {
+        let ask = |(id, c): (ConnectionId, &mut Connection)| {
             c.asked = Some(now);
-            *id
+            id
         };
         asked.into_iter().map(ask).collect()
     }
 
     /// The remote of a connection has replied.
     pub(super) fn reply(&mut self, peer: &PeerId, id: ConnectionId) -> Option<&Connection> {
-        let connection = self.by_peer.get_mut(peer)?.get_mut(&id)?;
+        let connection = self.all.get_mut(&(*peer, id))?;
         (connection.asked, connection.is_silent) = (None, false);
         Some(connection)
     }
@@ -201,13 +199,19 @@ impl Connections {
     /// No reply has come on the connections to a peer for which `concerns` is true: they are silent from now
     /// on.
     pub(super) fn fall_silent(&mut self, peer: &PeerId, concerns: impl Fn(&Connection) -> bool) {
-        let of_peer = self.by_peer.get_mut(peer).into_iter().flat_map(HashMap::values_mut);
+        let of_peer = self.all.range_mut(of(peer)).map(|(_, connection)| connection);
         of_peer.filter(|c| concerns(c)).for_each(|c| c.is_silent = true);
     }
 
     fn of(&self, peer: &PeerId) -> impl Iterator<Item = &Connection> {
-        self.by_peer.get(peer).into_iter().flat_map(HashMap::values)
+        self.all.range(of(peer)).map(|(_, connection)| connection)
     }
+}
+
+/// All that a peer may have.
+fn of(peer: &PeerId) -> RangeInclusive<(PeerId, ConnectionId)> {
+    let [first, last] = [usize::MIN, usize::MAX].map(ConnectionId::new_unchecked);
+    (*peer, first)..=(*peer, last)
 }
 
 #[cfg(test)]
