@@ -5,6 +5,8 @@
 //! No event that concerns one candidate may cost more than O(log n), or a millisecond at 16,384; none
 //! that concerns none of ours more than O(1).
 
+#[path = "events/answers.rs"]
+mod answers;
 #[path = "events/life.rs"]
 mod life;
 #[path = "events/shell.rs"]
@@ -35,6 +37,9 @@ fn main() {
     }
     if "keep-alive".contains(&wanted) {
         shell::print();
+    }
+    if "answers".contains(&wanted) {
+        answers::print();
     }
 }
 

@@ -18,7 +18,7 @@ use self::{
         judge::{Judge, Outcome},
         presence::Presence,
     },
-    names::Names,
+    names::{AT_ONCE, Names},
     order::Order,
     own::Own,
     selection::Selecting,
@@ -357,7 +357,9 @@ impl Discovery {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) if there is no input before. The value
-    /// holds after [`poll_output`](Self::poll_output) has returned `None`.
+    /// holds after [`poll_output`](Self::poll_output) has returned `None`. It is the `now` of that call
+    /// where more is to be done at once: a large answer is applied in slices, between which the event loop
+    /// has its turn.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.waiting.wake()
     }
@@ -458,8 +460,10 @@ impl Discovery {
         self.ledger.ripen(now);
         // A dial that is overdue may cost an entry, which is a reason to look up sooner.
         self.effecting(now, |hub, effects| hub.dialling.expire(now, effects));
-        self.look_up(now);
-        self.reorder(now);
+        // A large answer is applied in slices: the swarm has its turn between the rooms.
+        if self.look_up(now) || self.reorder(now) {
+            return self.waiting.rest();
+        }
         // Own addresses → who else answers with our identity.
         self.effecting(now, |hub, effects| {
             hub.own.poll(now, &mut hub.rng, effects);
@@ -477,11 +481,11 @@ impl Discovery {
         self.waiting.wake_at(times.into_iter().flatten().min());
     }
 
-    /// DNS answer → records → candidates.
-    fn look_up(&mut self, now: Instant) {
+    /// DNS answer → records → candidates. Says whether that was as much as one call may do.
+    fn look_up(&mut self, now: Instant) -> bool {
         let mut effects = Effects::default();
         let (view, selected) = (view!(self, now), self.selecting.selected());
-        self.names.poll(&mut names::Context {
+        let did_much = self.names.poll(&mut names::Context {
             config: &self.config,
             now,
             is_ours: &|candidate| self.own.leads_here(candidate),
@@ -493,25 +497,27 @@ impl Discovery {
             effects: &mut effects,
         });
         self.carry_out(effects, now);
+        did_much
     }
 
-    /// Candidates → order.
-    fn reorder(&mut self, now: Instant) {
+    /// Candidates → order. Says whether that was as much as one call may do.
+    fn reorder(&mut self, now: Instant) -> bool {
         let mut effects = Effects::default();
-        if self.ordered != self.ordered_from() {
+        let is_new = self.ordered != self.ordered_from();
+        if is_new {
             let rank = |list: &_, named| self.selecting.rank(list, named, &self.own, &self.config);
             let (sorted, lists) = self.names.allot(&self.config, &rank);
             let next = Order::new(self.order.version() + 1, sorted, self.names.transports(), lists);
-            let order = next.with_left_out(self.names.left_out());
-            let (departed, added) = self.order.become_next(order);
+            let (departed, new) = self.order.become_next(next.with_left_out(self.names.left_out()));
             departed.iter().for_each(|candidate| self.own.lose(candidate));
             self.own.follow(&self.order);
             self.dialling.depart(&departed, &mut effects);
-            self.judge(now, |judge| judge.follow_order(&added, &departed));
+            self.judge(now, |judge| judge.follow_order(&new, &departed));
         }
         self.names.announce_cut(self.order.len(), &mut effects);
         self.ordered = self.ordered_from();
         self.carry_out(effects, now);
+        is_new && self.order.len() >= AT_ONCE
     }
 
     /// The versions from which an order would be made now.
@@ -589,8 +595,8 @@ impl Discovery {
                 self.own.meet(&candidate, started, now, &mut self.rng);
                 self.follow_own();
             }
-            Effect::Looked(candidate) => {
-                self.own.looked(&candidate, self.config.probe_timeout, now, &mut self.rng);
+            Effect::Looked(at) => {
+                self.own.looked(&at, self.config.probe_timeout, now, &mut self.rng);
             }
             Effect::Recheck { candidate, at } => self.ledger.recheck(&candidate, at),
             Effect::StillConnected(at) => self.presence(now, |p| p.still_connected(&at)),
@@ -609,21 +615,18 @@ impl Discovery {
                 self.selecting.forget(&candidate);
                 self.change_own(|own| own.give_back(&candidate));
             }
-            Effect::Regard(peer) => {
-                if self.config.keep_alive && self.ledger.is_connected(&peer) {
-                    self.waiting.regard(peer);
-                }
+            Effect::Regard(peer) if self.config.keep_alive && self.ledger.is_connected(&peer) => {
+                self.waiting.regard(peer);
             }
+            Effect::Regard(_) => {}
             Effect::Introduce { candidate, peer, purpose } => {
                 self.dialling.introduce(candidate, peer, purpose, &view!(self, now));
                 self.waiting.note(true);
             }
             Effect::Hint(candidate) => self.hint(candidate, None, now),
-            Effect::Meet(candidate) => {
-                self.effecting(now, |hub, effects| {
-                    hub.dialling.meet(candidate, &situation!(hub, now), effects);
-                });
-            }
+            Effect::Meet(candidate) => self.effecting(now, |hub, effects| {
+                hub.dialling.meet(candidate, &situation!(hub, now), effects);
+            }),
             Effect::Route(family) => self.dialling.note_route(family),
             Effect::NoRoute(at) => self.dialling.note_no_route(&at, &view!(self, now)),
             Effect::Refreshed => self.dialling.renew(&self.config, now),

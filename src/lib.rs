@@ -67,6 +67,7 @@ mod limits;
 #[cfg(feature = "metrics")]
 #[cfg_attr(docsrs, doc(cfg(feature = "metrics")))]
 pub mod metrics;
+mod name;
 mod own_addresses;
 mod pace;
 mod pool;

@@ -80,6 +80,11 @@ impl Life {
             life.core.handle_lookup(id, answer.cloned().ok_or_else(nothing));
         }
         life.take();
+        // Large answers are applied in slices.
+        while life.core.poll_timeout().is_some_and(|at| at <= now) {
+            life.tick();
+            life.take();
+        }
         life
     }
 

@@ -5,8 +5,11 @@
 
 use std::fmt::Write;
 
-use self::life::{EVENTS, Life};
-use crate::testing::looks;
+use hickory_proto::rr::{RData, Record};
+
+use self::life::{EVENTS, Life, peer};
+use super::{Discovery, Output, testing::epoch};
+use crate::{config::Config, resolver::Answer, testing::looks};
 
 #[path = "../../benches/events/life.rs"]
 mod life;
@@ -55,4 +58,31 @@ fn no_event_looks_at_all_candidates() {
         }
     }
     assert!(report.is_empty(), "\n{report}");
+}
+
+/// Fails if several answers, or an answer and the order that follows from it, are gone through in one call.
+#[test]
+fn no_call_takes_all_of_several_large_answers() {
+    let (now, names) = (epoch(), ["a", "b", "c", "d"]);
+    let mut core = Discovery::new(Config::new(), peer(u64::MAX), 1, now);
+    for name in names {
+        core.add_source(format!("/dns4/{name}.example./tcp/4001").parse().unwrap(), now);
+    }
+    let asked: Vec<_> = std::iter::from_fn(|| core.poll_output(now)).collect();
+    for output in asked {
+        let Output::Lookup { id, query, .. } = output else { continue };
+        let network = 10 + u32::from(query.name.iter().next().unwrap()[0]);
+        let ip = |i: u32| RData::A(std::net::Ipv4Addr::from((network << 24) + i).into());
+        let records = (0..2_000).map(|i| Record::from_rdata(query.name.clone(), 30, ip(i)));
+        core.handle_lookup(id, Ok(Answer::new(query.name.clone(), records.collect())));
+    }
+    let (mut calls, mut is_over) = (Vec::new(), false);
+    while !is_over {
+        calls.push(looks(|| is_over = core.poll_output(now).is_none()));
+        is_over &= core.poll_timeout().is_none_or(|at| at > now);
+        core.handle_timeout(now);
+    }
+    let (all, most) = (calls.iter().sum::<usize>(), calls.iter().max().unwrap());
+    assert_eq!(core.stats().candidates(), 8_000);
+    assert!(4 * most < 3 * all, "{calls:?}");
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use web_time::Instant;
 
-pub(super) use self::{context::Context, members::Liveness};
+pub(super) use self::{context::Context, members::Liveness, refresh::AT_ONCE};
 use self::{
     context::Rank,
     fair_share::{Allotted, List},
@@ -225,17 +225,24 @@ impl Names {
         true
     }
 
-    /// Starts the refreshes that are due, and takes those that have ended.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) {
+    /// Starts the refreshes that are due, and takes those that have ended, until that was [`AT_ONCE`]
+    /// candidates. Says whether it was: then there may be more.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> bool {
         let ids: Vec<u64> = self.sources.keys().copied().collect();
+        let mut taken = 0;
         for id in ids {
             self.expire(id, context);
-            self.finish(id, context);
+            taken += self.sources.get_mut(&id).map_or(0, |source| source.read_on(AT_ONCE));
+            taken += self.finish(id, context);
             self.drive(id, context);
             // A static source, and one whose look-ups all ended within their first step, is done.
-            self.finish(id, context);
-            self.use_so_far(id, context);
+            taken += self.finish(id, context);
+            taken += self.use_so_far(id, context);
+            if taken >= AT_ONCE {
+                return true;
+            }
         }
+        false
     }
 
     /// The next instant at which something is to be done.
@@ -340,12 +347,14 @@ impl Names {
         }
     }
 
-    /// Uses what a refresh has named so far: A does not wait for AAAA, nor one target for another.
-    fn use_so_far(&mut self, id: u64, context: &mut Context<'_>) {
-        let Some(source) = self.sources.get_mut(&id) else { return };
-        let Some(named) = source.take_so_far(context.config, context.now) else { return };
+    /// Uses what a refresh has named so far: A does not wait for AAAA, nor one target for another. Returns
+    /// how many candidates that took.
+    fn use_so_far(&mut self, id: u64, context: &mut Context<'_>) -> usize {
+        let Some(source) = self.sources.get_mut(&id) else { return 0 };
+        let Some(named) = source.take_so_far(context.config, context.now) else { return 0 };
+        let taken = named.len();
         if !source.members_mut().add(named) {
-            return;
+            return taken;
         }
         let rank = |list: &[Candidate]| (context.rank)(list, list.len());
         source.members_mut().bound(context.config.limits.candidates.get(), rank);
@@ -362,10 +371,12 @@ impl Names {
                 proof: None,
             });
         }
+        taken
     }
 
-    fn finish(&mut self, id: u64, context: &mut Context<'_>) {
-        let Some(source) = self.sources.get_mut(&id) else { return };
+    /// Takes the refresh of a source if it is over. Returns how many candidates that took.
+    fn finish(&mut self, id: u64, context: &mut Context<'_>) -> usize {
+        let Some(source) = self.sources.get_mut(&id) else { return 0 };
         let made_from = (self.version, context.ours);
         let known = self.offers_nobody.get(&id).filter(|(known, _)| *known == made_from);
         let offers_nobody = !context.has_others
@@ -375,7 +386,8 @@ impl Names {
             self.offers_nobody.insert(id, (made_from, offers_nobody));
         }
         let outcome = source.finish(context.config, offers_nobody, context.rng, context.now);
-        let Some(outcome) = outcome else { return };
+        let Some(outcome) = outcome else { return 0 };
+        let taken = outcome.as_ref().map_or(0, |resolution| resolution.candidates.len());
         self.heard += 1;
         // Hosts may be tried again at the pace of the source's own name, whatever the targets' TTLs.
         let is_own = outcome.as_ref().map_or(true, |resolution| resolution.threads.has_own());
@@ -386,6 +398,7 @@ impl Names {
         if is_own {
             context.effects.push(Effect::Refreshed);
         }
+        taken
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Waiting {
     outputs: VecDeque<Output>,
     /// Whether something has happened since the last step.
     step: bool,
+    /// Whether the last step did as much as one call may.
+    rests: bool,
     /// When the next step is due if nothing happens.
     wake: Option<Instant>,
     /// The connected peers whose entries or places have changed: the shell is to see whether their connections
@@ -29,7 +31,14 @@ impl Default for Waiting {
     /// The first step.
     fn default() -> Self {
         let (outputs, regarded) = (VecDeque::new(), HashSet::new());
-        Self { outputs, step: true, wake: None, regarded, events: EventCounts::default() }
+        Self {
+            outputs,
+            step: true,
+            rests: false,
+            wake: None,
+            regarded,
+            events: EventCounts::default(),
+        }
     }
 }
 
@@ -42,7 +51,12 @@ impl Waiting {
     /// Whether another step is to be made now: all outputs of the last step were taken, and something has
     /// happened since.
     pub(super) fn begin(&mut self) -> bool {
-        self.outputs.is_empty() && std::mem::take(&mut self.step)
+        !self.rests && self.outputs.is_empty() && std::mem::take(&mut self.step)
+    }
+
+    /// The step under way did as much as one call may: what is left is due at once, in the next one.
+    pub(super) fn rest(&mut self) {
+        (self.rests, self.step) = (true, true);
     }
 
     pub(super) fn push(&mut self, output: Output) {
@@ -60,6 +74,7 @@ impl Waiting {
 
     /// The next output. If there is none although another step is to be made, that step is due at once.
     pub(super) fn pop(&mut self, now: Instant) -> Option<Output> {
+        self.rests = false;
         if self.outputs.is_empty() && self.step {
             self.wake = Some(now);
         }

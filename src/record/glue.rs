@@ -6,14 +6,12 @@ use std::{
     time::Duration,
 };
 
-use hickory_proto::rr::Name;
-
 use super::value::{absolute, ip_of, ttl_of};
-use crate::resolver::Answer;
+use crate::{name::Key, resolver::Answer};
 
 /// Addresses that an answer carries besides what was asked for.
 #[derive(Debug, Default)]
-pub(crate) struct Glue(HashMap<Name, (BTreeSet<IpAddr>, Duration)>);
+pub(crate) struct Glue(HashMap<Key, (BTreeSet<IpAddr>, Duration)>);
 
 impl Glue {
     pub(crate) fn of(answer: &Answer) -> Self {
@@ -21,8 +19,9 @@ impl Glue {
         for record in &answer.additionals {
             if let Some(ip) = ip_of(record) {
                 let ttl = ttl_of(record);
-                let (ips, least) =
-                    by_name.entry(absolute(&record.name)).or_insert_with(|| (BTreeSet::new(), ttl));
+                let (ips, least) = by_name
+                    .entry(Key(absolute(&record.name)))
+                    .or_insert_with(|| (BTreeSet::new(), ttl));
                 ips.insert(ip);
                 *least = ttl.min(*least);
             }
@@ -31,7 +30,7 @@ impl Glue {
     }
 
     /// The addresses of the target, and their least TTL.
-    pub(crate) fn take(&mut self, target: &Name) -> Option<(BTreeSet<IpAddr>, Duration)> {
+    pub(crate) fn take(&mut self, target: &Key) -> Option<(BTreeSet<IpAddr>, Duration)> {
         self.0.remove(target)
     }
 }
@@ -46,9 +45,9 @@ mod tests {
         let additionals = vec![a("A.x.", 30, 2), a("a.x.", 20, 1), a("b.x.", 1, 3)];
         let answer = Answer::new(name("s."), vec![]).with_additionals(additionals);
         let mut glue = Glue::of(&answer);
-        let (ips, ttl) = glue.take(&name("a.x.")).unwrap();
+        let (ips, ttl) = glue.take(&Key(name("a.x."))).unwrap();
         assert_eq!(ips.len(), 2);
         assert_eq!(ttl, Duration::from_secs(20));
-        assert!(glue.take(&name("c.x.")).is_none());
+        assert!(glue.take(&Key(name("c.x."))).is_none());
     }
 }

@@ -48,12 +48,17 @@ impl<'a> Section<'a> {
 
     fn read(query: &Query, answer: &'a Answer, one_owner: bool) -> Self {
         let aliases = aliases(&answer.records);
-        let owners = chain(&aliases, [&query.name, &answer.name]);
+        let names = [&query.name, &answer.name];
+        // Nearly always, there is none.
+        let owners = (!aliases.is_empty()).then(|| chain(&aliases, names));
         let (mut records, mut ttl) = (Vec::with_capacity(answer.records.len()), None);
         let (mut answered, mut aliased, mut taken) = (false, false, 0);
         let mut owner = LastOwner::default();
         for record in &answer.records {
-            let is_ours = |name: &_| owners.contains(&absolute(name));
+            let is_ours = |name: &Name| match &owners {
+                Some(owners) => owners.contains(&absolute(name)),
+                None => names.iter().any(|ours| name.eq_ignore_root(ours)),
+            };
             let ours = match one_owner {
                 true => owner.get_or_last(&record.name, is_ours),
                 false => owner.get(&record.name, is_ours),

@@ -8,7 +8,10 @@ use std::{
 use hickory_proto::rr::{RData, Record};
 
 use super::{owner::LastOwner, value::seconds};
-use crate::resolver::{Answer, Query};
+use crate::{
+    name::Key,
+    resolver::{Answer, Query},
+};
 
 /// Computes a sum of each answer. Two answers with equal sums say the same, so that an answer which repeats the
 /// last one is recognised before candidates are made of it.
@@ -57,7 +60,7 @@ impl Sums {
         let (product, ttl, one_owner) = self.product(records);
         let (additional, ..) = self.product(additionals);
         let (len, proof) = (records.len(), proof.map(|proof| proof as u8));
-        let head = (&query.name, query.record_type, name, complete, proof, provisional);
+        let head = (query, Key(name), complete, proof, provisional);
         Sum { says: self.state.hash_one((head, len, product, additional)), ttl, one_owner }
     }
 
@@ -71,7 +74,7 @@ impl Sums {
     fn product(&self, records: &[Record]) -> (u64, Option<Duration>, bool) {
         let (mut product, mut ttl, mut owner) = (1, u32::MAX, LastOwner::default());
         for record in records {
-            let of_owner = owner.get(&record.name, |name| reduced(self.state.hash_one(name)));
+            let of_owner = owner.get(&record.name, |name| reduced(self.state.hash_one(Key(name))));
             let of = times(self.place_of_words, u16::from(record.record_type()).into());
             let number = self.number(plus(of_owner, of), &record.data);
             product = times(product, plus(self.place, number));
@@ -98,9 +101,9 @@ impl Sums {
                     .fold(1, |all, word| plus(times(all, self.place_of_words), word.into()));
                 plus(owner, all)
             }
-            RData::CNAME(target) => hashed(&|hasher| target.0.hash(hasher)),
+            RData::CNAME(target) => hashed(&|hasher| Key(&target.0).hash(hasher)),
             RData::SRV(srv) => hashed(&|hasher| {
-                (srv.priority, srv.weight, srv.port, &srv.target).hash(hasher);
+                (srv.priority, srv.weight, srv.port, Key(&srv.target)).hash(hasher);
             }),
             RData::TXT(txt) => hashed(&|hasher| txt.txt_data.hash(hasher)),
             // A number that no IPv4 address has: the data is not read.

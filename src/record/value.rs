@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use hickory_proto::rr::{Name, RData, Record};
 
-use crate::resolver::Answer;
+use crate::{name::Key, resolver::Answer};
 
 /// The name without regard to case and search list.
 pub(crate) fn absolute(name: &Name) -> Name {
@@ -51,18 +51,18 @@ pub(super) fn ip_of(record: &Record) -> Option<IpAddr> {
 
 /// The targets and ports of SRV records, sorted, without duplicates. Priority and weight are for
 /// clients that want one server.
-pub(crate) fn targets<'a>(records: impl IntoIterator<Item = &'a Record>) -> BTreeSet<(Name, u16)> {
+pub(crate) fn targets<'a>(records: impl IntoIterator<Item = &'a Record>) -> BTreeSet<(Key, u16)> {
     records
         .into_iter()
         .filter_map(|record| match &record.data {
-            RData::SRV(srv) => Some((absolute(&srv.target), srv.port)),
+            RData::SRV(srv) => Some((Key(absolute(&srv.target)), srv.port)),
             _ => None,
         })
         .collect()
 }
 
 /// The port on which all targets agree.
-pub(crate) fn port_of(targets: &BTreeSet<(Name, u16)>) -> Option<u16> {
+pub(crate) fn port_of(targets: &BTreeSet<(Key, u16)>) -> Option<u16> {
     let (_, port) = targets.first()?;
     targets.iter().all(|(_, other)| other == port).then_some(*port)
 }
@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn srv_targets() {
         let records = [srv("b.", 2), srv("A.", 2), srv("a.", 1), srv("a", 2), srv("b.", 2)];
-        let expected = [("a.", 1), ("a.", 2), ("b.", 2)].map(|(target, port)| (name(target), port));
+        let expected =
+            [("a.", 1), ("a.", 2), ("b.", 2)].map(|(target, port)| (Key(name(target)), port));
         assert_eq!(targets(&records), expected.into());
     }
 }

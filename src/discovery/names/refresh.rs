@@ -1,25 +1,25 @@
 //! The look-ups of one refresh of one source, and their results.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     mem,
-    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
 
 use hickory_proto::rr::{Name, RecordType};
-use libp2p_core::Multiaddr;
 
 use self::{
     found::Found,
     list::List,
     steps::{Step, Steps, Task},
+    unread::{Entries, Targets, Unread},
 };
 pub(crate) use self::{
     known::Known,
     named::Named,
     outcome::{Resolution, Threads},
+    unread::AT_ONCE,
 };
 pub(super) use self::{
     origin::{Heard, Origin},
@@ -29,8 +29,9 @@ use super::reply::{Reply, insecure};
 use crate::{
     alias::NoEnd,
     config::Limits,
+    name::Key,
     pool::Pool,
-    record::{self, Glue, Section, Why},
+    record::{self, Section, Why},
     resolver::{Answer, LookupError, Nothing, NothingKind, Query},
     source::{Dnsaddr, Families, Host, Kind, Source, Srv},
 };
@@ -46,6 +47,7 @@ mod steps;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 /// The look-up plan of one refresh of one source: says what to ask, takes the answers in any order,
 /// and says what they amount to.
@@ -74,6 +76,8 @@ pub(crate) struct Refresh {
     turn: usize,
     /// The question whose answer glue came along with.
     service: Option<Query>,
+    /// What is still to be read of the answers.
+    unread: VecDeque<Unread>,
 }
 
 /// Of how many hosts the addresses of one type are asked for in place of all.
@@ -84,9 +88,19 @@ impl Refresh {
         let (limits, secure) = (limits.clone(), source.is_secure());
         let steps = Steps::new(limits.lookups_per_refresh);
         let found = Found::new(limits.records_per_answer);
-        let (visited, given_up, replies, turn, service) = Default::default();
-        let mut this =
-            Self { limits, secure, steps, visited, given_up, replies, found, turn, service };
+        let (visited, given_up, replies, turn, service, unread) = Default::default();
+        let mut this = Self {
+            limits,
+            secure,
+            steps,
+            visited,
+            given_up,
+            replies,
+            found,
+            turn,
+            service,
+            unread,
+        };
         match source.kind() {
             Kind::Static(candidate) => {
                 this.found.hosts.add_address(candidate.clone(), &Origin::default());
@@ -190,9 +204,9 @@ impl Refresh {
         self.found.so_far(pool, may_repeat)
     }
 
-    /// Whether no query is waiting or under way.
+    /// Whether no query is waiting or under way, and all answers are read.
     pub(crate) fn is_done(&self) -> bool {
-        self.steps.are_started() && self.unanswered().next().is_none()
+        self.steps.are_started() && self.unanswered().next().is_none() && self.unread.is_empty()
     }
 
     /// The outcome. Look-ups still waiting or under way count as timed out. `may_repeat` says that
@@ -202,6 +216,7 @@ impl Refresh {
         pool: &Pool,
         may_repeat: bool,
     ) -> Result<Resolution, LookupError> {
+        self.read_on(usize::MAX);
         for question in self.unanswered().cloned().collect::<Vec<_>>() {
             let is_in_vain = self.given_up.contains(&question);
             let error = if is_in_vain { LookupError::no_data(None) } else { LookupError::TimedOut };
@@ -235,18 +250,19 @@ impl Refresh {
                 if !answer.complete {
                     self.complete(&srv, &targets, question);
                 }
-                self.targets(question, answer, targets, &srv);
-                self.service = Some(question.clone());
-                self.ask_lacking();
+                let targets = self.found.bounded(targets, question);
+                self.unread.push_back(Unread::targets(question, targets, answer, srv));
                 sum
             }
             Task::Entries(suffix, depth) => {
                 let texts = record::texts(section.records, self.limits.text_length.get());
                 let sum = self.found.key(&texts);
-                self.entries(question, texts, &suffix, depth);
+                let texts = self.found.bounded(texts, question);
+                self.unread.push_back(Unread::entries(question, texts, suffix, depth));
                 sum
             }
         };
+        self.read_on(AT_ONCE);
         // Several steps may have one question.
         if is_first {
             self.replies.push((step.question, Reply::Answer { ttl: section.ttl, sum }));
@@ -320,50 +336,56 @@ impl Refresh {
         self.fail(&step, LookupError::failed(why));
     }
 
-    /// Takes SRV records: their targets with the glue that came along, or else by look-ups.
-    fn targets(
-        &mut self,
-        query: &Query,
-        answer: &Answer,
-        targets: BTreeSet<(Name, u16)>,
-        srv: &Srv,
-    ) {
-        let mut glue = Glue::of(answer);
-        for (target, port) in self.found.bounded(targets, query) {
-            let tails = srv.tails.iter().map(|tail| tail.at(port));
-            let suffixes = self.found.suffixes(tails, &target, srv.pin);
-            if suffixes.is_empty() {
-                continue;
-            }
-            if let Some((ips, ttl)) = glue.take(&target) {
-                self.found.tally.note_ttl(Some(ttl));
-                self.take_glue(&target, ips, ttl, query);
-                if answer.complete {
-                    self.found.hosts.note_glue(&target);
+    /// Reads on in the answers that have come, so much at the most. Returns how much was read.
+    pub(crate) fn read_on(&mut self, most: usize) -> usize {
+        let mut read = 0;
+        while let Some(mut unread) = self.unread.pop_front() {
+            while self.read_one(&mut unread) {
+                read += 1;
+                if read == most {
+                    self.unread.push_front(unread);
+                    return read;
                 }
-            } else if !self.found.hosts.is_known(&target) {
-                self.look_up(&target, Families::Both.record_types(), Some(query));
             }
-            self.found.add_use(target, Families::Both, suffixes, Some(query));
         }
+        read
     }
 
-    /// Takes the addresses of a target that came along with its SRV record, as answers to the
-    /// questions for them.
-    fn take_glue(&mut self, target: &Name, ips: BTreeSet<IpAddr>, ttl: Duration, query: &Query) {
-        let (v4, v6) = ips.into_iter().partition::<Vec<_>, _>(|ip| ip.is_ipv4());
-        for (ips, record_type) in [(v4, RecordType::A), (v6, RecordType::AAAA)] {
-            if ips.is_empty() {
-                continue;
-            }
-            let question = Query::new(target.clone(), record_type);
-            let ips = self.found.list(&ips, None);
-            let sum = ips.sum;
-            self.found.note_question(&question, Some(query));
-            self.found.note_heard(&question, Heard::All);
-            self.found.add_ips(target.clone(), ips, record_type, query);
-            self.replies.push((question, Reply::Answer { ttl: Some(ttl), sum }));
+    /// Reads one target or entry; says whether there was one.
+    fn read_one(&mut self, unread: &mut Unread) -> bool {
+        match unread {
+            Unread::Targets(of) => match of.targets.next() {
+                Some((target, port)) => self.target(target, port, of),
+                None => {
+                    self.service = Some(of.question.clone());
+                    self.ask_lacking();
+                    return false;
+                }
+            },
+            Unread::Entries(of) => match of.texts.next() {
+                Some(text) => self.entry(&text, of),
+                None => return false,
+            },
         }
+        true
+    }
+
+    /// Takes an SRV record: its target with the glue that came along, or else by a look-up.
+    fn target(&mut self, target: Key, port: u16, of: &mut Targets) {
+        let (query, came_along) = (&of.question, of.glue.take(&target));
+        let Key(target) = target;
+        let tails = of.srv.tails.iter().map(|tail| tail.at(port));
+        let suffixes = self.found.suffixes(tails, &target, of.srv.pin);
+        if suffixes.is_empty() {
+            return;
+        }
+        if let Some((ips, ttl)) = came_along {
+            let replies = self.found.add_glue(&target, ips, ttl, of.is_whole, query);
+            self.replies.extend(replies);
+        } else if !self.found.hosts.is_known(&target) {
+            self.look_up(&target, Families::Both.record_types(), Some(query));
+        }
+        self.found.add_use(target, Families::Both, suffixes, Some(query));
     }
 
     /// Asks for addresses that glue lacks: a server leaves them out where the message is full, and does
@@ -400,7 +422,7 @@ impl Refresh {
     ///
     /// The result still counts as a part. An address record may be of another endpoint than an SRV
     /// record, and nothing says that one of each endpoint is there.
-    fn complete(&mut self, srv: &Srv, targets: &BTreeSet<(Name, u16)>, query: &Query) {
+    fn complete(&mut self, srv: &Srv, targets: &BTreeSet<(Key, u16)>, query: &Query) {
         let (Some(port), Some(host)) = (record::port_of(targets), srv.host()) else { return };
         // A port of 0 is told with the record that has it.
         let tails = srv.tails.iter().filter_map(|tail| tail.at(port)).map(Some);
@@ -412,34 +434,15 @@ impl Refresh {
         }
     }
 
-    /// Takes the texts of a `dnsaddr` name: those of which the address ends in the suffix.
-    fn entries(
-        &mut self,
-        query: &Query,
-        texts: BTreeSet<record::Text>,
-        suffix: &Multiaddr,
-        depth: usize,
-    ) {
-        let longest = self.limits.text_length.get();
-        for text in self.found.bounded(texts, query) {
-            let kind = match record::dnsaddr(&text, longest) {
-                Some(Ok(kind)) => kind,
-                Some(Err(dropped)) => {
-                    self.found.tally.drop(dropped);
-                    continue;
-                }
-                None => continue,
-            };
-            if !kind.ends_with(suffix) {
-                continue;
-            }
-            match kind {
-                Kind::Static(candidate) => self.found.add_address(candidate, query),
-                Kind::Host(host) => self.host(&host, Some(query)),
-                Kind::Dnsaddr(dnsaddr) => self.dnsaddr(&dnsaddr, depth + 1, Some(query)),
-                // Not a form that an entry can have.
-                Kind::Srv(_) => {}
-            }
+    /// Takes a text of a `dnsaddr` name, if its address ends in the suffix.
+    fn entry(&mut self, text: &record::Text, of: &Entries) {
+        let Some(kind) = self.found.read_entry(text, &of.suffix, &self.limits) else { return };
+        match kind {
+            Kind::Static(candidate) => self.found.add_address(candidate, &of.question),
+            Kind::Host(host) => self.host(&host, Some(&of.question)),
+            Kind::Dnsaddr(nested) => self.dnsaddr(&nested, of.depth + 1, Some(&of.question)),
+            // Not a form that an entry can have.
+            Kind::Srv(_) => {}
         }
     }
 

@@ -195,15 +195,18 @@ impl SourceState {
         self.inquiries.keep(query, outcome, steps.len());
     }
 
+    /// Reads on in large answers, so much at the most. Returns how much was read.
+    pub(super) fn read_on(&mut self, most: usize) -> usize {
+        self.refresh.as_mut().map_or(0, |under_way| under_way.plan.read_on(most))
+    }
+
     /// Ends the look-ups that were out for too long; returns them.
     pub(super) fn expire(&mut self, config: &Config, now: Instant) -> Vec<LookupId> {
         let overdue = self.inquiries.overdue(config.lookup_timeout, now);
-        let mut ids = Vec::with_capacity(overdue.len());
-        for (id, query) in overdue {
-            ids.push(id);
-            self.handle_result(&query, Err(LookupError::TimedOut));
+        for (_, query) in &overdue {
+            self.handle_result(query, Err(LookupError::TimedOut));
         }
-        ids
+        overdue.into_iter().map(|(id, _)| id).collect()
     }
 
     /// Looks at what has come. An answer for which no refresh has waited is used at once.
@@ -495,10 +498,9 @@ impl SourceState {
         if self.is_announced() && complete == self.announced_complete && !recovered {
             return None;
         }
-        let announced = self.members.list().clone();
-        self.announced = Some(announced.clone());
+        self.announced = Some(self.members.list().clone());
         self.announced_complete = complete;
-        Some(announced)
+        self.announced.clone()
     }
 
     /// What to announce of a part of an answer: the candidates, if there are others.

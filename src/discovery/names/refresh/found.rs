@@ -27,11 +27,12 @@ use super::{
 };
 use crate::{
     candidate::Candidate,
+    config::Limits,
     discovery::names::reply::Reply,
     pool::Pool,
-    record::{Dropped, Section, Sum, Why, addresses},
+    record::{Dropped, Section, Sum, Text, Why, addresses, dnsaddr},
     resolver::{Answer, LookupError, NothingKind, Query},
-    source::{Families, Tail},
+    source::{Families, Kind, Tail},
 };
 
 /// What a refresh has found so far.
@@ -186,7 +187,7 @@ impl Found {
     }
 
     /// A list of addresses of one type.
-    pub(super) fn list(&self, ips: &[IpAddr], says: Option<u64>) -> Arc<List> {
+    fn list(&self, ips: &[IpAddr], says: Option<u64>) -> Arc<List> {
         List::of_answer(ips, says, &self.known.sums, self.records.get())
     }
 
@@ -202,6 +203,53 @@ impl Found {
         }
         if !self.hosts.add_ips(name, ips, of) {
             self.cut(query, self.too_many_records());
+        }
+    }
+
+    /// Adds the addresses of a target that came along with its SRV record, in whole or in part, as answers to
+    /// the questions for them. Returns these.
+    pub(super) fn add_glue(
+        &mut self,
+        target: &Name,
+        ips: BTreeSet<IpAddr>,
+        ttl: Duration,
+        is_whole: bool,
+        query: &Query,
+    ) -> Vec<(Query, Reply)> {
+        self.tally.note_ttl(Some(ttl));
+        let mut replies = Vec::new();
+        let (v4, v6) = ips.into_iter().partition::<Vec<_>, _>(|ip| ip.is_ipv4());
+        for (ips, record_type) in [(v4, RecordType::A), (v6, RecordType::AAAA)] {
+            if ips.is_empty() {
+                continue;
+            }
+            let question = Query::new(target.clone(), record_type);
+            let ips = self.list(&ips, None);
+            let sum = ips.sum;
+            self.note_question(&question, Some(query));
+            self.note_heard(&question, Heard::All);
+            self.add_ips(target.clone(), ips, record_type, query);
+            replies.push((question, Reply::Answer { ttl: Some(ttl), sum }));
+        }
+        if is_whole {
+            self.hosts.note_glue(target);
+        }
+        replies
+    }
+
+    /// Reads a text of a `dnsaddr` name: an entry that ends in the suffix.
+    pub(super) fn read_entry(
+        &mut self,
+        text: &Text,
+        suffix: &Multiaddr,
+        limits: &Limits,
+    ) -> Option<Kind> {
+        match dnsaddr(text, limits.text_length.get())? {
+            Ok(kind) => kind.ends_with(suffix).then_some(kind),
+            Err(dropped) => {
+                self.tally.drop(dropped);
+                None
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use libp2p_core::Multiaddr;
 use super::{list::List, named::Named, origin::Origin};
 use crate::{
     candidate::{Candidate, Family, Rest, Transports},
+    name::Key,
     pool::{self, Pool},
     resolver::Query,
     source::Families,
@@ -30,7 +31,7 @@ const TYPES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
 pub(super) struct Hosts {
     /// How many records one answer may carry.
     records: NonZeroUsize,
-    by_name: BTreeMap<Name, KnownHost>,
+    by_name: BTreeMap<Key, KnownHost>,
     uses: usize,
     ips: usize,
     /// Addresses that needed no look-up.
@@ -88,7 +89,7 @@ impl Hosts {
     ) -> bool {
         let types = families.record_types();
         let [v4, v6] = [RecordType::A, RecordType::AAAA].map(|family| types.contains(&family));
-        let host = self.by_name.entry(name).or_default();
+        let host = self.by_name.entry(Key(name)).or_default();
         let new = Use { v4, v6, suffixes };
         if self.uses >= self.records.get() {
             return host.uses.contains(&new);
@@ -99,14 +100,14 @@ impl Hosts {
 
     /// Adds the host that has the addresses of all targets of a source's SRV records.
     pub(super) fn add_whole(&mut self, name: Name, suffixes: Vec<Multiaddr>) {
-        self.by_name.entry(name.clone()).or_default().whole = true;
+        self.by_name.entry(Key(name.clone())).or_default().whole = true;
         self.add_use(name, Families::Both, suffixes);
     }
 
     /// Adds addresses of a host, the lowest first, until all hosts together have twice as many as an answer may
     /// carry records (once for each family). Returns whether all of these addresses are known now.
     pub(super) fn add_ips(&mut self, name: Name, list: Arc<List>, of: RecordType) -> bool {
-        let host = self.by_name.entry(name).or_default();
+        let host = self.by_name.entry(Key(name)).or_default();
         let room = self.records.get().saturating_mul(2) - self.ips;
         let known = &mut host.lists[place_of(of)];
         let before = known.as_ref().map_or(0, |known| known.len());
@@ -121,7 +122,7 @@ impl Hosts {
 
     /// The addresses of one type of a host, if they are those that an answer of this sum named.
     pub(super) fn list(&self, name: &Name, of: RecordType, says: u64) -> Option<&Arc<List>> {
-        let list = self.by_name.get(name)?.lists[place_of(of)].as_ref()?;
+        let list = self.host(name)?.lists[place_of(of)].as_ref()?;
         (list.says == Some(says)).then_some(list)
     }
 
@@ -133,6 +134,10 @@ impl Hosts {
             })
     }
 
+    fn host(&self, name: &Name) -> Option<&KnownHost> {
+        self.by_name.get(&Key(name.clone()))
+    }
+
     /// How many hosts there are, whether or not their addresses are known.
     pub(super) fn len(&self) -> usize {
         self.by_name.len()
@@ -140,20 +145,20 @@ impl Hosts {
 
     /// Whether addresses of the host are known.
     pub(super) fn is_known(&self, name: &Name) -> bool {
-        self.by_name.get(name).is_some_and(KnownHost::is_known)
+        self.host(name).is_some_and(KnownHost::is_known)
     }
 
     pub(super) fn is_asked(&self, name: &Name, record_type: RecordType) -> bool {
-        self.by_name.get(name).is_some_and(|host| host.asked.contains(&record_type))
+        self.host(name).is_some_and(|host| host.asked.contains(&record_type))
     }
 
     pub(super) fn note_asked(&mut self, name: &Name, record_type: RecordType) {
-        self.by_name.entry(name.clone()).or_default().asked.push(record_type);
+        self.by_name.entry(Key(name.clone())).or_default().asked.push(record_type);
     }
 
     /// Notes that addresses of the host came along with an SRV record, in a whole answer.
     pub(super) fn note_glue(&mut self, name: &Name) {
-        self.by_name.entry(name.clone()).or_default().has_glue = true;
+        self.by_name.entry(Key(name.clone())).or_default().has_glue = true;
         self.note_addresses(name);
     }
 
@@ -161,7 +166,7 @@ impl Hosts {
     /// source have addresses of both families.
     pub(super) fn note_addresses(&mut self, name: &Name) -> bool {
         let is_dual = |host: &KnownHost| TYPES.into_iter().all(|of| host.has(of));
-        self.by_name.get(name).is_some_and(is_dual) && !mem::replace(&mut self.is_dual, true)
+        self.host(name).is_some_and(is_dual) && !mem::replace(&mut self.is_dual, true)
     }
 
     /// Notes that a host had addresses of both families before.
@@ -179,7 +184,7 @@ impl Hosts {
         let glued = self.by_name.iter().filter(|(_, host)| host.has_glue);
         let lack = glued.flat_map(|(name, host)| {
             let lacks = TYPES.into_iter().filter(|of| !host.has(*of) && !host.asked.contains(of));
-            lacks.map(|of| (name.clone(), of))
+            lacks.map(|of| (name.0.clone(), of))
         });
         lack.collect()
     }
@@ -188,7 +193,7 @@ impl Hosts {
     pub(super) fn hollow(&self) -> impl Iterator<Item = Query> {
         let is_hollow = |host: &KnownHost| !host.uses.is_empty() && !host.is_known();
         let hollow = self.by_name.iter().filter(move |(_, host)| is_hollow(host));
-        hollow.flat_map(|(name, host)| host.asked.iter().map(|of| Query::new(name.clone(), *of)))
+        hollow.flat_map(|(name, host)| host.asked.iter().map(|of| Query::new(name.0.clone(), *of)))
     }
 
     /// All candidates, sorted, without duplicates. Returns a bound with them if some candidates were left out.
@@ -211,7 +216,8 @@ impl Hosts {
         all.extend(self.direct.values().flatten().map(direct));
         let mut pool = pool.open();
         let known = self.by_name.iter().filter(|(_, host)| host.is_known());
-        let hosts: Vec<_> = known.map(|(name, host)| Reached::new(name, host, &mut pool)).collect();
+        let hosts: Vec<_> =
+            known.map(|(name, host)| Reached::new(&name.0, host, &mut pool)).collect();
         let by_address = by_address(&hosts);
         pool.reserve(by_address.len());
         let (v4, v6) = by_address.split_at(by_address.partition_point(|at| at.ip.is_ipv4()));

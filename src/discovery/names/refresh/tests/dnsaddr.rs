@@ -25,6 +25,28 @@ fn entries_are_candidates() {
     assert_eq!(resolution.dropped[0].what, "dnsaddr=nonsense");
 }
 
+/// A zone may name thousands: to read all of them at once would hold the swarm's task.
+#[test]
+fn a_large_answer_is_read_piece_by_piece_and_amounts_to_the_same() {
+    let entries: Vec<_> = (1..=2 * AT_ONCE + 7).map(|i| format!("dnsaddr=/memory/{i}")).collect();
+    let reply = at_x(&entries.iter().map(|entry| &**entry).collect::<Vec<_>>()).1;
+    let [mut patient, mut hasty] = [(); 2].map(|()| {
+        let mut refresh = Refresh::new(&SOURCE.parse().unwrap(), &Limits::default());
+        let (step, _) = refresh.poll_query().unwrap();
+        refresh.handle_result(step, &reply);
+        refresh
+    });
+    let mut read = Vec::new();
+    while !patient.is_done() {
+        read.push(patient.read_on(AT_ONCE));
+    }
+    assert_eq!(read, [AT_ONCE, 7], "what came first was read at once");
+    assert!(!hasty.is_done() && hasty.read_on(1) == 1);
+    let [patient, hasty] = [patient, hasty].map(|r| r.finish(&Pool::default(), false).unwrap());
+    assert_eq!((patient.candidates.len(), patient.complete), (entries.len(), true));
+    assert_eq!((patient.candidates, patient.threads), (hasty.candidates, hasty.threads));
+}
+
 #[test]
 fn only_unrelated_texts_are_nothing() {
     assert_eq!(nothing(run(SOURCE, &[at_x(&["v=spf1 -all"])])), (NothingKind::NoData, None));

@@ -1,0 +1,66 @@
+//! What is still to be read of the answers of a refresh.
+
+use std::collections::{BTreeSet, btree_set::IntoIter};
+
+use libp2p_core::Multiaddr;
+
+use crate::{
+    name::Key,
+    record::{Glue, Text},
+    resolver::{Answer, Query},
+    source::Srv,
+};
+
+/// How many targets, entries or candidates are gone through at once: the rest is left to the next call, so that
+/// a large answer does not hold the swarm's task.
+pub(crate) const AT_ONCE: usize = 1_024;
+
+/// What is still to be read of an answer.
+#[derive(Debug)]
+pub(super) enum Unread {
+    Targets(Targets),
+    Entries(Entries),
+}
+
+/// Targets of SRV records.
+#[derive(Debug)]
+pub(super) struct Targets {
+    pub(super) question: Query,
+    pub(super) targets: IntoIter<(Key, u16)>,
+    /// The addresses that came along.
+    pub(super) glue: Glue,
+    pub(super) is_whole: bool,
+    pub(super) srv: Srv,
+}
+
+/// Texts of a `dnsaddr` name, of which those count that end in the suffix.
+#[derive(Debug)]
+pub(super) struct Entries {
+    pub(super) question: Query,
+    pub(super) texts: IntoIter<Text>,
+    pub(super) suffix: Multiaddr,
+    pub(super) depth: usize,
+}
+
+impl Unread {
+    pub(super) fn targets(
+        question: &Query,
+        targets: BTreeSet<(Key, u16)>,
+        answer: &Answer,
+        srv: Srv,
+    ) -> Self {
+        let (glue, is_whole) = (Glue::of(answer), answer.complete);
+        let (question, targets) = (question.clone(), targets.into_iter());
+        Self::Targets(Targets { question, targets, glue, is_whole, srv })
+    }
+
+    pub(super) fn entries(
+        question: &Query,
+        texts: BTreeSet<Text>,
+        suffix: Multiaddr,
+        depth: usize,
+    ) -> Self {
+        let (question, texts) = (question.clone(), texts.into_iter());
+        Self::Entries(Entries { question, texts, suffix, depth })
+    }
+}
