@@ -196,14 +196,20 @@ impl Found {
         self.known.sums.key(said)
     }
 
-    /// Adds addresses of one type of a host, which the answer to a question names.
-    pub(super) fn add_ips(&mut self, name: Name, ips: Arc<List>, of: RecordType, query: &Query) {
-        if ips.is_cut {
+    /// Adds addresses of one type of a host, which the answer to a question names. Says whether that is all
+    /// of them.
+    pub(super) fn add_ips(
+        &mut self,
+        name: Name,
+        ips: Arc<List>,
+        of: RecordType,
+        query: &Query,
+    ) -> bool {
+        let fits = [!ips.is_cut, self.hosts.add_ips(name, ips, of)];
+        for _ in fits.iter().filter(|fits| !**fits) {
             self.cut(query, self.too_many_records());
         }
-        if !self.hosts.add_ips(name, ips, of) {
-            self.cut(query, self.too_many_records());
-        }
+        fits == [true; 2]
     }
 
     /// Adds the addresses of a target that came along with its SRV record, in whole or in part, as answers to
@@ -228,7 +234,9 @@ impl Found {
             let sum = ips.sum;
             self.note_question(&question, Some(query));
             self.note_heard(&question, Heard::All);
-            self.add_ips(target.clone(), ips, record_type, query);
+            if !self.add_ips(target.clone(), ips, record_type, query) {
+                self.lower(&question);
+            }
             replies.push((question, Reply::Answer { ttl: Some(ttl), sum }));
         }
         if is_whole {

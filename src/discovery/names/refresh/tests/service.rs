@@ -32,6 +32,20 @@ fn glue_saves_look_ups() {
     assert_eq!(resolution.records, 3);
 }
 
+/// Else the addresses that the bound cut off would count as left out by a whole answer.
+#[test]
+fn of_glue_past_the_bound_a_part_was_heard() {
+    let limits = limits(|l| l.records_per_answer = NonZeroUsize::new(2).unwrap());
+    let glue = (1..=3).map(|last| a("a.x.", last)).collect();
+    let (_, outcome) = run_with(SOURCE, &limits, &[(QUERY, answered(&[("a.x.", 1)], glue))]);
+    let resolution = outcome.unwrap();
+    let heard = |of| resolution.threads.heard.iter().find(|(query, _)| query.to_string() == of);
+    assert_eq!(texts(&resolution).len(), 2);
+    for of in [QUERY, "a.x. A"] {
+        assert_eq!(heard(of).map(|(_, heard)| *heard), Some(Heard::Part), "{of}");
+    }
+}
+
 #[test]
 fn the_ttl_of_glue_counts() {
     let mut glue = a("a.x.", 1);
