@@ -18,7 +18,7 @@ pub(crate) const AT_ONCE: usize = 1_024;
 /// What is still to be read of an answer.
 #[derive(Debug)]
 pub(super) enum Unread {
-    Targets(Targets),
+    Targets(Box<Targets>),
     Entries(Entries),
 }
 
@@ -51,7 +51,7 @@ impl Unread {
     ) -> Self {
         let (glue, is_whole) = (Glue::of(answer), answer.complete);
         let (question, targets) = (question.clone(), targets.into_iter());
-        Self::Targets(Targets { question, targets, glue, is_whole, srv })
+        Self::Targets(Box::new(Targets { question, targets, glue, is_whole, srv }))
     }
 
     pub(super) fn entries(
