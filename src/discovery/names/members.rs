@@ -385,19 +385,23 @@ impl Members {
     fn name(&mut self, candidates: Vec<Named>, is_early: bool) -> bool {
         let (mut strangers, mut holds_more) = (candidates.len(), false);
         let mut last: Option<Arc<Member>> = None;
-        self.all.put(candidates, |named, known| {
-            let mut origin = named.origin.clone();
-            if let Some(known) = known {
-                strangers -= usize::from(!known.is_early);
-                // These questions keep what they named.
-                holds_more |= known.heard < Heard::All && origin.join(&known.origin);
-            }
-            let is_like = |last: &&Arc<Member>| {
-                last.origin.is(&origin) && is_one(&last.transports, &named.transports)
+        self.all.put(candidates, |named, known, all| {
+            strangers -= usize::from(known.is_some_and(|known| !known.is_early));
+            // These questions keep what they named.
+            let joined = known.filter(|known| known.heard < Heard::All).map(|known| {
+                let mut origin = named.origin.clone();
+                holds_more |= origin.join(&known.origin);
+                origin
+            });
+            let origin = joined.as_ref().unwrap_or(&named.origin);
+            let is_like = |last: &Arc<Member>| {
+                last.origin.is(origin) && is_one(&last.transports, &named.transports)
             };
-            let new = || Arc::new(Member::new(origin.clone(), named.transports.clone(), is_early));
-            let member = last.as_ref().filter(is_like).cloned().unwrap_or_else(new);
-            last.insert(member).clone()
+            if !last.as_ref().is_some_and(is_like) {
+                let member = Member::new(origin.clone(), named.transports.clone(), is_early);
+                last = Some(Arc::new(member));
+            }
+            last.iter().for_each(|member| all.push(member));
         });
         self.holds_more = holds_more;
         strangers > 0

@@ -10,13 +10,13 @@ use crate::candidate::Candidate;
 pub(super) struct Roll<T> {
     /// Announced as they are, and held by the order: one list for all of them.
     candidates: Arc<[Candidate]>,
-    /// What is known of them: of so many, one after the other. Nearly always, the same is known of all.
-    known: Vec<(usize, Arc<T>)>,
+    /// Nearly always, the same is known of all.
+    known: Runs<T>,
 }
 
 impl<T> Default for Roll<T> {
     fn default() -> Self {
-        Self { candidates: Arc::default(), known: Vec::new() }
+        Self { candidates: Arc::default(), known: Runs(Vec::new()) }
     }
 }
 
@@ -31,47 +31,51 @@ impl<T> Roll<T> {
 
     /// What is known of each.
     fn known(&self) -> impl Iterator<Item = &Arc<T>> {
-        self.known.iter().flat_map(|(len, known)| iter::repeat_n(known, *len))
+        self.known.0.iter().flat_map(|(len, known)| iter::repeat_n(known, *len))
     }
 
     /// Changes what is known of some: once for all of them who share it.
     pub(super) fn change(&mut self, whose: impl Fn(&Candidate) -> bool, change: impl Fn(&T) -> T) {
-        let mut changed = HashMap::new();
-        let known = self.candidates.iter().zip(self.known()).map(|(candidate, known)| {
+        let (mut changed, mut runs) = (HashMap::new(), Runs(Vec::new()));
+        for (candidate, known) in self.candidates.iter().zip(self.known()) {
             if !whose(candidate) {
-                return known.clone();
+                runs.push(known);
+                continue;
             }
             // The map holds what was known, too: else something new could come to be in its place.
             let made = changed.entry(Arc::as_ptr(known).addr());
-            made.or_insert_with(|| (known.clone(), Arc::new(change(known)))).1.clone()
-        });
-        self.known = together(known);
+            runs.push(&made.or_insert_with(|| (known.clone(), Arc::new(change(known)))).1);
+        }
+        self.known = runs;
     }
 
-    /// Puts candidates, sorted and without duplicates, in their places. `know` says what is known of one from
+    /// Puts candidates, sorted and without duplicates, in their places. `know` adds what is known of one from
     /// now on, by what was known of it before.
     pub(super) fn put(
         &mut self,
         named: Vec<Named>,
-        mut know: impl FnMut(&Named, Option<&T>) -> Arc<T>,
+        mut know: impl FnMut(&Named, Option<&T>, &mut Runs<T>),
     ) {
         let most = self.candidates.len() + named.len();
-        let (mut candidates, mut known) = (Vec::with_capacity(most), Vec::with_capacity(most));
+        let (mut candidates, mut runs) = (Vec::with_capacity(most), Runs(Vec::new()));
         let mut named = named.into_iter().peekable();
         for (candidate, before) in self.candidates.iter().zip(self.known()) {
             while let Some(new) = named.next_if(|named| named.candidate < *candidate) {
-                known.push(know(&new, None));
+                know(&new, None, &mut runs);
                 candidates.push(new.candidate);
             }
-            let again = named.next_if(|named| named.candidate == *candidate);
-            known.push(again.map_or_else(|| before.clone(), |named| know(&named, Some(before))));
+            match named.next_if(|named| named.candidate == *candidate) {
+                Some(again) => know(&again, Some(before), &mut runs),
+                None => runs.push(before),
+            }
             candidates.push(candidate.clone());
         }
         for new in named {
-            known.push(know(&new, None));
+            know(&new, None, &mut runs);
             candidates.push(new.candidate);
         }
-        self.known = together(known.into_iter());
+        runs.0.shrink_to_fit();
+        self.known = runs;
         if candidates.len() > self.candidates.len() {
             self.candidates = candidates.into();
         }
@@ -83,22 +87,25 @@ impl<T> Roll<T> {
         if kept.iter().all(|is_kept| *is_kept) {
             return;
         }
+        let mut runs = Runs(Vec::new());
         let known = self.known().zip(&kept).filter(|(_, is_kept)| **is_kept);
-        self.known = together(known.map(|(known, _)| known.clone()));
+        known.for_each(|(known, _)| runs.push(known));
+        self.known = runs;
         let candidates = self.candidates.iter().zip(&kept).filter(|(_, is_kept)| **is_kept);
         self.candidates = candidates.map(|(candidate, _)| candidate.clone()).collect();
     }
 }
 
-/// Puts together what neighbours share.
-fn together<T>(all: impl Iterator<Item = Arc<T>>) -> Vec<(usize, Arc<T>)> {
-    let mut runs: Vec<(usize, Arc<T>)> = Vec::new();
-    for known in all {
-        match runs.last_mut() {
-            Some((len, last)) if Arc::ptr_eq(last, &known) => *len += 1,
-            _ => runs.push((1, known)),
+/// What is known of so many, one after the other.
+#[derive(Debug)]
+pub(super) struct Runs<T>(Vec<(usize, Arc<T>)>);
+
+impl<T> Runs<T> {
+    /// Adds what is known of the next one.
+    pub(super) fn push(&mut self, known: &Arc<T>) {
+        match self.0.last_mut() {
+            Some((len, last)) if Arc::ptr_eq(last, known) => *len += 1,
+            _ => self.0.push((1, known.clone())),
         }
     }
-    runs.shrink_to_fit();
-    runs
 }
