@@ -149,12 +149,14 @@ impl Node {
 
     /// A probe of a host: there are only so many between two refreshes. While nobody is verified, the only
     /// address at an IP address, by one transport or two, is bounded by its back-off alone; but for 6to4,
-    /// of which there are countless ones to a host.
+    /// of which there are countless ones to a host. Our own host has no bound.
     fn check_host(&mut self, address: &Multiaddr) {
         let live = self.core.candidates().filter(is_live).map(|(candidate, _)| candidate);
         let at_ip = live.filter(|c| ip(c.address()) == ip(address)).count();
         let is_6to4 = address.to_string().starts_with("/ip6/2002:");
-        if at_ip <= 2 && !is_6to4 && self.core.peers().next().is_none() {
+        let listens_there =
+            self.own.iter().any(|(own, (listeners, _))| *listeners > 0 && ip(own) == ip(address));
+        if listens_there || at_ip <= 2 && !is_6to4 && self.core.peers().next().is_none() {
             return;
         }
         let probes = self.probes.entry(host(address)).or_default();
