@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How long anything may take that has no limit of its own: a slow machine is no failure.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// How often all lines are read.
 const SELDOM: Duration = Duration::from_millis(500);
 

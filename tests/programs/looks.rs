@@ -53,6 +53,8 @@ fn the_page_is_whole_without_scripts_and_follows_changes_with_them() {
     name(&dns, &nodes.iter().chain([&site.node]).collect::<Vec<_>>(), 5);
     site.node.process.wait_for(|line| line["status"] == "joined");
     site.node.process.wait_for(|line| line["event"] == "unreachable");
+    let first = nodes[0].peer.as_str();
+    site.node.process.wait_for(|line| line["event"] == "verified" && line["peer"] == first);
     let url = format!("http://{}/", site.address);
 
     browser.look(1440, 1150, false);

@@ -1,7 +1,11 @@
 //! A cluster in which pods have addresses of both families.
 
 use super::{DUAL, assert_nothing_untrue, row_of, start::Start};
-use crate::{space::Space, suite::Suite};
+use crate::{
+    cluster::until,
+    space::{PATIENCE, Space},
+    suite::Suite,
+};
 
 pub(super) fn add(suite: &mut Suite) {
     let wanted = ("–", "3 s; tables 30 s");
@@ -23,7 +27,10 @@ fn both() -> String {
             .all(|pod| has(pod, "/ip4/10.244.") && has(pod, "/ip6/fd00:10:244:"))
             .then_some(())
     });
-    assert!(space.pods.living().values().all(|pod| pod.ips.len() == 2));
+    // Kubelet tells of the addresses later than the pods use them.
+    until("the pods are told to have addresses of both", PATIENCE, || {
+        space.pods.living().values().all(|pod| pod.ips.len() == 2).then_some(())
+    });
     assert_nothing_untrue(&space);
     "they do".to_owned()
 }
