@@ -11,7 +11,7 @@ use self::{
     left_out::{recheck_omitted, sift},
     lookups::{Lookups, Waiting},
     members::Applied,
-    refresh::{Resolution, earlier_domain_failed},
+    refresh::{Refresh, Resolution, earlier_domain_failed},
     schedule::Schedule,
     source::SourceState,
     spelled::has,
@@ -225,24 +225,27 @@ impl Names {
         true
     }
 
-    /// Starts the refreshes that are due, and takes those that have ended, until that was [`AT_ONCE`]
-    /// candidates. Says whether it was: then there may be more.
+    /// Starts the refreshes that are due, reads the answers that have come, and takes the refreshes that have
+    /// ended, until [`AT_ONCE`] entries were read or candidates taken. Says whether there may be more.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> bool {
         let ids: Vec<u64> = self.sources.keys().copied().collect();
         let mut taken = 0;
         for id in ids {
             self.expire(id, context);
-            taken += self.sources.get_mut(&id).map_or(0, |source| source.read_on(AT_ONCE));
+            taken += self.plan(id).map_or(0, |plan| plan.read_on(AT_ONCE));
             taken += self.finish(id, context);
             self.drive(id, context);
             // A static source, and one whose look-ups all ended within their first step, is done.
-            taken += self.finish(id, context);
-            taken += self.use_so_far(id, context);
-            if taken >= AT_ONCE {
+            taken += self.finish(id, context) + self.use_so_far(id, context);
+            if taken >= AT_ONCE || self.plan(id).is_some_and(|plan| plan.is_reading()) {
                 return true;
             }
         }
         false
+    }
+
+    fn plan(&mut self, id: u64) -> Option<&mut Refresh> {
+        self.sources.get_mut(&id)?.plan()
     }
 
     /// The next instant at which something is to be done.

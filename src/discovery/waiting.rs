@@ -74,9 +74,9 @@ impl Waiting {
 
     /// The next output. If there is none although another step is to be made, that step is due at once.
     pub(super) fn pop(&mut self, now: Instant) -> Option<Output> {
-        self.rests = false;
-        if self.outputs.is_empty() && self.step {
-            self.wake = Some(now);
+        if self.outputs.is_empty() {
+            self.rests = false;
+            self.wake = if self.step { Some(now) } else { self.wake };
         }
         let output = self.outputs.pop_front();
         if self.outputs.is_empty() {

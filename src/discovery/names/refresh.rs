@@ -154,8 +154,11 @@ impl Refresh {
     /// Takes for a step what it was answered in an earlier refresh: it names the same, and nothing new was
     /// heard.
     pub(crate) fn handle_earlier(&mut self, step: u32, result: &Result<Answer, LookupError>) {
-        let before = self.replies.len();
+        // It is read at once, since what is read later counts as new.
+        let (before, unread) = (self.replies.len(), mem::take(&mut self.unread));
         self.handle_result(step, result);
+        self.read_on(usize::MAX);
+        self.unread = unread;
         for (question, _) in self.replies.split_off(before) {
             self.found.note_heard(&question, Heard::Nothing);
         }
@@ -195,7 +198,7 @@ impl Refresh {
     /// Whether nothing is waited for but questions that count as "nothing".
     pub(crate) fn waits_in_vain(&self) -> bool {
         let is_given_up = |question: &Query| self.given_up.contains(question);
-        self.steps.are_started() && self.unanswered().all(is_given_up)
+        !self.is_reading() && self.steps.are_started() && self.unanswered().all(is_given_up)
     }
 
     /// The candidates that are named by what was answered so far; `None` if nothing was. `may_repeat` says
@@ -204,9 +207,14 @@ impl Refresh {
         self.found.so_far(pool, may_repeat)
     }
 
+    /// Whether an answer has come that is still to be read, in whole or in part.
+    pub(crate) fn is_reading(&self) -> bool {
+        !self.unread.is_empty()
+    }
+
     /// Whether no query is waiting or under way, and all answers are read.
     pub(crate) fn is_done(&self) -> bool {
-        self.steps.are_started() && self.unanswered().next().is_none() && self.unread.is_empty()
+        self.steps.are_started() && self.unanswered().next().is_none() && !self.is_reading()
     }
 
     /// The outcome. Look-ups still waiting or under way count as timed out. `may_repeat` says that
@@ -252,6 +260,7 @@ impl Refresh {
                 }
                 let targets = self.found.bounded(targets, question);
                 self.unread.push_back(Unread::targets(question, targets, answer, srv));
+                self.service = Some(question.clone());
                 sum
             }
             Task::Entries(suffix, depth) => {
@@ -353,32 +362,27 @@ impl Refresh {
 
     /// Reads one target or entry; says whether there was one.
     fn read_one(&mut self, unread: &mut Unread) -> bool {
-        match unread {
-            Unread::Targets(of) => match of.targets.next() {
-                Some((target, port)) => self.target(target, port, of),
-                None => {
-                    self.service = Some(of.question.clone());
-                    self.ask_lacking();
-                    return false;
-                }
-            },
-            Unread::Entries(of) => match of.texts.next() {
-                Some(text) => self.entry(&text, of),
-                None => return false,
-            },
+        let read = match unread {
+            Unread::Targets(of) => of.targets.next().map(|(at, port)| self.target(at, port, of)),
+            Unread::Entries(of) => of.texts.next().map(|text| self.entry(&text, of)),
+        };
+        if read.is_none() && matches!(unread, Unread::Targets(_)) {
+            self.ask_lacking();
         }
-        true
+        read.is_some()
     }
 
     /// Takes an SRV record: its target with the glue that came along, or else by a look-up.
     fn target(&mut self, target: Key, port: u16, of: &mut Targets) {
-        let (query, came_along) = (&of.question, of.glue.take(&target));
-        let Key(target) = target;
+        let query = &of.question;
         let tails = of.srv.tails.iter().map(|tail| tail.at(port));
-        let suffixes = self.found.suffixes(tails, &target, of.srv.pin);
+        let suffixes = self.found.suffixes(tails, &target.0, of.srv.pin);
         if suffixes.is_empty() {
+            // The glue stays: another record may name the target with a port that can be used.
             return;
         }
+        let came_along = of.glue.take(&target);
+        let Key(target) = target;
         if let Some((ips, ttl)) = came_along {
             let replies = self.found.add_glue(&target, ips, ttl, of.is_whole, query);
             self.replies.extend(replies);
@@ -438,7 +442,7 @@ impl Refresh {
     fn entry(&mut self, text: &record::Text, of: &Entries) {
         let Some(kind) = self.found.read_entry(text, &of.suffix, &self.limits) else { return };
         match kind {
-            Kind::Static(candidate) => self.found.add_address(candidate, &of.question),
+            Kind::Static(candidate) => self.found.add_address(candidate, &of.origin, &of.question),
             Kind::Host(host) => self.host(&host, Some(&of.question)),
             Kind::Dnsaddr(nested) => self.dnsaddr(&nested, of.depth + 1, Some(&of.question)),
             // Not a form that an entry can have.

@@ -195,9 +195,9 @@ impl SourceState {
         self.inquiries.keep(query, outcome, steps.len());
     }
 
-    /// Reads on in large answers, so much at the most. Returns how much was read.
-    pub(super) fn read_on(&mut self, most: usize) -> usize {
-        self.refresh.as_mut().map_or(0, |under_way| under_way.plan.read_on(most))
+    /// The look-ups of the refresh under way, and what came of them.
+    pub(super) fn plan(&mut self) -> Option<&mut Refresh> {
+        self.refresh.as_mut().map(|under_way| &mut under_way.plan)
     }
 
     /// Ends the look-ups that were out for too long; returns them.

@@ -62,7 +62,8 @@ impl UnderWay {
         }
     }
 
-    /// The candidates that it has named so far, when they have waited for long enough for the rest; if
+    /// The candidates that it has named so far, when they have waited for long enough for the rest of the
+    /// answers, and none of what has come is still to be read; if
     /// `may_repeat`, only where some of them were not named before.
     pub(super) fn take_so_far(
         &mut self,
@@ -70,7 +71,7 @@ impl UnderWay {
         may_repeat: impl FnOnce() -> bool,
         now: Instant,
     ) -> Option<Vec<Named>> {
-        self.use_at.take_if(|at| *at <= now)?;
+        self.use_at.take_if(|at| *at <= now && !self.plan.is_reading())?;
         self.grace = self.grace.saturating_mul(2);
         self.plan.so_far(&config.pool, may_repeat())
     }

@@ -140,9 +140,9 @@ impl Found {
         self.heard.insert(question.clone(), heard).is_none_or(|before| before == Heard::Nothing)
     }
 
-    /// Adds an address that the answer to a question names.
-    pub(super) fn add_address(&mut self, candidate: Candidate, question: &Query) {
-        if !self.hosts.add_address(candidate, &Origin::of(question.clone())) {
+    /// Adds an address that the answer to a question names: the origin's.
+    pub(super) fn add_address(&mut self, candidate: Candidate, origin: &Origin, question: &Query) {
+        if !self.hosts.add_address(candidate, origin) {
             self.cut(question, self.too_many_records());
         }
     }

@@ -40,6 +40,10 @@ impl Origin {
         let had_more = self.has_more;
         self.has_more |= other.has_more;
         let is_known = |question: &&Query| self.questions.contains(question);
+        if self.questions.is_empty() {
+            self.questions = other.questions.clone();
+            return !self.questions.is_empty() || self.has_more != had_more;
+        }
         let is_same = Arc::ptr_eq(&self.questions, &other.questions);
         if is_same || other.questions.iter().all(|question| is_known(&question)) {
             return self.has_more != had_more;

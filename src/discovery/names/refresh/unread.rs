@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, btree_set::IntoIter};
 
 use libp2p_core::Multiaddr;
 
+use super::origin::Origin;
 use crate::{
     name::Key,
     record::{Glue, Text},
@@ -37,6 +38,8 @@ pub(super) struct Targets {
 #[derive(Debug)]
 pub(super) struct Entries {
     pub(super) question: Query,
+    /// That of the addresses that the texts name: one for all.
+    pub(super) origin: Origin,
     pub(super) texts: IntoIter<Text>,
     pub(super) suffix: Multiaddr,
     pub(super) depth: usize,
@@ -61,6 +64,7 @@ impl Unread {
         depth: usize,
     ) -> Self {
         let (question, texts) = (question.clone(), texts.into_iter());
-        Self::Entries(Entries { question, texts, suffix, depth })
+        let origin = Origin::of(question.clone());
+        Self::Entries(Entries { question, origin, texts, suffix, depth })
     }
 }

@@ -32,6 +32,31 @@ fn glue_saves_look_ups() {
     assert_eq!(resolution.records, 3);
 }
 
+/// Consul gives port 0 to instances without a port, and their target is the node of others too.
+#[test]
+fn glue_is_not_lost_to_a_record_that_names_its_target_without_a_port() {
+    let reply = answered(&[("a.x.", 0), ("a.x.", 4001)], vec![a("a.x.", 1), aaaa("a.x.", 1)]);
+    let (asked, outcome) = run_with(SOURCE, &Limits::default(), &[(QUERY, reply)]);
+    assert_eq!(asked, [QUERY]);
+    let named = texts(&outcome.unwrap());
+    assert_eq!(named, ["/ip4/10.0.0.1/tcp/4001", "/ip6/fd00::1/tcp/4001"]);
+}
+
+/// What is read of it later would count as new, and nothing would wake the node for it.
+#[test]
+fn an_earlier_answer_is_read_at_once_however_large() {
+    let targets: Vec<_> = (0..2 * AT_ONCE + 1).map(|n| format!("t{n}.x.")).collect();
+    let named: Vec<_> = targets.iter().map(|target| (target.as_str(), 1)).collect();
+    let glue = targets.iter().flat_map(|target| [a(target, 1), aaaa(target, 1)]).collect();
+    let reply = answered(&named, glue);
+    let mut refresh = Refresh::new(&SOURCE.parse().unwrap(), &Limits::default());
+    let (step, _) = refresh.poll_query().unwrap();
+    refresh.handle_earlier(step, &reply);
+    assert!(refresh.is_done());
+    let resolution = refresh.finish(&Pool::default(), false).unwrap();
+    assert!(resolution.threads.heard.values().all(|heard| *heard == Heard::Nothing));
+}
+
 /// Else the addresses that the bound cut off would count as left out by a whole answer.
 #[test]
 fn of_glue_past_the_bound_a_part_was_heard() {
