@@ -20,7 +20,7 @@ pub(crate) const AT_ONCE: usize = 1_024;
 #[derive(Debug)]
 pub(super) enum Unread {
     Targets(Box<Targets>),
-    Entries(Entries),
+    Entries(Box<Entries>),
 }
 
 /// Targets of SRV records.
@@ -65,6 +65,6 @@ impl Unread {
     ) -> Self {
         let (question, texts) = (question.clone(), texts.into_iter());
         let origin = Origin::of(question.clone());
-        Self::Entries(Entries { question, origin, texts, suffix, depth })
+        Self::Entries(Box::new(Entries { question, origin, texts, suffix, depth }))
     }
 }
