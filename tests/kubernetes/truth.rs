@@ -8,7 +8,8 @@ use crate::{
     ready::Pod,
 };
 
-/// How long after a pod's end the API server may tell this program of it, in seconds.
+/// How long after a pod's end the API server may tell this program of it, and how long after a dial a node may
+/// tell what came of it, in seconds.
 const SLACK: f64 = 1.0;
 
 /// What is known of the pods of a namespace, by their addresses and by their peer ids.
@@ -70,11 +71,11 @@ impl<'a> Truth<'a> {
         pods.map(|(id, _)| id.as_str())
     }
 
-    /// Whether a pod was to end before a moment, or listened only after it, or is none of these.
+    /// Whether a pod was to end before a moment, or listened only then or after it, or is none of these.
     fn was_leaving(&self, pod: Option<&str>, at: At) -> bool {
         let Some((id, pod)) = pod.and_then(|id| self.pods.get_key_value(id)) else { return true };
         let listening = self.peers.values().find(|(own, _)| own == id).map(|(_, since)| *since);
-        listening.is_none_or(|since| at < since)
+        listening.is_none_or(|since| seconds(since, at) < SLACK)
             || pod.deleted.is_some_and(|deleted| seconds(deleted, at) > -SLACK)
     }
 
