@@ -124,6 +124,8 @@ fn remove_source(node: &mut Node, input: &mut Input<'_>) {
     assert!(node.core.remove_source(&source));
     assert!(!node.core.remove_source(&source), "there is no such source any more");
     node.told.forget_source(&source);
+    // They are bounded by the number of candidates, of which there were more.
+    node.idle_wakes.clear();
 }
 
 fn select(node: &mut Node, input: &mut Input<'_>) {
