@@ -259,7 +259,7 @@ async fn a_node_whose_connections_are_used_up_stays_joined_by_probes() {
     *swarms[0].behaviour_mut().limits.limits_mut() = none;
     swarms[0].disconnect_peer_id(ids[1]).expect("it is connected");
     let (mut denied, mut statuses) = (0, Vec::new());
-    drive(&mut swarms, "four times denied", |_, event| {
+    drive(&mut swarms, "ten times denied", |_, event| {
         match event {
             Some((0, SwarmEvent::OutgoingConnectionError { error, peer_id, .. })) => {
                 let is_denied = matches!(error, DialError::Denied { .. });
@@ -273,7 +273,7 @@ async fn a_node_whose_connections_are_used_up_stays_joined_by_probes() {
             }
             _ => {}
         }
-        denied >= 4
+        denied >= 10
     })
     .await;
     assert!(statuses.is_empty() && !swarms[0].is_connected(&ids[1]), "{statuses:?}");
