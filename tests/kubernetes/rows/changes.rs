@@ -5,14 +5,13 @@ use std::time::Duration;
 use super::{assert_nothing_untrue, row};
 use crate::{
     cluster::{Undo, kubectl, now, pass, seconds, until},
-    space::Space,
+    space::{PATIENCE, Space},
     suite::Suite,
 };
 
 const COUNT: usize = 8;
 /// How long CoreDNS is away: three of its TTLs.
 const AWAY: Duration = Duration::from_secs(92);
-const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(super) fn add(suite: &mut Suite) {
     let (before, wanted) = ("nothing untrue, nobody isolated", "the same");
