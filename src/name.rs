@@ -40,12 +40,14 @@ impl<N: Borrow<Name>> PartialOrd for Key<N> {
 
 impl<N: Borrow<Name>> Ord for Key<N> {
     fn cmp(&self, other: &Self) -> Ordering {
-        let lower = |label: &'_ [u8]| label.to_ascii_lowercase();
+        fn lower(label: &[u8]) -> impl Iterator<Item = u8> {
+            label.iter().map(u8::to_ascii_lowercase)
+        }
         let (ours, theirs) = (self.name(), other.name());
-        let mut labels = ours.iter().zip(theirs.iter()).filter(|(a, b)| !a.eq_ignore_ascii_case(b));
+        let mut labels = ours.iter().zip(theirs.iter()).map(|(a, b)| lower(a).cmp(lower(b)));
         labels
-            .next()
-            .map_or(Ordering::Equal, |(a, b)| lower(a).cmp(&lower(b)))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
             .then_with(|| ours.iter().len().cmp(&theirs.iter().len()))
             .then_with(|| ours.is_fqdn().cmp(&theirs.is_fqdn()))
     }

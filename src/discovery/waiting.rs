@@ -76,11 +76,13 @@ impl Waiting {
     pub(super) fn pop(&mut self, now: Instant) -> Option<Output> {
         if self.outputs.is_empty() {
             self.rests = false;
-            self.wake = if self.step { Some(now) } else { self.wake };
+            if self.step {
+                self.wake = Some(now);
+            }
         }
         let output = self.outputs.pop_front();
         if self.outputs.is_empty() {
-            // What a peak has left.
+            // A peak has left room for many more.
             self.outputs.shrink_to(KEPT);
         }
         output

@@ -10,7 +10,7 @@ use crate::candidate::Candidate;
 pub(super) struct Roll<T> {
     /// Announced as they are, and held by the order: one list for all of them.
     candidates: Arc<[Candidate]>,
-    /// Nearly always, the same is known of all.
+    /// Of most rolls one run, since the same is known of all.
     known: Runs<T>,
 }
 
@@ -42,9 +42,8 @@ impl<T> Roll<T> {
                 runs.push(known);
                 continue;
             }
-            // The map holds what was known, too: else something new could come to be in its place.
             let made = changed.entry(Arc::as_ptr(known).addr());
-            runs.push(&made.or_insert_with(|| (known.clone(), Arc::new(change(known)))).1);
+            runs.push(made.or_insert_with(|| Arc::new(change(known))));
         }
         self.known = runs;
     }
@@ -96,12 +95,12 @@ impl<T> Roll<T> {
     }
 }
 
-/// What is known of so many, one after the other.
+/// Runs of candidates of which the same is known: how many candidates, and what is known of them.
 #[derive(Debug)]
 pub(super) struct Runs<T>(Vec<(usize, Arc<T>)>);
 
 impl<T> Runs<T> {
-    /// Adds what is known of the next one.
+    /// Adds what is known of the next candidate.
     pub(super) fn push(&mut self, known: &Arc<T>) {
         match self.0.last_mut() {
             Some((len, last)) if Arc::ptr_eq(last, known) => *len += 1,

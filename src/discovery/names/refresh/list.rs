@@ -16,17 +16,34 @@ pub(super) struct List {
     /// What the answer says that named them, by its [sum](crate::record::Sums), where nothing else of it
     /// has to be read.
     pub(super) says: Option<u64>,
-    /// What of the answer says where peers are, by its [key](Sums::key).
+    /// The [key](Sums::key) of all addresses that the answer named.
     pub(super) sum: u64,
     /// Whether the answer named more than it may carry.
     pub(super) is_cut: bool,
 }
 
 /// Addresses as numbers, which are sorted and summed up far sooner, and take less room.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 enum Ips {
     V4(Box<[u32]>),
     V6(Box<[u128]>),
+}
+
+impl Ips {
+    fn len(&self) -> usize {
+        match self {
+            Self::V4(ips) => ips.len(),
+            Self::V6(ips) => ips.len(),
+        }
+    }
+
+    /// The lowest of them, of which there are more.
+    fn lowest(&self, most: usize) -> Self {
+        match self {
+            Self::V4(ips) => Self::V4(ips[..most].into()),
+            Self::V6(ips) => Self::V6(ips[..most].into()),
+        }
+    }
 }
 
 impl List {
@@ -37,26 +54,14 @@ impl List {
         sums: &Sums,
         most: usize,
     ) -> Arc<Self> {
-        let (ips, sum, is_cut) = match sorted(ips) {
-            Ips::V4(all) => (
-                Ips::V4(all.iter().take(most).copied().collect()),
-                sums.key(&all),
-                all.len() > most,
-            ),
-            Ips::V6(all) => (
-                Ips::V6(all.iter().take(most).copied().collect()),
-                sums.key(&all),
-                all.len() > most,
-            ),
-        };
+        let all = sorted(ips);
+        let (sum, is_cut) = (sums.key(&all), all.len() > most);
+        let ips = if is_cut { all.lowest(most) } else { all };
         Arc::new(Self { ips, says, sum, is_cut })
     }
 
     pub(super) fn len(&self) -> usize {
-        match &self.ips {
-            Ips::V4(ips) => ips.len(),
-            Ips::V6(ips) => ips.len(),
-        }
+        self.ips.len()
     }
 
     /// The addresses, in order.
