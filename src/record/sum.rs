@@ -64,8 +64,8 @@ impl Sums {
         Sum { says: self.state.hash_one((head, len, product, additional)), ttl, one_owner }
     }
 
-    /// What a part of an answer says, for this process alone: another one for other items, as far as who
-    /// writes the zone can tell.
+    /// A number for a part of an answer, made with a secret of this process: the person who writes the zone
+    /// cannot make two different parts that have one number.
     pub(crate) fn key(&self, said: &impl Hash) -> u64 {
         self.state.hash_one(said)
     }

@@ -208,7 +208,7 @@ impl Connections {
     }
 }
 
-/// All that a peer may have.
+/// The keys of all connections that a peer may have.
 fn of(peer: &PeerId) -> RangeInclusive<(PeerId, ConnectionId)> {
     let [first, last] = [usize::MIN, usize::MAX].map(ConnectionId::new_unchecked);
     (*peer, first)..=(*peer, last)

@@ -510,7 +510,7 @@ impl SourceState {
 
     /// Whether the candidates that were last announced are the members.
     fn is_announced(&self) -> bool {
-        // Equal at once, where it is one list.
+        // If both are one list, nothing is compared.
         self.announced.as_ref() == Some(self.members.list())
     }
 

@@ -140,7 +140,7 @@ impl Found {
         self.heard.insert(question.clone(), heard).is_none_or(|before| before == Heard::Nothing)
     }
 
-    /// Adds an address that the answer to a question names: the origin's.
+    /// Adds an address that the answer to a question names. The origin holds this question.
     pub(super) fn add_address(&mut self, candidate: Candidate, origin: &Origin, question: &Query) {
         if !self.hosts.add_address(candidate, origin) {
             self.cut(question, self.too_many_records());
@@ -191,7 +191,7 @@ impl Found {
         List::of_answer(ips, says, &self.known.sums, self.records.get())
     }
 
-    /// What a part of an answer says, for this node alone.
+    /// The key of a part of an answer, as [`Sums`](crate::record::Sums) makes it.
     pub(super) fn key(&self, said: &impl Hash) -> u64 {
         self.known.sums.key(said)
     }

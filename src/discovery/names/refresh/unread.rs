@@ -38,7 +38,7 @@ pub(super) struct Targets {
 #[derive(Debug)]
 pub(super) struct Entries {
     pub(super) question: Query,
-    /// That of the addresses that the texts name: one for all.
+    /// The origin of the addresses that the texts name, shared by all of them.
     pub(super) origin: Origin,
     pub(super) texts: IntoIter<Text>,
     pub(super) suffix: Multiaddr,
