@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Computes a sum of each answer. Two answers with equal sums say the same, so that an answer which repeats the
-/// last one is recognised before candidates are made of it.
+/// last one is recognised before anything is made of it.
 ///
 /// Each record is turned into a number below the prime `2⁶¹ - 1`. The sum of a section is the product of these
 /// numbers, a secret added to each: the value of a polynomial that has the records for roots, at a place that
@@ -41,6 +41,8 @@ pub(crate) struct Sum {
     pub(crate) says: u64,
     /// The least TTL of the answer section.
     pub(crate) ttl: Option<Duration>,
+    /// The least TTL of the additional section.
+    pub(crate) glue_ttl: Option<Duration>,
     /// Whether all records of the answer section have one owner.
     pub(crate) one_owner: bool,
 }
@@ -58,10 +60,11 @@ impl Sums {
     pub(crate) fn of(&self, query: &Query, answer: &Answer) -> Sum {
         let Answer { name, records, additionals, complete, proof, provisional } = answer;
         let (product, ttl, one_owner) = self.product(records);
-        let (additional, ..) = self.product(additionals);
+        let (additional, glue_ttl, _) = self.product(additionals);
         let (len, proof) = (records.len(), proof.map(|proof| proof as u8));
         let head = (query, Key(name), complete, proof, provisional);
-        Sum { says: self.state.hash_one((head, len, product, additional)), ttl, one_owner }
+        let says = self.state.hash_one((head, len, product, additional));
+        Sum { says, ttl, glue_ttl, one_owner }
     }
 
     /// A number for a part of an answer, made with a secret of this process: the person who writes the zone

@@ -48,6 +48,8 @@ struct Answered {
     turn: Option<usize>,
     /// Until when it may be used again.
     until: Option<Instant>,
+    /// The last refresh that has used it again. It may do so until its end.
+    again: usize,
     /// Whether the question is asked again at that instant by itself, and not only along with others.
     is_due_then: bool,
 }
@@ -102,7 +104,8 @@ impl Inquiries {
                 answered.turn = Some(turn);
                 Inquiry::New(&answered.outcome)
             }
-            Some(answered) if answered.until.is_some_and(|until| until > now) => {
+            Some(answered) if answered.until > Some(now) || answered.again == turn => {
+                answered.again = turn;
                 Inquiry::Earlier(&answered.outcome)
             }
             _ => Inquiry::Ask,
@@ -120,23 +123,17 @@ impl Inquiries {
     }
 
     /// Keeps the outcome of a look-up for which `steps` steps have waited. An answer that is too large is not
-    /// kept.
-    pub(super) fn keep(&mut self, query: &Query, mut outcome: Outcome, steps: usize) {
-        let weight = outcome.as_ref().map_or(0, weight_of);
-        let is_kept = self.held.saturating_add(weight) <= MOST_HELD;
-        match &mut outcome {
-            Ok(_) if is_kept => self.held += weight,
-            Ok(answer) => {
-                // Only the TTL of the answer is needed later.
-                let least = answer.records.iter().min_by_key(|record| record.ttl).cloned();
-                answer.records = least.into_iter().collect();
-                answer.additionals = Vec::new();
-            }
-            Err(_) => {}
-        }
+    /// kept; if it `is_unread`, it is kept until the refresh ends.
+    pub(super) fn keep(&mut self, query: &Query, outcome: Outcome, steps: usize, is_unread: bool) {
         let turn = (steps > 0).then_some(self.turn);
         let (at, until) = (None, None);
-        let answered = Answered { outcome, is_kept, at, turn, until, is_due_then: false };
+        let mut answered =
+            Answered { outcome, is_kept: true, at, turn, until, again: 0, is_due_then: false };
+        let held = self.held.saturating_add(answered.weight());
+        match is_unread || held <= MOST_HELD {
+            true => self.held = held,
+            false => answered.strip(),
+        }
         self.answers.insert(query.clone(), answered);
     }
 
@@ -162,6 +159,11 @@ impl Inquiries {
             is_late |= answered.turn.is_none();
         }
         is_late
+    }
+
+    /// When the answer to a question came, if it was asked and was looked at since.
+    pub(super) fn came(&self, query: &Query) -> Option<Instant> {
+        self.answers.get(query)?.at
     }
 
     /// Ends the refresh: plans when each of its questions is to be asked again, by how its look-up ended
@@ -191,6 +193,10 @@ impl Inquiries {
         let next = self.next_due();
         let last = next.map(|next| next + slack);
         self.retain(|answered| answered.turn.is_some() && answered.until > last);
+        if self.held > MOST_HELD {
+            self.answers.values_mut().for_each(Answered::strip);
+            self.held = 0;
+        }
         next
     }
 
@@ -211,8 +217,24 @@ impl Inquiries {
 
     fn retain(&mut self, which: impl Fn(&Answered) -> bool) {
         self.answers.retain(|_, answered| which(answered));
-        let kept = self.answers.values().filter(|answered| answered.is_kept);
-        self.held = kept.filter_map(|answered| answered.outcome.as_ref().ok()).map(weight_of).sum();
+        self.held = self.answers.values().map(Answered::weight).sum();
+    }
+}
+
+impl Answered {
+    /// How many bytes it takes, about.
+    fn weight(&self) -> usize {
+        self.outcome.as_ref().ok().filter(|_| self.is_kept).map_or(0, weight_of)
+    }
+
+    /// Leaves nothing of an answer but its TTL, which is needed later.
+    fn strip(&mut self) {
+        if let Ok(answer) = &mut self.outcome {
+            let least = answer.records.iter().min_by_key(|record| record.ttl).cloned();
+            answer.records = least.into_iter().collect();
+            answer.additionals = Vec::new();
+            self.is_kept = false;
+        }
     }
 }
 
@@ -260,7 +282,7 @@ mod tests {
             assert!(matches!(inquiries.inquire(&query(owner), 1, now), Inquiry::Ask));
             inquiries.sent(query(owner), 1, LookupId(1), now);
             let steps = inquiries.end(&query(owner)).len();
-            inquiries.keep(&query(owner), answer(), steps);
+            inquiries.keep(&query(owner), answer(), steps, false);
         }
         let due = |of: &Query, _: &Outcome, at| {
             Due::At(at + if *of == query("x.") { secs(30) } else { secs(5) })
@@ -277,6 +299,9 @@ mod tests {
         let at = |seconds| now + secs(seconds);
         assert!(matches!(inquiries.inquire(&query("y."), 1, at(5)), Inquiry::Ask));
         assert!(matches!(inquiries.inquire(&query("x."), 1, at(29)), Inquiry::Earlier(_)));
+        let of_x = inquiries.inquire(&query("x."), 1, at(30));
+        assert!(matches!(of_x, Inquiry::Earlier(_)), "the refresh has used it");
+        inquiries.begin(at(30));
         assert!(matches!(inquiries.inquire(&query("x."), 1, at(30)), Inquiry::Ask));
         inquiries.forget(false);
         assert!(matches!(inquiries.inquire(&query("x."), 1, at(5)), Inquiry::Ask));
@@ -289,7 +314,7 @@ mod tests {
         inquiries.sent(query("x."), 1, LookupId(1), now);
         assert!(matches!(inquiries.inquire(&query("x."), 2, now), Inquiry::Wait));
         assert_eq!(inquiries.end(&query("x.")), [1, 2]);
-        inquiries.keep(&query("x."), answer(), 2);
+        inquiries.keep(&query("x."), answer(), 2, false);
         assert!(matches!(inquiries.inquire(&query("x."), 3, now), Inquiry::New(_)));
     }
 
@@ -302,7 +327,7 @@ mod tests {
         assert_eq!(inquiries.next_timeout(secs(20)), Some(now + secs(20)));
         assert_eq!(inquiries.overdue(secs(20), now + secs(20)), [(LookupId(7), query("x."))]);
         assert!(inquiries.end(&query("x.")).is_empty());
-        inquiries.keep(&query("x."), answer(), 0);
+        inquiries.keep(&query("x."), answer(), 0, false);
         assert!(inquiries.look(now), "nobody waits for it");
         inquiries.begin(now);
         assert!(matches!(inquiries.inquire(&query("x."), 1, now), Inquiry::New(_)));

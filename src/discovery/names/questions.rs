@@ -95,8 +95,12 @@ impl Questions {
         for (query, parents) in &threads.parents {
             self.0.entry(query.clone()).or_default().parents.clone_from(parents);
         }
-        for (query, heard) in threads.heard.iter().filter(|(_, heard)| **heard > Heard::Nothing) {
-            self.0.entry(query.clone()).or_default().is_part = *heard == Heard::Part;
+        for (query, heard) in &threads.heard {
+            // A question that only completes glue may not have been asked, and stands as it did.
+            let is_open = *heard == Heard::Part && threads.spare.contains(query);
+            if *heard > Heard::Nothing && !is_open {
+                self.0.entry(query.clone()).or_default().is_part = *heard == Heard::Part;
+            }
         }
     }
 
@@ -116,12 +120,10 @@ impl Questions {
         if left == 0 {
             return Heard::Part;
         }
-        let of = |parent: &Query| match threads.heard.get(parent) {
-            // The parent was answered. Either it no longer leads to this question, or a bound cut the
-            // question off.
-            Some(Heard::All) if threads.cut.contains(parent) => Heard::Part,
-            Some(heard) => *heard,
-            None => self.heard_within(parent, threads, left - 1),
+        let of = |parent: &Query| match self.heard_within(parent, threads, left - 1) {
+            // Either the parent no longer leads to this question, or a bound cut the question off.
+            Heard::All if threads.cut.contains(parent) => Heard::Part,
+            heard => heard,
         };
         parents.iter().map(of).min().unwrap_or(Heard::All)
     }

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
     mem,
-    sync::Arc,
+    net::IpAddr,
     time::Duration,
 };
 
@@ -11,7 +11,8 @@ use hickory_proto::rr::{Name, RecordType};
 
 use self::{
     found::Found,
-    list::List,
+    script::{Said, nothing_in},
+    spares::{from_turn, sampled},
     steps::{Step, Steps, Task},
     unread::{Entries, Targets, Unread},
 };
@@ -19,6 +20,7 @@ pub(crate) use self::{
     known::Known,
     named::Named,
     outcome::{Resolution, Threads},
+    recall::Recall,
     unread::AT_ONCE,
 };
 pub(super) use self::{
@@ -31,8 +33,8 @@ use crate::{
     config::Limits,
     name::Key,
     pool::Pool,
-    record::{self, Section, Why},
-    resolver::{Answer, LookupError, Nothing, NothingKind, Query},
+    record::{self, Section, Sum, Why, addresses},
+    resolver::{Answer, LookupError, Query},
     source::{Dnsaddr, Families, Host, Kind, Source, Srv},
 };
 
@@ -43,6 +45,9 @@ mod list;
 mod named;
 mod origin;
 mod outcome;
+mod recall;
+mod script;
+mod spares;
 mod steps;
 mod tally;
 #[cfg(test)]
@@ -79,9 +84,6 @@ pub(crate) struct Refresh {
     /// What is still to be read of the answers.
     unread: VecDeque<Unread>,
 }
-
-/// Of how many hosts the addresses of one type are asked for in place of all.
-const SAMPLES: usize = 1;
 
 impl Refresh {
     pub(crate) fn new(source: &Source, limits: &Limits) -> Self {
@@ -146,7 +148,10 @@ impl Refresh {
         };
         match (self.secure.then(|| insecure(result)).flatten(), result) {
             (Some(error), _) => self.fail(&step, error),
-            (None, Ok(answer)) => self.handle_answer(step, answer),
+            (None, Ok(answer)) => {
+                let sum = self.found.sum(&step.query, answer);
+                self.handle_answer(step, answer, &sum);
+            }
             (None, Err(error)) => self.fail(&step, error.clone()),
         }
     }
@@ -174,7 +179,7 @@ impl Refresh {
         let reply = Reply::of(&error);
         let is_in_vain = matches!(reply, Reply::Refusal | Reply::Silence)
             && self.given_up.contains(&step.question);
-        self.replies.push((step.question.clone(), reply));
+        self.reply(step.question.clone(), Said::nothing(&error), reply);
         if let LookupError::Nothing(nothing) = &error
             && !nothing.provisional
         {
@@ -183,6 +188,12 @@ impl Refresh {
         }
         let error = if is_in_vain { LookupError::no_data(None) } else { error };
         self.found.note_failure(&step.question, error);
+    }
+
+    /// Notes how a question was answered.
+    fn reply(&mut self, question: Query, said: Option<Said>, reply: Reply) {
+        self.found.note_said(&question, said, reply);
+        self.replies.push((question, reply));
     }
 
     /// Whether there are records by now.
@@ -201,10 +212,9 @@ impl Refresh {
         !self.is_reading() && self.steps.are_started() && self.unanswered().all(is_given_up)
     }
 
-    /// The candidates that are named by what was answered so far; `None` if nothing was. `may_repeat` says
-    /// that these need not be made if all of them were named before.
-    pub(crate) fn so_far(&self, pool: &Pool, may_repeat: bool) -> Option<Vec<Named>> {
-        self.found.so_far(pool, may_repeat)
+    /// The candidates that are named by what was answered so far; `None` if nothing was.
+    pub(crate) fn so_far(&self, pool: &Pool) -> Option<Vec<Named>> {
+        self.found.so_far(pool)
     }
 
     /// Whether an answer has come that is still to be read, in whole or in part.
@@ -217,41 +227,36 @@ impl Refresh {
         self.steps.are_started() && self.unanswered().next().is_none() && !self.is_reading()
     }
 
-    /// The outcome. Look-ups still waiting or under way count as timed out. `may_repeat` says that
-    /// candidates need not be made if they are just those that were named before.
-    pub(crate) fn finish(
-        mut self,
-        pool: &Pool,
-        may_repeat: bool,
-    ) -> Result<Resolution, LookupError> {
+    /// The outcome. Look-ups still waiting or under way count as timed out.
+    pub(crate) fn finish(mut self, pool: &Pool) -> Result<Resolution, LookupError> {
         self.read_on(usize::MAX);
         for question in self.unanswered().cloned().collect::<Vec<_>>() {
             let is_in_vain = self.given_up.contains(&question);
             let error = if is_in_vain { LookupError::no_data(None) } else { LookupError::TimedOut };
+            self.found.note_said(&question, None, Reply::Silence);
             self.found.note_failure(&question, error);
         }
         if !self.steps.are_started() {
             self.found.tally.fail(LookupError::TimedOut);
         }
-        self.found.finish(&self.given_up, pool, may_repeat)
+        self.found.finish(&self.given_up, pool)
     }
 
-    fn handle_answer(&mut self, step: Step, answer: &Answer) {
-        if let Task::Addresses(host) = &step.task {
-            let host = host.clone();
-            return match self.found.read(&host, &step, answer) {
-                Ok(read) => self.addresses(step, answer, host, read),
-                Err(section) => self.handle_empty(step, answer, &section),
-            };
-        }
-        let section = Section::of(&step.query, answer);
+    fn handle_answer(&mut self, step: Step, answer: &Answer, sum: &Sum) {
+        let section = match sum.one_owner {
+            true => Section::of_one_owner(&step.query, answer),
+            false => Section::of(&step.query, answer),
+        };
         if section.records.is_empty() {
             return self.handle_empty(step, answer, &section);
         }
+        let said = section.is_all.then_some(Said::Answer(sum.says));
         let is_first = self.note_records(&step, answer, section.ttl);
         let question = &step.question;
         let sum = match step.task {
-            Task::Addresses(_) => return,
+            Task::Addresses(host) => {
+                self.addresses(host, &addresses(section.records.iter().copied()), question)
+            }
             Task::Targets(srv) => {
                 let targets = record::targets(section.records);
                 let sum = self.found.key(&targets);
@@ -274,27 +279,19 @@ impl Refresh {
         self.read_on(AT_ONCE);
         // Several steps may have one question.
         if is_first {
-            self.replies.push((step.question, Reply::Answer { ttl: section.ttl, sum }));
+            self.reply(step.question, said, Reply::Answer { ttl: section.ttl, sum });
         }
     }
 
-    /// Takes the addresses of a host.
-    fn addresses(
-        &mut self,
-        step: Step,
-        answer: &Answer,
-        host: Name,
-        (list, ttl): (Arc<List>, Option<Duration>),
-    ) {
-        let is_first = self.note_records(&step, answer, ttl);
-        let (question, sum) = (step.question, list.sum);
-        self.found.add_ips(host.clone(), list, question.record_type, &question);
+    /// Takes the addresses of a host that the answer to a question names. Returns a key of them.
+    fn addresses(&mut self, host: Name, ips: &[IpAddr], question: &Query) -> u64 {
+        let list = self.found.list(ips);
+        let sum = list.sum;
+        self.found.add_ips(host.clone(), list, question.record_type, question);
         if self.found.hosts.note_addresses(&host) {
             self.ask_lacking();
         }
-        if is_first {
-            self.replies.push((question, Reply::Answer { ttl, sum }));
-        }
+        sum
     }
 
     /// Notes that an answer has records. Says whether it is the first to the question.
@@ -315,9 +312,7 @@ impl Refresh {
         } else if !answer.complete {
             self.fail(&step, LookupError::failed("the answer was truncated to nothing"));
         } else {
-            let nothing =
-                Nothing::new(NothingKind::NoData, None).with_provisional(answer.provisional);
-            self.fail(&step, LookupError::Nothing(nothing));
+            self.fail(&step, LookupError::Nothing(nothing_in(answer)));
         }
     }
 
@@ -401,24 +396,20 @@ impl Refresh {
     fn ask_lacking(&mut self) {
         let (lacking, service) = (self.found.hosts.lacking(), self.service.clone());
         let asks_all = self.found.hosts.is_dual();
-        let first = self.turn.checked_rem(lacking.len()).unwrap_or_default();
-        let (before, after) = lacking.split_at(first);
-        let mut samples = HashMap::new();
-        for (name, record_type) in after.iter().chain(before) {
-            let asked = samples.entry(*record_type).or_insert(0);
-            let query = Query::new(name.clone(), *record_type);
+        let samples: Vec<_> = sampled(&lacking, self.turn).collect();
+        for query in from_turn(&lacking, self.turn) {
             self.found.note_spare(query.clone());
-            if !asks_all && *asked >= SAMPLES {
-                self.found.note_question(&query, service.as_ref());
-                self.found.note_heard(&query, Heard::Part);
+            if !asks_all && !samples.contains(&query) {
+                self.found.note_question(query, service.as_ref());
+                self.found.note_heard(query, Heard::Part);
                 continue;
             }
-            *asked += 1;
-            if !self.look_up(name, &[*record_type], service.as_ref()) {
+            if !self.look_up(&query.name, &[query.record_type], service.as_ref()) {
                 // It is over the limit, and told once.
-                self.found.hosts.note_asked(name, *record_type);
+                self.found.hosts.note_asked(&query.name, query.record_type);
             }
         }
+        self.found.spares = if asks_all { Vec::new() } else { lacking };
     }
 
     /// Plans to complete SRV records of which some were cut off: many times as many address records

@@ -11,13 +11,13 @@ use web_time::Instant;
 
 use super::{
     belief::Belief,
-    inquiries::{Due, Inquiries, Inquiry, Outcome, ttl_of},
+    due::Dues,
+    inquiries::{Inquiries, Inquiry, Outcome},
     members::{Applied, Liveness, Members},
     pace::{Looks, StartUp},
     questions::Questions,
-    refresh::{Heard, Known, Named, Refresh, Resolution, Threads},
+    refresh::{Heard, Known, Named, Recall, Refresh, Resolution, Threads},
     rejections::Rejections,
-    schedule::Schedule,
     under_way::UnderWay,
 };
 use crate::{
@@ -25,10 +25,12 @@ use crate::{
     config::Config,
     discovery::output::LookupId,
     filter::{Judging, Rejection},
-    pace::back_off,
     resolver::{LookupError, Query},
     source::Source,
 };
+
+/// The step for which the answers to a refresh wait that recalls the last one. No plan has it.
+const RECALLED: u32 = u32::MAX;
 
 /// One source and what is known of it.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ pub(super) struct SourceState {
     pub(super) resolved: Option<Instant>,
     questions: Questions,
     inquiries: Inquiries,
-    /// The hosts and addresses that the last refresh named.
+    /// By what a refresh that says the same is recognised.
     known: Known,
     /// When the first of the questions is due again.
     due: Option<Instant>,
@@ -153,9 +155,12 @@ impl SourceState {
             (self.last_started, self.haste) = (Some(now), None);
         }
         let given_up = self.questions.given_up(now);
-        let plan = Refresh::new(&self.source, &config.limits);
-        let plan = plan.after(self.inquiries.turn() - 1, given_up, self.known.clone());
-        self.refresh = Some(UnderWay::new(plan, now + config.lookup_timeout));
+        let (turn, known) = (self.inquiries.turn() - 1, self.known.clone());
+        // Where the answers left anything open, the next ones are read whatever they say.
+        let is_settled = self.is_whole && given_up.is_empty() && self.members.are_as_named();
+        let recall = is_settled.then(|| Recall::new(&known, turn)).flatten();
+        let plan = Refresh::new(&self.source, &config.limits).after(turn, given_up, known);
+        self.refresh = Some(UnderWay::new(plan, recall, now + config.lookup_timeout));
         self.next = None;
         self.jitter = rng.f64();
     }
@@ -164,6 +169,20 @@ impl SourceState {
     /// not asked.
     pub(super) fn poll_query(&mut self, now: Instant) -> Option<(u32, Query)> {
         let under_way = self.refresh.as_mut()?;
+        while let Some(query) = under_way.poll_recall() {
+            match self.inquiries.inquire(&query, RECALLED, now) {
+                Inquiry::Ask => return Some((RECALLED, query)),
+                Inquiry::Wait => {}
+                Inquiry::New(outcome) => drop(under_way.recall(&query, outcome, true)),
+                Inquiry::Earlier(outcome) => {
+                    under_way.recall(&query, outcome, false);
+                    under_way.answered.get_or_insert(now);
+                }
+            }
+        }
+        if under_way.recalls() {
+            return None;
+        }
         let plan = &mut under_way.plan;
         while let Some((step, query)) = plan.poll_query() {
             match self.inquiries.inquire(&query, step, now) {
@@ -186,13 +205,16 @@ impl SourceState {
 
     /// Takes the result of a look-up.
     pub(super) fn handle_result(&mut self, query: &Query, outcome: Outcome) {
-        let steps = self.inquiries.end(query);
-        if let Some(under_way) = &mut self.refresh {
+        let (steps, mut is_unread) = (self.inquiries.end(query), false);
+        if let Some(under_way) = self.refresh.as_mut().filter(|_| !steps.is_empty()) {
+            if under_way.recalls() {
+                is_unread = !under_way.recall(query, &outcome, true);
+            }
             for step in &steps {
                 under_way.plan.handle_result(*step, &outcome);
             }
         }
-        self.inquiries.keep(query, outcome, steps.len());
+        self.inquiries.keep(query, outcome, steps.len(), is_unread);
     }
 
     /// The look-ups of the refresh under way, and what came of them.
@@ -219,9 +241,19 @@ impl SourceState {
             return;
         };
         under_way.offers_nobody = offers_nobody;
-        for (query, reply) in under_way.plan.take_replies() {
-            under_way.note(reply, config, self.jitter, now);
-            self.questions.note(query, reply, config.alone_after, now);
+        for (query, reply) in under_way.look(config, self.jitter, now) {
+            let at = self.inquiries.came(&query).unwrap_or(now);
+            self.questions.note(query, reply, config.alone_after, at);
+        }
+    }
+
+    /// Has the refresh under way read what has come, if its time is over. What is still to be asked is not asked
+    /// any more.
+    fn close(&mut self, now: Instant) {
+        let Self { refresh: Some(under_way), inquiries, .. } = self else { return };
+        if !under_way.is_done() && under_way.ends_at(inquiries) <= now {
+            under_way.end_recall();
+            while self.poll_query(now).is_some() {}
         }
     }
 
@@ -239,68 +271,25 @@ impl SourceState {
         rng: &mut fastrand::Rng,
         now: Instant,
     ) -> Option<Result<Resolution, LookupError>> {
+        self.close(now);
         self.look(config, offers_nobody, now);
         let Self { refresh, inquiries, .. } = self;
-        let under_way = refresh.take_if(|r| r.plan.is_done() || r.ends_at(inquiries) <= now)?;
+        let under_way = refresh.take_if(|r| r.is_done() || r.ends_at(inquiries) <= now)?;
         if under_way.again {
             self.next = Some(now);
         }
         self.answered = under_way.answered;
-        self.records = under_way.plan.records();
-        let outcome = under_way.plan.finish(&config.pool, self.members.are_as_named());
-        self.due = self.plan_questions(config, outcome.as_ref().ok(), rng, now);
-        if let Ok(resolution) = &outcome {
+        self.records = under_way.records();
+        let outcome = under_way.finish(&config.pool);
+        let Self { questions, inquiries, records, jitter, .. } = self;
+        let dues = Dues { config, questions, records: *records, jitter: *jitter };
+        let due = dues.of(outcome.as_ref().ok(), rng);
+        self.due = inquiries.finish(config.min_refresh, due, now);
+        // Where all is answered as before, the questions stand as they did.
+        if let Some(resolution) = outcome.as_ref().ok().filter(|resolution| !resolution.repeats) {
             self.follow(&resolution.threads, now);
         }
         Some(outcome)
-    }
-
-    /// Plans when each question is due again. A question that was answered with records is due at the TTL of
-    /// the answer, and a question that failed after its back-off. For a question to which DNS said "there is
-    /// nothing", it depends on what the records would be for:
-    ///
-    /// - The addresses of a target that has none yet: the question is due at the negative TTL.
-    /// - Addresses that glue left out, for a target that has others: the question is asked more and more
-    ///   rarely.
-    /// - Anything else: the question is not due by itself. It is asked again when another one is due, after its
-    ///   negative TTL at the earliest.
-    fn plan_questions(
-        &mut self,
-        config: &Config,
-        resolution: Option<&Resolution>,
-        rng: &mut fastrand::Rng,
-        now: Instant,
-    ) -> Option<Instant> {
-        let Self { questions, records, jitter, .. } = self;
-        let nobody = Threads::default();
-        let threads = resolution.map_or(&nobody, |resolution| &resolution.threads);
-        let after = |ttl| Schedule::after_answer(config, ttl, *records, *jitter);
-        let usual = resolution.and_then(|resolution| resolution.ttl).map(after);
-        let due = |query: &Query, outcome: &Outcome, at: Instant| {
-            let question = threads.ends.get(query).unwrap_or(query);
-            match outcome {
-                Ok(answer) => Due::At(at + after(ttl_of(answer))),
-                Err(LookupError::Nothing(_)) if threads.spare.contains(question) => {
-                    let doublings = questions.nothings(question);
-                    let pause = back_off(config.min_refresh, config.max_refresh, doublings, rng);
-                    Due::NotBefore(at + pause)
-                }
-                Err(LookupError::Nothing(nothing)) if threads.hollow.contains(question) => {
-                    let looks = questions.nothings(question).max(1);
-                    let ttl = nothing.negative_ttl;
-                    Due::At(at + Schedule::after_nothing(config, ttl, looks, rng))
-                }
-                Err(LookupError::Nothing(nothing)) => {
-                    let ttl = nothing.negative_ttl.unwrap_or_default().min(config.max_refresh);
-                    Due::NotBefore(at + usual.map_or(ttl, |usual| usual.max(ttl)))
-                }
-                Err(_) => {
-                    let failures = questions.failures(question).max(1);
-                    Due::At(at + Schedule::after_failure(config, failures, rng))
-                }
-            }
-        };
-        self.inquiries.finish(config.min_refresh, due, now)
     }
 
     fn follow(&mut self, threads: &Threads, now: Instant) {
@@ -361,7 +350,7 @@ impl SourceState {
     /// rest of it.
     pub(super) fn take_so_far(&mut self, config: &Config, now: Instant) -> Option<Vec<Named>> {
         let named = self.refresh.as_mut()?;
-        let named = named.take_so_far(config, || self.members.are_as_named(), now)?;
+        let named = named.take_so_far(config, now)?;
         // What the filter rejects is told when the refresh has ended.
         let mut judging = self.judging(config);
         Some(named.into_iter().filter(|named| judging.check(&named.candidate).is_ok()).collect())
@@ -519,6 +508,13 @@ impl SourceState {
     /// there is nothing.
     pub(super) fn is_settled(&self) -> bool {
         self.nothing.is_firm() || (self.announced.is_some() && self.is_whole)
+    }
+}
+
+#[cfg(test)]
+impl SourceState {
+    pub(super) fn known_mut(&mut self) -> &mut Known {
+        &mut self.known
     }
 }
 

@@ -3,6 +3,7 @@ use hickory_proto::rr::{Name, RData, Record};
 use super::*;
 use crate::discovery::testing::{epoch, secs};
 
+mod recalls;
 mod repeats;
 
 const DNS: &str = "/dns4/peers.example./tcp/4001";
@@ -24,7 +25,11 @@ struct World {
 
 impl World {
     fn new(sources: &[&str]) -> Self {
-        let (now, mut names) = (epoch(), Names::default());
+        Self::at(sources, epoch())
+    }
+
+    fn at(sources: &[&str], now: Instant) -> Self {
+        let mut names = Names::default();
         for source in sources {
             assert!(names.add(source.parse().expect("a source"), now));
         }

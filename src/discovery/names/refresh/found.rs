@@ -22,7 +22,8 @@ use super::{
     named::Named,
     origin::{Heard, Origin},
     outcome::{Resolution, Threads},
-    steps::Step,
+    recall::script_of,
+    script::{Line, Said},
     tally::Tally,
 };
 use crate::{
@@ -30,7 +31,7 @@ use crate::{
     config::Limits,
     discovery::names::reply::Reply,
     pool::Pool,
-    record::{Dropped, Section, Sum, Text, Why, addresses, dnsaddr},
+    record::{Dropped, Sum, Text, Why, dnsaddr},
     resolver::{Answer, LookupError, NothingKind, Query},
     source::{Families, Kind, Tail},
 };
@@ -59,6 +60,10 @@ pub(super) struct Found {
     ends: HashMap<Query, Query>,
     /// The questions that only complete glue.
     spare: HashSet<Query>,
+    /// How each question was answered; `None` once one had no answer.
+    lines: Option<Vec<Line>>,
+    /// The questions that complete glue, if only a sample of them is asked.
+    pub(super) spares: Vec<Query>,
 }
 
 impl Found {
@@ -66,6 +71,7 @@ impl Found {
         let (hosts, tally) = (Hosts::new(records), Tally::default());
         let (heard, parents, missing, failures, hollow, ends, spare) = Default::default();
         let (cut, known) = (HashSet::new(), Known::default());
+        let (lines, spares) = (Some(Vec::new()), Vec::new());
         Self {
             records,
             hosts,
@@ -79,6 +85,8 @@ impl Found {
             hollow,
             ends,
             spare,
+            lines,
+            spares,
         }
     }
 
@@ -99,6 +107,21 @@ impl Found {
         {
             parents.push(parent.clone());
         }
+    }
+
+    /// Notes how a question was answered; without `said`, it had no answer that another may repeat.
+    pub(super) fn note_said(&mut self, question: &Query, said: Option<Said>, reply: Reply) {
+        match (said, &mut self.lines) {
+            (Some(said), Some(lines)) => {
+                lines.push(Line { question: question.clone(), said, reply });
+            }
+            _ => self.lines = None,
+        }
+    }
+
+    /// The sum of an answer.
+    pub(super) fn sum(&self, query: &Query, answer: &Answer) -> Sum {
+        self.known.sums.of(query, answer)
     }
 
     /// Notes how a look-up failed.
@@ -161,34 +184,9 @@ impl Found {
         }
     }
 
-    /// Reads the addresses that the answer to a question names, and for how long. If it says what the last
-    /// one said, nothing is made of it again.
-    pub(super) fn read<'a>(
-        &self,
-        host: &Name,
-        step: &Step,
-        answer: &'a Answer,
-    ) -> Result<(Arc<List>, Option<Duration>), Box<Section<'a>>> {
-        let Sum { says, ttl, one_owner } = self.known.sums.of(&step.query, answer);
-        let list = |hosts: &Arc<Hosts>| hosts.list(host, step.question.record_type, says).cloned();
-        if let Some(known) = self.known.hosts.as_ref().and_then(list) {
-            return Ok((known, ttl));
-        }
-        let section = match one_owner {
-            true => Section::of_one_owner(&step.query, answer),
-            false => Section::of(&step.query, answer),
-        };
-        if section.records.is_empty() {
-            return Err(Box::new(section));
-        }
-        let ips = addresses(section.records.iter().copied());
-        let says = section.is_all.then_some(says);
-        Ok((self.list(&ips, says), section.ttl))
-    }
-
     /// A list of addresses of one type.
-    fn list(&self, ips: &[IpAddr], says: Option<u64>) -> Arc<List> {
-        List::of_answer(ips, says, &self.known.sums, self.records.get())
+    pub(super) fn list(&self, ips: &[IpAddr]) -> Arc<List> {
+        List::of_answer(ips, &self.known.sums, self.records.get())
     }
 
     /// The key of a part of an answer, as [`Sums`](crate::record::Sums) makes it.
@@ -230,7 +228,7 @@ impl Found {
                 continue;
             }
             let question = Query::new(target.clone(), record_type);
-            let ips = self.list(&ips, None);
+            let ips = self.list(&ips);
             let sum = ips.sum;
             self.note_question(&question, Some(query));
             self.note_heard(&question, Heard::All);
@@ -320,13 +318,11 @@ impl Found {
             && types.into_iter().any(|of| self.missing.contains(&sibling(of)))
     }
 
-    /// The outcome. `given_up` are questions that name no member unless they were answered. `may_repeat`
-    /// says that no candidates need be made where the same ones were named before.
+    /// The outcome. `given_up` are questions that name no member unless they were answered.
     pub(super) fn finish(
         mut self,
         given_up: &HashSet<Query>,
         pool: &Pool,
-        may_repeat: bool,
     ) -> Result<Resolution, LookupError> {
         for (question, error) in mem::take(&mut self.failures) {
             // NXDOMAIN answers for all types of its name; but what such a question has named stays.
@@ -334,9 +330,7 @@ impl Found {
                 self.tally.fail(error);
             }
         }
-        let repeats = may_repeat && self.known.hosts.as_deref() == Some(&self.hosts);
-        let (candidates, cut_at) =
-            if repeats { Default::default() } else { self.hosts.candidates(pool) };
+        let (candidates, cut_at) = self.hosts.candidates(pool);
         if let Some(most) = cut_at {
             self.tally.cut(Dropped::new("candidates", Why::TooManyCandidates(most)));
             self.heard.values_mut().for_each(|heard| *heard = Heard::Part.min(*heard));
@@ -349,20 +343,18 @@ impl Found {
         }
         self.heard.retain(|of, heard| *heard > Heard::Nothing || !given_up.contains(of));
         let hollow = self.hosts.hollow().chain(self.hollow).collect();
-        let is_dual = self.hosts.is_dual();
-        let Self { heard, parents, cut, ends, spare, mut known, .. } = self;
-        known.remember(cut_at.is_none().then_some(self.hosts), is_dual);
+        let Self { heard, parents, cut, ends, spare, mut known, hosts, .. } = self;
+        known.is_dual = hosts.is_dual();
         let threads = Threads { heard, parents, cut, hollow, ends, spare };
-        self.tally.resolution(candidates, repeats, threads, known)
+        let mut resolution = self.tally.resolution(candidates, threads, known)?;
+        resolution.known.script = script_of(&resolution, self.lines, self.spares);
+        Ok(resolution)
     }
 
-    /// The candidates so far; `None` if there were no records, or, where those that were all named before
-    /// need not be made, nobody else.
-    pub(super) fn so_far(&self, pool: &Pool, may_repeat: bool) -> Option<Vec<Named>> {
+    /// The candidates so far; `None` if there were no records.
+    pub(super) fn so_far(&self, pool: &Pool) -> Option<Vec<Named>> {
         // What is behind a domain that failed is judged as a whole.
         let is_usable = self.tally.has_records() && !self.tally.is_provisional();
-        let is_known = |known: &Arc<Hosts>| self.hosts.are_part_of(known);
-        let is_news = !may_repeat || !self.known.hosts.as_ref().is_some_and(is_known);
-        (is_usable && is_news).then(|| self.hosts.candidates(pool).0)
+        is_usable.then(|| self.hosts.candidates(pool).0)
     }
 }

@@ -120,27 +120,8 @@ impl Hosts {
         all
     }
 
-    /// The addresses of one type of a host, if they are those that an answer of this sum named.
-    pub(super) fn list(&self, name: &Name, of: RecordType, says: u64) -> Option<&Arc<List>> {
-        let list = self.host(name)?.lists[place_of(of)].as_ref()?;
-        (list.says == Some(says)).then_some(list)
-    }
-
-    /// Whether `others` have all hosts and addresses that these have.
-    pub(super) fn are_part_of(&self, others: &Self) -> bool {
-        self.direct.is_empty()
-            && self.by_name.iter().filter(|(_, host)| host.is_known()).all(|(name, host)| {
-                others.by_name.get(name).is_some_and(|other| host.is_part_of(other))
-            })
-    }
-
     fn host(&self, name: &Name) -> Option<&KnownHost> {
         self.by_name.get(&Key(name.clone()))
-    }
-
-    /// How many hosts there are, whether or not their addresses are known.
-    pub(super) fn len(&self) -> usize {
-        self.by_name.len()
     }
 
     /// Whether addresses of the host are known.
@@ -179,12 +160,12 @@ impl Hosts {
         self.is_dual
     }
 
-    /// The addresses that are missing from glue and were not asked for: each a name and a type, in order.
-    pub(super) fn lacking(&self) -> Vec<(Name, RecordType)> {
+    /// The questions that would complete glue and were not asked, in order.
+    pub(super) fn lacking(&self) -> Vec<Query> {
         let glued = self.by_name.iter().filter(|(_, host)| host.has_glue);
         let lack = glued.flat_map(|(name, host)| {
             let lacks = TYPES.into_iter().filter(|of| !host.has(*of) && !host.asked.contains(of));
-            lacks.map(|of| (name.0.clone(), of))
+            lacks.map(|of| Query::new(name.0.clone(), of))
         });
         lack.collect()
     }
@@ -231,16 +212,6 @@ impl Hosts {
     }
 }
 
-impl PartialEq for Hosts {
-    /// Whether both have the same hosts and addresses, whatever was asked to find them.
-    fn eq(&self, other: &Self) -> bool {
-        let hosts = self.by_name.iter().zip(&other.by_name);
-        self.by_name.len() == other.by_name.len()
-            && hosts.into_iter().all(|((a, ours), (b, theirs))| a == b && ours.is_like(theirs))
-            && self.direct == other.direct
-    }
-}
-
 /// The place of a type among [`TYPES`].
 fn place_of(record_type: RecordType) -> usize {
     usize::from(record_type == RecordType::AAAA)
@@ -282,19 +253,6 @@ impl KnownHost {
 
     fn ip_count(&self) -> usize {
         self.lists.iter().flatten().map(|list| list.len()).sum()
-    }
-
-    /// Whether both name the same.
-    fn is_like(&self, other: &Self) -> bool {
-        self.uses == other.uses && self.whole == other.whole && self.lists == other.lists
-    }
-
-    /// Whether another names all that this one names.
-    fn is_part_of(&self, other: &Self) -> bool {
-        let mut lists = self.lists.iter().zip(&other.lists);
-        self.uses == other.uses
-            && self.whole == other.whole
-            && lists.all(|(ours, theirs)| ours.is_none() || ours == theirs)
     }
 }
 

@@ -8,14 +8,10 @@ use std::{
 
 use crate::record::Sums;
 
-/// Addresses of one type of a host: sorted, without duplicates. Shared by the refreshes whose answers say
-/// the same.
+/// Addresses of one type of a host: sorted, without duplicates.
 #[derive(Debug)]
 pub(super) struct List {
     ips: Ips,
-    /// What the answer says that named them, by its [sum](crate::record::Sums), where nothing else of it
-    /// has to be read.
-    pub(super) says: Option<u64>,
     /// The [key](Sums::key) of all addresses that the answer named.
     pub(super) sum: u64,
     /// Whether the answer named more than it may carry.
@@ -48,16 +44,11 @@ impl Ips {
 
 impl List {
     /// Of the addresses of an answer, all of one type, the lowest, so many at the most.
-    pub(super) fn of_answer(
-        ips: &[IpAddr],
-        says: Option<u64>,
-        sums: &Sums,
-        most: usize,
-    ) -> Arc<Self> {
+    pub(super) fn of_answer(ips: &[IpAddr], sums: &Sums, most: usize) -> Arc<Self> {
         let all = sorted(ips);
         let (sum, is_cut) = (sums.key(&all), all.len() > most);
         let ips = if is_cut { all.lowest(most) } else { all };
-        Arc::new(Self { ips, says, sum, is_cut })
+        Arc::new(Self { ips, sum, is_cut })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -82,7 +73,7 @@ impl List {
         let fits = new.len() <= room;
         all.extend(new.into_iter().take(room));
         let ips = sorted(&all.into_iter().collect::<Vec<_>>());
-        (Arc::new(Self { ips, says: None, sum: 0, is_cut: false }), fits)
+        (Arc::new(Self { ips, sum: 0, is_cut: false }), fits)
     }
 }
 
@@ -104,12 +95,5 @@ fn sorted(ips: &[IpAddr]) -> Ips {
     match ips.first() {
         Some(IpAddr::V4(_)) => Ips::V4(sorted(v4.collect())),
         _ => Ips::V6(sorted(v6.collect())),
-    }
-}
-
-impl PartialEq for List {
-    /// Whether both hold the same addresses.
-    fn eq(&self, other: &Self) -> bool {
-        std::ptr::eq(self, other) || self.ips == other.ips
     }
 }

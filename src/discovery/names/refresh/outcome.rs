@@ -17,7 +17,8 @@ pub(crate) struct Resolution {
     /// The candidates, sorted, without duplicates. An address that is named both with and without a pin is
     /// here only with the pin, which says more.
     pub(crate) candidates: Vec<Named>,
-    /// Whether the same candidates are named as the last time. Then they are not listed again.
+    /// Whether all is answered as the last time. Then the candidates are not listed again, and what became of
+    /// the questions only as far as it is news.
     pub(crate) repeats: bool,
     /// What became of its questions.
     pub(crate) threads: Threads,

@@ -123,7 +123,6 @@ impl Tally {
     pub(super) fn resolution(
         self,
         candidates: Vec<Named>,
-        repeats: bool,
         threads: Threads,
         known: Known,
     ) -> Result<Resolution, LookupError> {
@@ -136,7 +135,7 @@ impl Tally {
         }
         Ok(Resolution {
             candidates,
-            repeats,
+            repeats: false,
             threads,
             known,
             complete: self.complete && self.failure.is_none(),

@@ -23,6 +23,7 @@ mod alias;
 mod dnsaddr;
 mod host;
 mod partial;
+mod recall;
 mod secure;
 mod service;
 
@@ -96,7 +97,7 @@ fn run_with(
         asked.push(query);
     }
     assert_eq!(refresh.is_done(), asked.iter().all(|q| replies.iter().any(|(of, _)| of == q)));
-    (asked, refresh.finish(&Pool::default(), false))
+    (asked, refresh.finish(&Pool::default()))
 }
 
 fn run(source: &str, replies: &[(&str, Reply)]) -> Result<Resolution, LookupError> {
@@ -122,7 +123,7 @@ fn a_static_source_is_done_at_once() {
     let mut refresh = Refresh::new(&text.parse().unwrap(), &Limits::default());
     assert!(refresh.is_done());
     assert!(refresh.poll_query().is_none());
-    let resolution = refresh.finish(&Pool::default(), false).unwrap();
+    let resolution = refresh.finish(&Pool::default()).unwrap();
     assert_eq!(texts(&resolution), [text]);
     assert!(resolution.complete);
     assert_eq!((resolution.ttl, resolution.records), (None, 0));
@@ -171,7 +172,7 @@ proptest! {
                 refresh.handle_result(step, &Ok(answer));
             }
             assert!(refresh.is_done());
-            let outcome = refresh.finish(&Pool::default(), false).map(|r| {
+            let outcome = refresh.finish(&Pool::default()).map(|r| {
                 (r.candidates, r.threads, r.complete, r.ttl, r.dropped, r.dropped_total)
             });
             (asked, outcome.map_err(|error| error.to_string()))

@@ -42,7 +42,7 @@ fn a_large_answer_is_read_piece_by_piece_and_amounts_to_the_same() {
     }
     assert_eq!(read, [AT_ONCE, 7], "what came first was read at once");
     assert!(!hasty.is_done() && hasty.read_on(1) == 1);
-    let [patient, hasty] = [patient, hasty].map(|r| r.finish(&Pool::default(), false).unwrap());
+    let [patient, hasty] = [patient, hasty].map(|r| r.finish(&Pool::default()).unwrap());
     assert_eq!((patient.candidates.len(), patient.complete), (entries.len(), true));
     assert_eq!((patient.candidates, patient.threads), (hasty.candidates, hasty.threads));
 }

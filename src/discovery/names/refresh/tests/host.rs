@@ -13,7 +13,7 @@ fn both_families_are_asked_for_at_once() {
     refresh.handle_result(asked[1].0, &answer("x.s.", vec![aaaa("x.s.", 1)]));
     refresh.handle_result(asked[0].0, &answer("X.S.", vec![a("x.s.", 10), a("x.s.", 9)]));
     assert!(refresh.is_done());
-    let resolution = refresh.finish(&Pool::default(), false).unwrap();
+    let resolution = refresh.finish(&Pool::default()).unwrap();
     let expected = ["/ip4/10.0.0.9/tcp/1", "/ip4/10.0.0.10/tcp/1", "/ip6/fd00::1/tcp/1"];
     assert_eq!(texts(&resolution), expected);
     assert!(resolution.complete);
@@ -43,7 +43,7 @@ fn unknown_and_repeated_steps_do_nothing() {
     refresh.handle_result(first, &answer("x.", vec![a("x.", 66)]));
     refresh.handle_result(second, &no_data(5));
     refresh.handle_result(second, &Err(LookupError::Refused));
-    let resolution = refresh.finish(&Pool::default(), false).unwrap();
+    let resolution = refresh.finish(&Pool::default()).unwrap();
     assert_eq!(texts(&resolution), ["/ip4/10.0.0.1/tcp/1"]);
     assert!(resolution.complete);
 }
@@ -105,7 +105,7 @@ fn what_is_under_way_has_timed_out() {
     assert!(!resolution.complete);
     assert!(matches!(resolution.incomplete_because, Some(LookupError::TimedOut)));
     let unasked = Refresh::new(&SOURCE.parse().unwrap(), &Limits::default());
-    assert!(matches!(unasked.finish(&Pool::default(), false), Err(LookupError::TimedOut)));
+    assert!(matches!(unasked.finish(&Pool::default()), Err(LookupError::TimedOut)));
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn an_earlier_answer_is_read_at_once_however_large() {
     let (step, _) = refresh.poll_query().unwrap();
     refresh.handle_earlier(step, &reply);
     assert!(refresh.is_done());
-    let resolution = refresh.finish(&Pool::default(), false).unwrap();
+    let resolution = refresh.finish(&Pool::default()).unwrap();
     assert!(resolution.threads.heard.values().all(|heard| *heard == Heard::Nothing));
 }
 
@@ -304,30 +304,4 @@ fn a_transport_is_not_preferred_to_itself() {
     let [tcp, quic] = &candidates[..] else { panic!("{candidates:?}") };
     assert_eq!(preferred(tcp), Some(&quic.candidate));
     assert_eq!(preferred(quic), None);
-}
-
-/// Fails if the addresses of targets, or what leads to them, are left out of what is compared.
-#[test]
-fn targets_whose_addresses_are_those_that_are_known_are_recognised() {
-    let targets = [("a.x.", 1), ("b.x.", 1)];
-    let glue = || vec![a("a.x.", 1), a("b.x.", 2)];
-    let mut known = Known::default();
-    let mut repeats = |reply: Reply| {
-        let refresh = Refresh::new(&SOURCE.parse().unwrap(), &Limits::default());
-        let mut refresh = refresh.after(0, HashSet::new(), known.clone());
-        while let Some((step, query)) = refresh.poll_query() {
-            let of_service = query.to_string() == QUERY;
-            refresh.handle_result(step, &if of_service { reply.clone() } else { no_data(5) });
-        }
-        let resolution = refresh.finish(&Pool::default(), true).unwrap();
-        known = resolution.known;
-        assert_eq!(resolution.candidates.is_empty(), resolution.repeats);
-        resolution.repeats
-    };
-    assert!(!repeats(answered(&targets, glue())));
-    assert!(repeats(answered(&targets, glue().into_iter().rev().collect())));
-    assert!(!repeats(answered(&targets, vec![a("a.x.", 1), a("b.x.", 3)])));
-    assert!(!repeats(answered(&[("a.x.", 1), ("b.x.", 2)], vec![a("a.x.", 1), a("b.x.", 3)])));
-    assert!(!repeats(answered(&targets[..1], glue())));
-    assert!(repeats(answered(&targets[..1], glue())));
 }

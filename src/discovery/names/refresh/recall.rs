@@ -1,0 +1,187 @@
+//! A refresh that is answered as the last one was: it names the same, and nothing is made of its answers.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    mem,
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    known::Known,
+    origin::Heard,
+    outcome::{Resolution, Threads},
+    script::{Line, Said, Script},
+    spares::sampled,
+};
+use crate::{
+    discovery::names::reply::Reply,
+    record::least,
+    resolver::{Answer, LookupError, Query},
+};
+
+/// A refresh, as long as all its answers say what those of the last one said.
+///
+/// It asks the questions of the source first, and what these led to once all of them are answered as before. A
+/// look-up that ends otherwise ends the recall: then the answers are read as those of any other refresh.
+#[derive(Debug)]
+pub(crate) struct Recall {
+    known: Known,
+    script: Arc<Script>,
+    /// How many refreshes went before this one.
+    turn: usize,
+    /// The questions that are to be asked, and how many are not answered yet.
+    waiting: VecDeque<Query>,
+    left: usize,
+    has_begun: bool,
+    heard: HashMap<Query, Heard>,
+    has_records: bool,
+    ttl: Option<Duration>,
+    /// How look-ups ended, until it is asked for.
+    replies: Vec<(Query, Reply)>,
+}
+
+impl Recall {
+    /// Begins a refresh that may repeat the last one; `None` if that one cannot be repeated. `turn` is how many
+    /// refreshes went before.
+    pub(crate) fn new(known: &Known, turn: usize) -> Option<Self> {
+        let script = known.script.clone()?;
+        let waiting: VecDeque<_> = script.roots.iter().cloned().collect();
+        let (heard, replies) = Default::default();
+        Some(Self {
+            known: known.clone(),
+            script,
+            turn,
+            left: waiting.len(),
+            waiting,
+            has_begun: false,
+            heard,
+            has_records: false,
+            ttl: None,
+            replies,
+        })
+    }
+
+    /// The next question to ask.
+    pub(crate) fn poll_query(&mut self) -> Option<Query> {
+        if self.left == 0 && !self.has_begun {
+            self.has_begun = true;
+            let Script { lines, roots, spares, .. } = &*self.script;
+            let rest = lines.keys().filter(|question| !roots.contains(question));
+            self.waiting.extend(rest.chain(sampled(spares, self.turn)).cloned());
+            // The same inputs give the same outputs.
+            let order =
+                |a: &Query, b: &Query| (&a.name, a.record_type).cmp(&(&b.name, b.record_type));
+            self.waiting.make_contiguous().sort_by(order);
+            self.left = self.waiting.len();
+        }
+        self.waiting.pop_front()
+    }
+
+    /// Takes how a look-up ended. `is_new` says that the answer is not known from an earlier refresh. Returns
+    /// false if the answer says anything else than the last one.
+    pub(crate) fn hear(
+        &mut self,
+        question: &Query,
+        outcome: &Result<Answer, LookupError>,
+        is_new: bool,
+    ) -> bool {
+        let Some((expected, reply)) = self.script.line(question) else { return false };
+        let found = Said::of(&self.known.sums, question, outcome);
+        let Some((_, ttl, glue_ttl)) = found.filter(|(said, ..)| *said == expected) else {
+            return false;
+        };
+        if self.heard.contains_key(question) {
+            return true;
+        }
+        self.left -= 1;
+        let heard = if is_new { Heard::All } else { Heard::Nothing };
+        self.heard.insert(question.clone(), heard);
+        let reply = match reply {
+            Reply::Answer { sum, .. } => {
+                self.has_records = true;
+                self.ttl = least(self.ttl, least(ttl, glue_ttl));
+                Reply::Answer { ttl, sum }
+            }
+            _ => Reply::Nothing { ttl },
+        };
+        if is_new {
+            self.replies.push((question.clone(), reply));
+        }
+        true
+    }
+
+    /// How the look-ups ended that have ended since this was asked for last.
+    pub(crate) fn take_replies(&mut self) -> Vec<(Query, Reply)> {
+        mem::take(&mut self.replies)
+    }
+
+    /// Whether an answer with records has come.
+    pub(crate) fn has_records(&self) -> bool {
+        self.has_records
+    }
+
+    /// How many records the answers carry.
+    pub(crate) fn records(&self) -> usize {
+        self.script.records
+    }
+
+    /// Whether all questions are answered as before.
+    pub(crate) fn is_done(&self) -> bool {
+        self.left == 0 && self.has_begun
+    }
+
+    /// The outcome, once it is done.
+    pub(crate) fn finish(self) -> Resolution {
+        let Script { roots, spare, spares, records, dropped, dropped_total, proof, .. } =
+            &*self.script;
+        let parents = roots.iter().map(|root| (root.clone(), Vec::new())).collect();
+        let spare = spare.iter().chain(sampled(spares, self.turn)).cloned().collect();
+        Resolution {
+            candidates: Vec::new(),
+            repeats: true,
+            threads: Threads { heard: self.heard, parents, spare, ..Threads::default() },
+            complete: true,
+            provisional: false,
+            ttl: self.ttl,
+            records: *records,
+            incomplete_because: None,
+            dropped: dropped.clone(),
+            dropped_total: *dropped_total,
+            proof: *proof,
+            known: self.known,
+        }
+    }
+}
+
+/// The script of a refresh; `None` if there is anything in what it found that another refresh might find
+/// otherwise, although it is answered the same. `lines` is `None` if a question had no answer.
+pub(super) fn script_of(
+    resolution: &Resolution,
+    lines: Option<Vec<Line>>,
+    spares: Vec<Query>,
+) -> Option<Arc<Script>> {
+    let Threads { parents, cut, hollow, ends, spare, .. } = &resolution.threads;
+    let is_whole = resolution.complete && !resolution.provisional && cut.is_empty();
+    let is_plain = hollow.is_empty() && ends.is_empty();
+    let lines = lines.filter(|lines| is_whole && is_plain && !lines.is_empty())?;
+    let is_root = |line: &&Line| parents.get(&line.question).is_some_and(Vec::is_empty);
+    let roots = lines.iter().filter(is_root).map(|line| line.question.clone()).collect();
+    let all: HashSet<_> = spares.iter().collect();
+    let (samples, lines): (Vec<_>, Vec<_>) =
+        lines.into_iter().partition(|line| all.contains(&line.question));
+    let is_spare = |line: &&Line| spare.contains(&line.question);
+    let spare = lines.iter().filter(is_spare).map(|line| line.question.clone()).collect();
+    let lines = lines.into_iter().map(|line| (line.question, (line.said, line.reply)));
+    Some(Arc::new(Script {
+        lines: lines.collect(),
+        roots,
+        spare,
+        samples,
+        records: resolution.records,
+        dropped: resolution.dropped.clone(),
+        dropped_total: resolution.dropped_total,
+        proof: resolution.proof,
+        spares,
+    }))
+}

@@ -1,0 +1,97 @@
+//! The questions of a refresh, and how each was answered.
+
+use std::{collections::HashMap, time::Duration};
+
+use hickory_proto::rr::RecordType;
+
+use crate::{
+    discovery::names::reply::Reply,
+    record::{Dropped, Sum, Sums},
+    resolver::{Answer, LookupError, Nothing, NothingKind, Proof, Query},
+};
+
+/// What a look-up found, as far as a refresh reads it. Two that are equal lead to the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    /// The [sum](Sum) of an answer.
+    Answer(u64),
+    /// There is nothing.
+    Nothing(NothingKind, Option<Proof>),
+}
+
+impl Said {
+    /// What a look-up without an answer found; `None` for a failure.
+    pub(super) fn nothing(error: &LookupError) -> Option<Self> {
+        match error {
+            LookupError::Nothing(nothing) if !nothing.provisional => {
+                Some(Self::Nothing(nothing.kind, nothing.proof))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a look-up found, with the least TTL of it, and of the addresses that came along; `None` for a
+    /// failure.
+    pub(super) fn of(
+        sums: &Sums,
+        query: &Query,
+        outcome: &Result<Answer, LookupError>,
+    ) -> Option<(Self, Option<Duration>, Option<Duration>)> {
+        match outcome {
+            Ok(answer) if answer.records.is_empty() && answer.complete => {
+                let said = Self::nothing(&LookupError::Nothing(nothing_in(answer)));
+                said.map(|said| (said, None, None))
+            }
+            Ok(answer) => {
+                let Sum { says, ttl, glue_ttl, .. } = sums.of(query, answer);
+                let glue_ttl = glue_ttl.filter(|_| query.record_type == RecordType::SRV);
+                Some((Self::Answer(says), ttl, glue_ttl))
+            }
+            Err(error) => {
+                let LookupError::Nothing(nothing) = error else { return None };
+                Self::nothing(error).map(|said| (said, nothing.negative_ttl, None))
+            }
+        }
+    }
+}
+
+/// That there is nothing, as an answer without records says it.
+pub(super) fn nothing_in(answer: &Answer) -> Nothing {
+    let nothing = Nothing::new(NothingKind::NoData, None).with_provisional(answer.provisional);
+    Nothing { proof: answer.proof, ..nothing }
+}
+
+/// A question of a refresh, and how it was answered.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) question: Query,
+    pub(super) said: Said,
+    pub(super) reply: Reply,
+}
+
+/// The questions of a refresh, and how each was answered: all of them in whole.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) lines: HashMap<Query, (Said, Reply)>,
+    /// The questions of the source itself.
+    pub(super) roots: Vec<Query>,
+    /// The questions that only completed glue, all of which were asked.
+    pub(super) spare: Vec<Query>,
+    /// The questions that only complete glue, if a sample of them is asked; and the sample.
+    pub(super) spares: Vec<Query>,
+    pub(super) samples: Vec<Line>,
+    pub(super) records: usize,
+    pub(super) dropped: Vec<Dropped>,
+    pub(super) dropped_total: usize,
+    pub(super) proof: Option<Proof>,
+}
+
+impl Script {
+    /// What a question is answered if the refresh is repeated.
+    pub(super) fn line(&self, question: &Query) -> Option<(Said, Reply)> {
+        // Of questions of one type, any may be the sample.
+        let is_like = |sample: &&Line| sample.question.record_type == question.record_type;
+        let sample = || self.samples.iter().find(is_like).map(|line| (line.said, line.reply));
+        self.lines.get(question).copied().or_else(sample)
+    }
+}
