@@ -58,8 +58,8 @@ mod log;
 /// An *entry* is a row in the [table of verified peers](crate::VerifiedPeer): a peer, and an address at
 /// which it proved its identity.
 ///
-/// Many events say whether a peer is `gone`. A peer is gone when it has no entry any more, and is either
-/// not connected or [silent](crate::Config::with_reverify_interval) on its connection.
+/// Many events say whether a peer is `gone`. A peer is gone when it has no entry, and is either not connected
+/// or [silent](crate::Config::with_reverify_interval) on its connection.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
@@ -145,7 +145,7 @@ pub enum Event {
     /// A peer proved possession of its key at an address where it was not known before.
     #[non_exhaustive]
     Verified {
-        /// The peer that lives there.
+        /// The peer that lives at the address.
         peer: PeerId,
         /// The address, without `/p2p`.
         address: Multiaddr,
@@ -157,9 +157,9 @@ pub enum Event {
     Replaced {
         /// The address, without `/p2p`.
         address: Multiaddr,
-        /// The peer that used to live there.
+        /// The peer that lived at the address before.
         old: PeerId,
-        /// The peer that lives there now.
+        /// The peer that lives at the address now.
         new: PeerId,
         /// Whether the old peer is gone; see [`Event`].
         gone: bool,
@@ -167,20 +167,20 @@ pub enum Event {
         ours: bool,
     },
     /// DNS no longer names the address of an entry, or now pins the address to another peer, and no live
-    /// connection shows that the peer is still there; or the [source was
+    /// connection shows that the peer still lives at the address; or the [source was
     /// removed](crate::Behaviour::remove_source) that named the address. The entry has ended.
     #[non_exhaustive]
     Departed {
-        /// The peer that was verified there.
+        /// The peer of the entry.
         peer: PeerId,
         /// The address, without `/p2p`.
         address: Multiaddr,
         /// Whether the peer is gone; see [`Event`].
         gone: bool,
     },
-    /// DNS no longer names these addresses. No peer had an entry there, because the addresses could not
-    /// be verified or were never tried. No further event follows for them. Addresses that leave together
-    /// are reported in one event.
+    /// DNS no longer names these addresses. None of them had an entry, because no peer could be verified at
+    /// the address, or the address was never tried. No further event follows for these addresses. Addresses
+    /// that leave together are reported in one event.
     #[non_exhaustive]
     Unnamed {
         /// The addresses, without `/p2p`, in order: at most as many as the [limit of
@@ -195,14 +195,17 @@ pub enum Event {
         /// The peer.
         peer: PeerId,
     },
-    /// No peer could be verified at an address; `reason` says why. If a peer had an entry there, the entry
-    /// has ended: one failure to reach the peer does not end it, two in a row do. The node tries the address
-    /// again with back-off. Further failures are not reported until a peer was verified there again.
+    /// No peer could be verified at an address; `reason` says why. If the address had an entry, the entry has
+    /// ended. The first failure to reach the peer of an entry is not reported and does not end the entry; the
+    /// second one in a row does both. If another peer answers, the entry ends immediately.
+    ///
+    /// The node tries the address again with back-off. It reports no further failure until a peer has been
+    /// verified at the address.
     #[non_exhaustive]
     Unreachable {
         /// The address, without `/p2p`.
         address: Multiaddr,
-        /// The peer whose entry has ended, if a peer was verified there.
+        /// The peer whose entry has ended; `None` if the address had no entry.
         peer: Option<PeerId>,
         /// Whether `peer` is gone; see [`Event`]. False if `peer` is `None`.
         gone: bool,
@@ -233,8 +236,8 @@ pub enum Event {
         address: Multiaddr,
         /// The peer that may not join.
         peer: PeerId,
-        /// The peer whose entry at the address has ended, if there was an entry. This is `peer`
-        /// itself if it was verified there and may no longer join.
+        /// The peer whose entry at the address has ended; `None` if there was no entry. This is `peer`
+        /// itself if `peer` had the entry, and is no longer allowed to join.
         old: Option<PeerId>,
         /// Whether `old` is gone; see [`Event`]. False if `old` is `None`.
         gone: bool,
@@ -248,15 +251,15 @@ pub enum Event {
         address: Multiaddr,
         /// The peer that does not speak the protocol.
         peer: PeerId,
-        /// The peer whose entry at the address has ended, if there was an entry. This is `peer`
-        /// itself if it was verified there and no longer speaks the protocol.
+        /// The peer whose entry at the address has ended; `None` if there was no entry. This is `peer`
+        /// itself if `peer` had the entry, and no longer speaks the protocol.
         old: Option<PeerId>,
         /// Whether `old` is gone; see [`Event`]. False if `old` is `None`.
         gone: bool,
     },
-    /// Another node holds this node's key: this node's identity answers at an address that leads to
-    /// another node. A usual cause is one secret that is mounted into several replicas. Each replica takes
-    /// the others for itself, and all other nodes take the replicas for one peer.
+    /// Another node holds this node's key, and answers at an address with this node's identity. A usual cause
+    /// is one secret that is mounted into several replicas. Each replica takes the others for itself, and all
+    /// other nodes take the replicas for one peer.
     ///
     /// The node finds this out by two dials at random times. If the address leads to the node itself, by
     /// an alias, a NAT or a load balancer, each dial makes a connection arrive at the node. If both dials
@@ -293,7 +296,7 @@ pub enum Event {
     },
     /// DNS names other nodes, and none of them can be reached, or the application has
     /// [disqualified](crate::Behaviour::disqualify) all that can be reached. The value says since when,
-    /// and for each address why the node is not connected there.
+    /// and for each address why the node has no connection to another node by it.
     ///
     /// Reported each time that the node becomes [`Isolated`](Status::Isolated), right after the
     /// [`Status`](Self::Status) that says so, with the first 64 reasons. While the node stays isolated,
@@ -333,14 +336,14 @@ impl Event {
     /// # use libp2p_dns_discovery::Event;
     /// # use libp2p_identity::PeerId;
     /// # use std::collections::HashSet;
-    /// // The peers that there are, such as the explicit peers of gossipsub.
-    /// fn follow(event: &Event, there: &mut HashSet<PeerId>) {
+    /// // The peers that are present, such as the explicit peers of gossipsub.
+    /// fn follow(event: &Event, present: &mut HashSet<PeerId>) {
     ///     if let Some((peer, address)) = event.found() {
     ///         println!("{peer} at {address}");
-    ///         there.insert(*peer);
+    ///         present.insert(*peer);
     ///     }
     ///     if let Some((peer, _)) = event.gone() {
-    ///         there.remove(peer);
+    ///         present.remove(peer);
     ///     }
     /// }
     /// ```
@@ -352,13 +355,13 @@ impl Event {
         }
     }
 
-    /// The peer that this event says is [gone](Event): it has no entry any more, and is not connected or
-    /// is silent. With the peer comes the address of its last entry, without `/p2p`; `None` if that entry
-    /// ended before the peer's last connection closed, or if the peer never had one.
+    /// The peer that this event says is [gone](Event), and the address of its last entry, without `/p2p`. The
+    /// method returns `None` if no peer is gone. The address is `None` for [`Event::Gone`]: the peer's last
+    /// entry ended while the peer was connected, or the peer never had an entry.
     ///
-    /// A peer is there from the first event that [found](Self::found) it until this method names it, in
-    /// whatever order a peer that moves is found at its new address and lost at the old one. A peer may be
-    /// gone that was never found.
+    /// To follow which peers are present, add each peer that an event has [found](Self::found), and remove
+    /// each peer that this method names. A peer that moves is then right, too, whether its new address is
+    /// found before or after its old one is lost. This method may name a peer that was never found.
     pub fn gone(&self) -> Option<(&PeerId, Option<&Multiaddr>)> {
         match self {
             Self::Gone { peer } => Some((peer, None)),
@@ -451,21 +454,22 @@ pub enum Status {
     /// the same name. The second is a domain of the search list, if a domain before it has denied the
     /// name.
     ///
-    /// If DNS names other nodes later, the node stays `Alone` while all of these refuse connections and
-    /// none has been verified: a second pod that does not start must not take the first pod down. A closed
-    /// QUIC port is silent and does not refuse.
+    /// If DNS names other nodes later, the node stays `Alone` while each node that it dials refuses the
+    /// connection. So a second pod that does not start does not make the first pod unready. A closed QUIC port
+    /// does not refuse: it is silent, and the node becomes `Isolated`. To avoid that, let the nodes listen on
+    /// TCP, too, and name both transports in one source, as in `/dns/NAME/udp/4001/quic-v1|/tcp/4001`.
     Alone,
     /// DNS names other nodes, and none of them can be reached. A node that is `Starting` or `Alone`
     /// becomes `Isolated` only when one [probe time-out](crate::Config::with_probe_timeout) has passed
-    /// since DNS first named other nodes; or at once, if another node holds its key.
+    /// since DNS first named other nodes; or immediately, if another node holds its key.
     ///
-    /// Some addresses that are not dialled count as other nodes, too:
+    /// These addresses count as other nodes, too:
     ///
-    /// - addresses without a pin, if the source demands pins;
-    /// - addresses that the filter rejects, unless the same source names an accepted address of this
-    ///   node. A host may name itself by its loopback and link-local addresses, beside the address that
-    ///   others reach: these are no other nodes;
-    /// - an address where [another node holds our key](Event::SameKey).
+    /// - An address without a pin, if the source demands pins. The node does not dial it.
+    /// - An address that the filter rejects. The node does not dial it. If the same source also names an
+    ///   accepted address of this node, the rejected addresses do not count: they are probably the loopback
+    ///   and link-local addresses of this node's host.
+    /// - An address at which another node answers [with this node's key](Event::SameKey).
     Isolated,
     /// A verified peer is connected and not [silent](crate::Config::with_reverify_interval), or a peer
     /// was verified or connected within the last two re-verification intervals. If our swarm denied a
@@ -533,7 +537,7 @@ pub enum Failure {
     /// this failure looks like [`TimedOut`](Self::TimedOut).
     #[error("no route to the address ({0})")]
     NoRoute(Arc<str>),
-    /// The host is there and refused the connection: no process listens at the address, or not yet.
+    /// The host is up and refused the connection: no process listens at the address, or not yet.
     /// Over QUIC, this failure looks like [`TimedOut`](Self::TimedOut).
     #[error("{0}")]
     Closed(Arc<str>),
