@@ -23,8 +23,9 @@ pub enum Identify {
     /// silent for [a stagger](Config::with_stagger). All other dials are [probes](Self::Probe): a
     /// second address for the same place, a retry, an address outside the selection.
     ///
-    /// If a behaviour of the swarm denies probes, the node dials without a peer id instead. One probe in
-    /// each [`Config::with_max_refresh`] finds out whether the behaviour still denies probes.
+    /// If a behaviour of the swarm denies a probe, the node makes no probes for 5 min (the
+    /// [longest refresh interval](Config::with_max_refresh)), and dials without a peer id instead. It probes
+    /// again sooner if such a dial is denied, too, because the made-up peer id was then not the reason.
     #[default]
     Auto,
     /// Dial with a throw-away peer id, and read the real one from the `WrongPeerId` failure.
@@ -247,7 +248,7 @@ impl Config {
     ///
     /// A connection stays open only if both sides keep it alive, so set this on all nodes. Without this
     /// option, an idle connection closes after the swarm's idle time-out. From then on, a short dial
-    /// verifies the selected peer again every [`with_reverify_interval`](Self::with_reverify_interval).
+    /// verifies the selected peer again in each [re-verification interval](Self::with_reverify_interval).
     #[must_use]
     pub fn with_keep_alive(mut self, keep_alive: bool) -> Self {
         self.keep_alive = keep_alive;
@@ -271,9 +272,10 @@ impl Config {
         self
     }
 
-    /// Sets how long a dial may be silent before the next address is dialled beside it. While places
-    /// are free, one more dial for each free place starts whenever this time has passed. Default: 250 ms,
-    /// the Connection Attempt Delay of [RFC 8305 section 5].
+    /// Sets how long a dial may be silent before the next address is dialled beside it. In each family, the
+    /// node starts as many dials together as [places](Selection) are free. A dial that fails is followed by
+    /// another one immediately, and a dial that is silent is followed by another one after this time.
+    /// Default: 250 ms, the Connection Attempt Delay of [RFC 8305 section 5].
     ///
     /// [RFC 8305 section 5]: https://www.rfc-editor.org/rfc/rfc8305#section-5
     #[must_use]
@@ -287,22 +289,24 @@ impl Config {
     ///
     /// Two kinds of look-ups come sooner: those at the [start](Self::with_start_refresh), and
     /// retries after a failure. The first retry comes after at most a second, and later ones with
-    /// back-off up to a fifth of [`with_max_refresh`](Self::with_max_refresh). Large answers make
-    /// look-ups rarer: an answer of 1,000 records is asked for at most every 10 s (10 ms per record).
+    /// back-off up to a minute (a fifth of the [longest refresh interval](Self::with_max_refresh)). Large
+    /// answers make look-ups rarer: an answer of 1,000 records is asked for at most every 10 s (10 ms per
+    /// record).
     #[must_use]
     pub fn with_min_refresh(mut self, interval: Duration) -> Self {
         self.min_refresh = sane(interval);
         self
     }
 
-    /// Sets the first pause between two look-ups of a source at the start: while no other node is known
-    /// and the answers name no address to try. Default: 500 ms.
+    /// Sets how soon a source is looked up again while no other node is known and the answers name no address
+    /// to try, as at the start of a deployment. This is the first pause of a growing series. Default: 500 ms,
+    /// which gives pauses of about 0.5 s, 1 s, 2 s, 2 s, …
     ///
     /// Pods of one deployment appear within seconds. At first, DNS names no pod at all or only this
     /// one, and such an answer is out of date long before its TTL is over. The pause doubles twice, and
     /// then stays the same until half a minute has passed since the first look-up. After that, it
-    /// doubles until it reaches the pause that the TTL gives. When the answer changes, the pause starts
-    /// again at its first value.
+    /// doubles until it reaches the pause that the TTL gives. If an answer adds an address, such as this
+    /// node's own, the series starts again.
     ///
     /// The first answer that names another node may still lack pods that start at the same time. If it
     /// has fewer than 64 records, the source is looked up once more after
@@ -313,8 +317,9 @@ impl Config {
         self
     }
 
-    /// Sets for how long DNS must say "there is nothing", and at least three times, before the node
-    /// becomes [`Alone`](crate::Status::Alone) by this. Default: 10 s.
+    /// Sets for how long DNS must say "there is nothing" before the node becomes
+    /// [`Alone`](crate::Status::Alone) for this reason. DNS must say it at least three times in a row, however
+    /// short the time is. Default: 10 s.
     #[must_use]
     pub fn with_alone_after(mut self, duration: Duration) -> Self {
         self.alone_after = sane(duration);
@@ -351,23 +356,29 @@ impl Config {
         self
     }
 
-    /// Sets how often the node connects to the peer at a random candidate outside its selection. Groups
-    /// of nodes that see different answers, or reach different addresses, find each other in this way.
-    /// Default: 60 s.
+    /// Sets how often the node picks a random candidate outside its selection, and connects to the peer at
+    /// that address. Default: 60 s.
+    ///
+    /// Nodes that see different answers, or reach different addresses, may form groups that select no peer of
+    /// one another. If the random peer belongs to another group, this connection joins the two groups. The
+    /// discovery does not keep the connection alive: what the two nodes tell each other meanwhile, by Kademlia
+    /// for example, has to keep the groups together.
     #[must_use]
     pub fn with_repair_interval(mut self, interval: Duration) -> Self {
         self.repair_interval = sane(interval);
         self
     }
 
-    /// Sets the back-off of an address that cannot be reached: the first pause, and the longest.
-    /// Default: 1 s, doubled with every failure up to 5 min. Half of each pause is random.
+    /// Sets the back-off of an address that cannot be reached: the first pause, and the longest. The pause
+    /// doubles with every failure in a row, up to the longest. The node waits for a random time between half
+    /// the pause and the whole pause. When a peer is verified at the address, the back-off starts anew.
+    /// Default: 1 s, and 5 min.
     ///
     /// While no peer is verified and other nodes are named, the longest pause is 30 s for every 48
     /// candidates or part of them (three for each of [`Limits::with_concurrent_probes`]).
     /// [`Limits::with_probes_per_host`] still holds. That limit starts anew with each refresh of a
-    /// source. A static source has no refresh, so for its addresses the limit starts anew with each
-    /// [`with_max_refresh`](Self::with_max_refresh).
+    /// source. A static source has no refresh, so for its addresses the limit starts anew after each
+    /// [longest refresh interval](Self::with_max_refresh).
     #[must_use]
     pub fn with_retry(mut self, first: Duration, longest: Duration) -> Self {
         self.retry_base = sane(first);
