@@ -36,11 +36,11 @@ use crate::{Config, Event};
 /// | candidates, and entries of the table | 16,384 | [`with_candidates`](Self::with_candidates) | fair shares are kept; [`Bounded`](Event::Bounded) |
 /// | rejected addresses that are reported one by one | 64 a refresh | [`with_rejections_told`](Self::with_rejections_told) | [`MoreRejected`](Event::MoreRejected) counts them |
 /// | probes of a host | 4 a refresh; while no peer is verified, a host with one address has no bound but its back-off, and our own host never has | [`with_probes_per_host`](Self::with_probes_per_host) | other probes wait for the next refresh |
-/// | dials at once | 16 | [`with_concurrent_probes`](Self::with_concurrent_probes) | other dials wait |
+/// | dials under way | 16 | [`with_concurrent_probes`](Self::with_concurrent_probes) | other dials wait |
 /// | dials in a minute | 600 | [`with_probes_per_minute`](Self::with_probes_per_minute) | other dials wait |
 /// | time of a dial | 10 s | [`Config::with_probe_timeout`] | the address counts as silent |
-/// | entries of the table up to which all hints are followed | 10 | [`with_hinted`](Self::with_hinted) | hints of peers that would take a place are followed, and one other in each [`Config::with_repair_interval`] |
-/// | hints of a peer | 4 in [`Config::with_reverify_interval`] | [`with_probes_per_host`](Self::with_probes_per_host) | other hints are ignored |
+/// | entries of the table up to which all hints are followed | 10 | [`with_hinted`](Self::with_hinted) | a hint is followed if its peer would take a place; of the other hints, one in each [repair interval](Config::with_repair_interval) |
+/// | hints of a peer | 4 in a [re-verification interval](Config::with_reverify_interval) | [`with_probes_per_host`](Self::with_probes_per_host) | other hints are ignored |
 /// | peers passed over | 16,384 | [`with_disqualified`](Self::with_disqualified) | the peer whose time ends first is forgiven |
 /// | outputs that wait for the swarm | 1,024 | [`with_queued`](Self::with_queued) | identities that dials of other behaviours met are verified later |
 /// | bytes of an error's text | 256 | | the text is cut |
@@ -66,14 +66,14 @@ pub struct Limits {
     pub(crate) rejections_told: NonZeroUsize,
     /// Entries of the table up to which every hint is followed.
     pub(crate) hinted: usize,
-    /// Peers that are passed over at once.
+    /// Peers that are passed over at the same time.
     pub(crate) disqualified: NonZeroUsize,
     /// Outputs that may wait for the swarm while an identity that a dial of another behaviour met still
     /// gets an entry.
     pub(crate) queued: NonZeroUsize,
     /// Addresses of one IP address that are probed between two refreshes.
     pub(crate) probes_per_host: NonZeroUsize,
-    /// Probes and verifications under way at once.
+    /// Probes and verifications under way at the same time.
     pub(crate) concurrent_probes: NonZeroUsize,
     /// Probes and verifications started in any minute.
     pub(crate) probes_per_minute: NonZeroUsize,
@@ -166,28 +166,28 @@ impl Limits {
 
     /// Sets the number of entries in the table of verified peers up to which the node follows every
     /// [hint](Self#bounds). Dials under way count as entries. With more entries, the node follows a hint
-    /// if the peer would take a [place](crate::Selection) at that address. It follows one other hint in
-    /// each [`Config::with_repair_interval`]. Without this limit, the lowest nodes of a large cluster,
-    /// to which all others connect, would dial all of them. Default: 10, half a bucket of Kademlia's, and
-    /// as many as there are fingers in a cluster of a thousand.
+    /// if the peer would take a [place](crate::Selection) at that address. Of all other hints, it follows one
+    /// in each [repair interval](Config::with_repair_interval). Without this limit, the lowest nodes of a large
+    /// cluster, to which all others connect, would dial all of them. Default: 10, half a bucket of Kademlia's,
+    /// and as many as there are fingers in a cluster of a thousand.
     ///
-    /// With 0, the node follows only hints of peers that would take a place. A hint at an address that
-    /// has an entry still makes the node verify that entry early.
+    /// With 0, the node follows a hint only if the peer would take a place. Whatever the number is, a hint that
+    /// contradicts an entry makes the node verify the entry immediately, at most once in a
+    /// [re-verification interval](Config::with_reverify_interval).
     ///
     /// The number has a second effect unless it is 0. If DNS names no more than 20 other addresses of a
     /// family, the node probes each of these addresses that has no pin and no entry, one after another,
-    /// at most sixty in a [`Config::with_repair_interval`]. So all nodes of a small cluster soon know
-    /// each other.
+    /// at most sixty in a repair interval. So all nodes of a small cluster soon know each other.
     #[must_use]
     pub fn with_hinted(mut self, most: usize) -> Self {
         self.hinted = most;
         self
     }
 
-    /// Sets how many peers can be [disqualified](crate::Behaviour::disqualify) at once. Default: 16,384,
-    /// as many as there are candidates. If the application disqualifies one more, the peer whose time
-    /// would end first is no longer disqualified. The limit is there because a remote can make as many
-    /// identities as it likes.
+    /// Sets how many peers can be [disqualified](crate::Behaviour::disqualify) at the same time.
+    /// Default: 16,384, as many as there are candidates. If the application disqualifies one more, the peer
+    /// whose time would end first is no longer disqualified. Without a limit, a remote that makes ever new
+    /// identities could fill the memory.
     #[must_use]
     pub fn with_disqualified(mut self, most: NonZeroUsize) -> Self {
         self.disqualified = most;
@@ -205,13 +205,14 @@ impl Limits {
         self
     }
 
-    /// Sets how many probes one host may get between two refreshes, or in
-    /// [`Config::with_min_refresh`] if that is longer. Several sources that name the host, and refreshes
-    /// that fail, do not allow more probes. Default: 4, so that records cannot turn the cluster against
-    /// one host. Raise the limit if many nodes share an IP address and differ by port, or share a relay.
+    /// Sets how many probes one host may get between two refreshes, or in the
+    /// [shortest refresh interval](Config::with_min_refresh) if that is longer. Several sources that name the
+    /// host, and refreshes that fail, do not allow more probes. Default: 4, so that records cannot turn the
+    /// cluster against one host. Raise the limit if many nodes share an IP address and differ by port, or share
+    /// a relay.
     ///
     /// This limit counts each dial to an address that has no entry, also a dial that is no probe.
-    /// Exempt are a dial to a peer that has just answered there, the few dials to an address where our own
+    /// Exempt are a dial to a peer that has just answered a probe, the few dials to an address where our own
     /// identity answered ([`Event::SameKey`]), and all dials to an IP address at which this node listens:
     /// several nodes of one machine may start one after another.
     ///
@@ -224,14 +225,14 @@ impl Limits {
         self
     }
 
-    /// Sets how many dials of the discovery may be under way at once. Default: 16.
+    /// Sets how many dials of the discovery may be under way at the same time. Default: 16.
     ///
     /// These dials are divided among five purposes. Half are for free [places](crate::Selection), a
     /// quarter to verify entries, an eighth to connect to peers that have to say which protocols they
     /// speak, a sixteenth for random candidates outside the selection, and a sixteenth for
     /// [hints](Self#bounds); each purpose has at least one. A purpose may use what another one leaves
-    /// idle, except the last quarter of the other's part, or its last dial. With fewer than five dials
-    /// at once, the purposes take turns.
+    /// idle, except the last quarter of the other's part, or its last dial. If the number is less than
+    /// five, the purposes take turns.
     ///
     /// The node can abort a probe, but no dial that expects a certain peer, as a dial to a
     /// [pinned](crate::Candidate::pinned) address does. If such a dial is silent while other addresses
@@ -244,9 +245,9 @@ impl Limits {
         self
     }
 
-    /// Sets how many dials of the discovery may start in any minute. Default: 600; a sixth of them
-    /// may start at once. They are divided among the purposes as the [dials at
-    /// once](Self::with_concurrent_probes) are.
+    /// Sets how many dials of the discovery may start in any minute. Default: 600. A sixth of them may start
+    /// in the same moment, and the rest is spread evenly over the minute. All are divided among the purposes
+    /// as the [dials under way](Self::with_concurrent_probes) are.
     #[must_use]
     pub fn with_probes_per_minute(mut self, most: NonZeroUsize) -> Self {
         self.probes_per_minute = most;
