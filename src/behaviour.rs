@@ -146,14 +146,15 @@ impl<R: Resolver> Behaviour<R> {
         behaviour
     }
 
-    /// Adds a source, and looks it up at once. Returns false if the behaviour has the source already.
+    /// Adds a source, and looks it up immediately. Returns false if the behaviour has the source already.
     pub fn add_source(&mut self, source: Source) -> bool {
         self.wake();
         self.core.add_source(source, now())
     }
 
-    /// Removes a source. Candidates that no other source names depart, and the entries there end, also those
-    /// of connected peers. No connection is closed. Returns false if there is no such source.
+    /// Removes a source. The entries of addresses that no other source names end, also the entries of connected
+    /// peers ([`Event::Departed`](crate::Event::Departed)). No connection is closed. Returns false if there is
+    /// no such source.
     pub fn remove_source(&mut self, source: &Source) -> bool {
         self.wake();
         self.core.remove_source(source)
@@ -175,7 +176,7 @@ impl<R: Resolver> Behaviour<R> {
         self.core.selection()
     }
 
-    /// Looks up all sources at once, and ends the back-off of all candidates that could not be verified.
+    /// Looks up all sources immediately, and ends the back-off of all candidates that could not be verified.
     pub fn refresh(&mut self) {
         self.wake();
         self.core.refresh(now());
@@ -189,11 +190,12 @@ impl<R: Resolver> Behaviour<R> {
         self.core.disqualify(peer, now() + duration.min(FOREVER));
     }
 
-    /// Replaces the [allow list](Config::with_allowed_peers). `None` admits every peer.
+    /// Replaces the [allow list](Config::with_allowed_peers). `None` removes the list, so that it excludes no
+    /// peer.
     ///
-    /// A peer in the table that may no longer join loses its entries at once
-    /// ([`Event::Refused`](crate::Event::Refused)). Its connections are not closed. An address whose peer
-    /// was refused before is tried again if that peer may join now.
+    /// A peer that is not on the new list loses its entries immediately
+    /// ([`Event::Refused`](crate::Event::Refused)). Its connections are not closed. If the node has turned a
+    /// peer away that may join by the new list, the node dials the peer's address again.
     pub fn set_allowed_peers(&mut self, allowed: Option<HashSet<PeerId>>) {
         self.wake();
         self.core.set_allowed_peers(allowed, now());
@@ -222,7 +224,7 @@ impl<R: Resolver> Behaviour<R> {
         self.core.addresses_of(peer)
     }
 
-    /// The entry for an address, if a peer is verified there. A trailing `/p2p/ID` is ignored.
+    /// The entry for an address, if the address has one. A trailing `/p2p/ID` is ignored.
     pub fn peer_at(&self, address: &Multiaddr) -> Option<&VerifiedPeer> {
         self.core.peer_at(address)
     }
@@ -244,8 +246,8 @@ impl<R: Resolver> Behaviour<R> {
         self.core.candidates_of(source)
     }
 
-    /// Where the node stands with respect to the other nodes. Let your readiness probe ask for this: a node
-    /// is ready when it is [`Joined`](Status::Joined) or [`Alone`](Status::Alone).
+    /// Where the node stands with respect to the other nodes. Let your readiness probe pass while the node is
+    /// [`Joined`](Status::Joined) or [`Alone`](Status::Alone).
     ///
     /// ```
     /// # use libp2p_dns_discovery::{Behaviour, Config, resolver::zone::Zone};
@@ -284,8 +286,8 @@ impl<R: Resolver> Behaviour<R> {
         self.core.status()
     }
 
-    /// Since when the node is isolated, and for each address why no other node is connected there, as it is
-    /// now; `None` if the node is not isolated. The call looks at every candidate.
+    /// Since when the node is isolated, and for each address why the node has no connection to another node by
+    /// it, as things are now. `None` if the node is not isolated. The call looks at every candidate.
     pub fn isolation(&self) -> Option<Isolation> {
         self.core.isolation()
     }
@@ -297,7 +299,7 @@ impl<R: Resolver> Behaviour<R> {
     }
 
     /// How many sources, candidates and peers there are now, and how many look-ups, dials and
-    /// events there have been since the start. The call costs the same however large these numbers
+    /// events there have been since the behaviour was made. The call costs the same however large these numbers
     /// are.
     pub fn stats(&self) -> Stats {
         self.core.stats()

@@ -138,15 +138,15 @@ impl Discovery {
         }
     }
 
-    /// Adds a source, and looks it up at once. Returns false if the discovery has the source already.
+    /// Adds a source, and looks it up immediately. Returns false if the discovery has the source already.
     pub fn add_source(&mut self, source: Source, now: Instant) -> bool {
         let added = self.names.add(source, now);
         self.waiting.note(added);
         added
     }
 
-    /// Removes a source. Candidates that no other source names depart, and the entries there end, also those
-    /// of connected peers. Returns false if there is no such source.
+    /// Removes a source. The entries of addresses that no other source names end, also the entries of connected
+    /// peers ([`Event::Departed`](crate::Event::Departed)). Returns false if there is no such source.
     pub fn remove_source(&mut self, source: &Source) -> bool {
         let Some(cancelled) = self.names.remove(source) else { return false };
         cancelled.into_iter().for_each(|id| self.waiting.push(Output::CancelLookup { id }));
@@ -160,7 +160,7 @@ impl Discovery {
         self.waiting.note(true);
     }
 
-    /// Looks up all sources at once, and ends the back-off of all candidates that could not be verified.
+    /// Looks up all sources immediately, and ends the back-off of all candidates that could not be verified.
     pub fn refresh(&mut self, now: Instant) {
         self.names.force(now);
         self.dialling.renew_all(now);
@@ -176,9 +176,9 @@ impl Discovery {
         self.waiting.note(true);
     }
 
-    /// Replaces the allow list. `None` admits every peer. A peer in the table that may no longer
-    /// join loses its entries at once. An address whose peer was refused before is tried again if that
-    /// peer may join now.
+    /// Replaces the allow list. `None` removes the list, so that it excludes no peer. A peer that is not on the
+    /// new list loses its entries immediately, and keeps its connections. If the node has turned a peer away
+    /// that may join by the new list, the node dials the peer's address again.
     pub fn set_allowed_peers(&mut self, allowed: Option<HashSet<PeerId>>, now: Instant) {
         self.config.admission.allowed = allowed;
         self.readmit(now);
@@ -324,7 +324,7 @@ impl Discovery {
     }
 
     /// Takes note that an address was confirmed as an external address of this node. If another
-    /// peer is verified there, a dial finds out which peer answers. If this node itself answers, the other
+    /// peer is verified at the address, a dial finds out which peer answers. If this node itself answers, the other
     /// peer's entry ends.
     pub fn handle_external_address(&mut self, address: &Multiaddr, now: Instant) {
         // The swarm says so anew with every confirmation.
@@ -357,9 +357,9 @@ impl Discovery {
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) if there is no input before. The value
-    /// holds after [`poll_output`](Self::poll_output) has returned `None`. It is the `now` of that call
-    /// where more is to be done at once: a large answer is applied in slices, between which the event loop
-    /// has its turn.
+    /// holds after [`poll_output`](Self::poll_output) has returned `None`. It is the `now` of that call if more
+    /// is to be done immediately: a large answer is applied in slices, between which the event loop has its
+    /// turn.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.waiting.wake()
     }
@@ -384,7 +384,7 @@ impl Discovery {
         self.ledger.candidates_of(peer).map(Candidate::address)
     }
 
-    /// The entry for an address, if a peer is verified there. A trailing `/p2p/ID` is ignored.
+    /// The entry for an address, if the address has one. A trailing `/p2p/ID` is ignored.
     pub fn peer_at(&self, address: &Multiaddr) -> Option<&VerifiedPeer> {
         self.ledger.at_address(&Candidate::new(address)).next()
     }
@@ -424,8 +424,8 @@ impl Discovery {
         self.readiness.status()
     }
 
-    /// Since when the node is isolated, and for each address why no other node is connected there, as it is
-    /// now; `None` if the node is not isolated. The call looks at every candidate.
+    /// Since when the node is isolated, and for each address why the node has no connection to another node by
+    /// it, as things are now. `None` if the node is not isolated. The call looks at every candidate.
     pub fn isolation(&self) -> Option<Isolation> {
         self.readiness.isolation(&self.order, &self.own, &self.ledger, usize::MAX)
     }
@@ -437,7 +437,7 @@ impl Discovery {
     }
 
     /// How many sources, candidates and peers there are now, and how many look-ups, dials and
-    /// events there have been since the start. The call costs the same however large these numbers
+    /// events there have been since the discovery was made. The call costs the same however large these numbers
     /// are.
     pub fn stats(&self) -> Stats {
         let (candidates, peers) = (self.order.len(), self.ledger.peer_count());

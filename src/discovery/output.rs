@@ -84,10 +84,10 @@ pub enum Output {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Closing {
-    /// The remote closed the connection, or the connection was idle. The peer was there until then.
+    /// The remote closed the connection, or the connection was idle. The peer was alive until then.
     Orderly,
-    /// This side closed the connection, for whatever reason. Whether the peer is still there has to
-    /// be found out.
+    /// This side closed the connection, for whatever reason. The peer may be dead, so it is verified
+    /// again soon.
     Ours,
     /// The connection broke, or the remote was silent for too long.
     Lost,

@@ -17,7 +17,7 @@ use crate::{
 
 /// An entry in the table of verified peers: a peer that proved possession of its key at an address.
 ///
-/// The entry says which peer answered there, and when. It does not say that the peer may join
+/// The entry says which peer answered at the address, and when. It does not say that the peer may join
 /// anything.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -26,11 +26,11 @@ pub struct VerifiedPeer {
     pub peer: PeerId,
     /// The candidate at which the peer lives.
     pub candidate: Candidate,
-    /// How the peer last proved its identity there.
+    /// How the peer last proved its identity at the address.
     pub how: Proved,
-    /// When the peer first proved its identity there.
+    /// When the peer first proved its identity at the address.
     pub first_verified: Instant,
-    /// When the peer last proved its identity there, or was last seen connected there. An open
+    /// When the peer last proved its identity at the address, or was last seen connected by it. A
     /// connection counts as seen when it is opened, when the peer replies on it, and when the peer
     /// closes it.
     pub last_verified: Instant,
