@@ -145,10 +145,11 @@ impl Slots {
     }
 }
 
-/// The tokens: a bucket that lets at most `per_minute` dials start in any minute.
+/// The tokens: a token bucket that lets at most `per_minute` dials start in any minute.
 ///
-/// A sixth of them may start at once; the rest flows in evenly, so that the bucket and what flows
-/// in within a minute together never exceed the bound.
+/// A full bucket holds a sixth of `per_minute`, and dials may take all of these in one moment. The other five
+/// sixths flow in evenly over each minute. So a full bucket and a minute's inflow are together no more than
+/// `per_minute`.
 #[derive(Debug)]
 pub(super) struct Tokens {
     capacity: Shared,

@@ -1,4 +1,4 @@
-//! How many dials may run at once: fewer while this node is late in handling those that it has begun.
+//! How many dials may run side by side: fewer while this node is late in handling those that it has begun.
 
 use std::{num::NonZeroUsize, time::Duration};
 
@@ -12,11 +12,13 @@ const STEP: Duration = Duration::from_secs(1);
 /// In what time it is one more at the latest: a machine may have slept for hours.
 const LONGEST_STEP: Duration = Duration::from_secs(10);
 
-/// A node that wakes late lacks processor time. More handshakes at once would make all of them slower,
-/// until they time out and are made again. So as many times fewer dials run at once as the node is late,
-/// and one more whenever as long has passed without another late wake-up.
+/// A node that wakes late lacks processor time. Every handshake that runs beside the others makes all of them
+/// slower, until they time out and have to be made again. So a wake-up that is half a second late halves the
+/// number of dials that may run side by side, one that is a second late divides it by three, one and a half
+/// seconds by four, and so on; one dial is always allowed. Then one more dial may run each time that as much
+/// time has passed as the wake-up was late (1 to 10 s), until the next late wake-up.
 ///
-/// That is no remote's doing: however many addresses are silent or slow, we wake in time.
+/// No remote can cause this: however many addresses are silent or slow, we wake in time.
 #[derive(Debug)]
 pub(super) struct Congestion {
     most: NonZeroUsize,

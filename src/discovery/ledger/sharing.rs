@@ -18,15 +18,19 @@ const DOUBLINGS: u32 = 5;
 /// When a shared address is asked again whether the peer that answered last stays there.
 pub(super) const SOON: Duration = Duration::from_secs(10);
 
-/// What the latest answers at one address say about its owners.
+/// What the latest answers at one address say about its owners: whether it belongs to one peer.
 ///
-/// The address is *shared* once more than four of its last eight answers came from another peer than
-/// the answer before; an answer from a peer that comes back counts twice, since a key that a pod lost
-/// does not come back. It is believed again once one peer has answered four times in a row. Each
-/// earlier time that it was shared halves the changes and doubles the answers.
+/// A *change* is an answer from another peer than the last answer. The address becomes *shared* with the fifth
+/// change among its last eight answers. A change counts twice if it brings back a peer that had answered
+/// before: a load balancer brings peers back again and again, but a pod that restarts with a new key never
+/// brings its old key back.
 ///
-/// A shared address is asked in bursts, one in a back-off: a burst lasts as long as the same peer
-/// answers.
+/// A shared address belongs to one peer again when that peer has given four answers in a row. Each time that
+/// the address becomes shared again, half as many changes are enough (five at first, then three, two, one), and twice as
+/// many answers in a row are needed (at most 128).
+///
+/// A shared address is dialled in bursts. A burst begins when the back-off is over, and lasts as long as the
+/// same peer answers.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Answers {
     /// The peers that answered, each once, the latest last.
