@@ -72,20 +72,26 @@ mod upper;
 /// checked against the IP address otherwise. With `srv:`, `NAME` is the target's name. A source that
 /// has a `/tls/sni/X` already keeps it.
 ///
-/// The HTTP header `Host` is another matter: `libp2p-websocket` writes the IP address there, and a proxy that
+/// The HTTP header `Host` is another matter: `libp2p-websocket` writes the IP address into it, and a proxy that
 /// serves several names answers 404. Wrap the WebSocket transport of the swarm in
-/// [`HostHeader`](crate::websocket::HostHeader), which writes NAME there. Without TLS, the dialled address has
-/// no component for the name. Then write the path as a whole URL with the name ([RFC 9112 section 3.2.2]),
+/// [`HostHeader`](crate::websocket::HostHeader), which writes NAME into the header. Without TLS, the dialled
+/// address has no component for the name. Then write the path as a whole URL with the name ([RFC 9112 section 3.2.2]),
 /// which nginx accepts: `/dns/NAME/tcp/80/x-parity-ws/http%3A%2F%2FNAME%2F`.
 ///
 /// # SRV
 ///
-/// `OWNER` is the whole name at which the records are ([RFC 2782]):
-/// `srv:_p2p._tcp.peers.ns.svc.cluster.local`. Without a transport, a `_tcp` label gives
-/// `/tcp/PORT`, and a `_udp` label gives `/udp/PORT/quic-v1`. A transport after the owner is written
-/// with port 0, which stands for the port of each record: `srv:OWNER/tcp/0/tls/ws`. A port other than 0 is
-/// used instead of the record's. A transport without `/tcp` or `/udp` is put on top of `/tcp/PORT` or
-/// `/udp/PORT`: `srv:OWNER/tls/ws` is `/tcp/PORT/tls/ws`. Priority and weight do not matter.
+/// `OWNER` is the name of the records, with the labels of service and protocol ([RFC 2782]):
+/// `srv:_p2p._tcp.peers.ns.svc.cluster.local`. In this table, PORT is the port of each record:
+///
+/// | Written | Transport |
+/// |---|---|
+/// | `srv:OWNER`, with a label `_tcp` | `/tcp/PORT` |
+/// | `srv:OWNER`, with a label `_udp` | `/udp/PORT/quic-v1` |
+/// | `srv:OWNER/tls/ws` | `/tcp/PORT/tls/ws`: the layer below, `/tcp` or `/udp`, is added |
+/// | `srv:OWNER/tcp/0/tls/ws` | `/tcp/PORT/tls/ws`: 0 stands for the port of the record |
+/// | `srv:OWNER/tcp/443/tls/ws` | `/tcp/443/tls/ws`: another port replaces the port of the record |
+///
+/// An owner that has neither label needs a transport. Priority and weight of the records are ignored.
 ///
 /// An SRV answer may be too large for a message, so that some targets are missing. If all of its records
 /// have the same port, the A and AAAA records of the service's own name (`OWNER` without its leading `_`

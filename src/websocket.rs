@@ -16,9 +16,9 @@ use libp2p_core::{
 /// the HTTP header `Host`.
 ///
 /// A proxy that serves several names, such as the ingress of a cluster, chooses the host behind it by the
-/// header `Host` ([RFC 9110 section 7.2]). `libp2p-websocket` 0.46 writes the IP address there, whatever name
-/// TLS is checked against, and the proxy answers 404. With this transport around it, a dial to
-/// `/ip4/…/tcp/443/tls/sni/NAME/ws` writes NAME and the port there. A [source](crate::Source) with `/tls/ws`
+/// header `Host` ([RFC 9110 section 7.2]). `libp2p-websocket` 0.46 writes the IP address into it, whatever
+/// name TLS is checked against, and the proxy answers 404. With this transport around it, a dial to
+/// `/ip4/…/tcp/443/tls/sni/NAME/ws` writes NAME and the port into it. A [source](crate::Source) with `/tls/ws`
 /// gives such addresses. All other addresses are dialled as they are, and the addresses that the swarm sees do
 /// not change.
 ///
