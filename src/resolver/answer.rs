@@ -13,7 +13,7 @@ pub struct Answer {
     /// The owner name of the records of the type that was asked for. This is the name of the query,
     /// completed by the search list, or the end of its CNAME chain.
     pub name: Name,
-    /// The answer section: records of the type asked for, and the CNAME records that lead there.
+    /// The answer section: records of the type asked for, and the CNAME records that lead to them.
     pub records: Vec<Record>,
     /// The additional section. For SRV, these are the addresses of the targets ("glue").
     pub additionals: Vec<Record>,

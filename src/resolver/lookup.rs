@@ -17,16 +17,16 @@ pub type LookupFuture = BoxFuture<'static, Result<Answer, LookupError>>;
 ///
 /// # Contract
 ///
-/// - The returned future is polled inside the swarm's task. Dropping it cancels the look-up.
+/// - The swarm's task polls the returned future, so the future must not block.
+/// - The discovery drops the future if its source is removed, or if the future has not completed within the
+///   [time of a look-up](crate::Config::with_lookup_timeout). Dropping the future must cancel the look-up.
 /// - If the name of a [`Query`] is not [absolute](Name::is_fqdn), the resolver completes it by its
-///   search list. A resolver without a search list takes the name as absolute. An answer from a later
-///   domain of the list is [provisional](Answer::provisional) if an earlier domain failed and may have
-///   the name.
+///   search list. A resolver without a search list takes the name as absolute.
+/// - If the look-up in a domain of the search list failed, the name may exist in that domain. The resolver must
+///   then mark an answer from a later domain as [provisional](Answer::provisional).
 /// - Only "there is no such name" and "no record of this type" are [`LookupError::Nothing`]. A resolver
 ///   that could not get an answer must return another variant, because the discovery concludes from
 ///   `Nothing` that members have left.
-/// - The discovery abandons a future that does not resolve within
-///   [`Config::with_lookup_timeout`](crate::Config::with_lookup_timeout).
 pub trait Resolver: Send + Sync + 'static {
     /// Starts one look-up.
     fn lookup(&self, query: Query) -> LookupFuture;

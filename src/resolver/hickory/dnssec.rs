@@ -80,9 +80,9 @@ impl HickoryResolver {
     /// is bogus. Replies and proofs are kept for one look-up only, so the next look-up notices an expired
     /// signature. Signatures are verified in the task that polls the look-up, and take some 100 µs each.
     ///
-    /// Aliases that come from a DNAME record are bogus, because hickory does not validate them. The
-    /// system's clock must be right. hickory logs a warning, with the reply, for each bogus answer
-    /// (target `hickory_net::dnssec`).
+    /// The system's clock must be right, because each signature is valid only between two times. An answer with
+    /// an alias that comes from a DNAME record counts as bogus, because hickory does not validate such aliases.
+    /// For each bogus answer, hickory logs a warning with the reply (target `hickory_net::dnssec`).
     ///
     /// [RFC 3225]: https://www.rfc-editor.org/rfc/rfc3225
     /// [RFC 4035 section 5]: https://www.rfc-editor.org/rfc/rfc4035#section-5
@@ -95,13 +95,16 @@ impl HickoryResolver {
     }
 
     /// Sets the domains at and below which answers are validated, if
-    /// [anchors](Self::with_dnssec) are set. Default: the root, everywhere.
+    /// [anchors](Self::with_dnssec) are set. Default: the root, so all answers are validated.
     ///
-    /// An answer is bogus if no anchor is above its name, because nothing proves that the name need not be
-    /// signed. With the root's anchors, names that the public DNS denies, such as `cluster.local.`, are
-    /// bogus, too. If a node also uses such names, set the domains that are signed. The proof of an answer
-    /// outside these domains is [`Proof::Indeterminate`]. The name that is asked for decides, and the name
-    /// of each alias.
+    /// Within these domains, the answer for an unsigned name is bogus unless signatures below an anchor prove
+    /// that the name is unsigned. Two kinds of names have no such proof: names that are below no anchor, and
+    /// names of which the public DNS proves that they do not exist, such as `cluster.local.`. If a node also
+    /// uses such names, set only the signed domains here. An answer for a name outside of them is
+    /// [`Proof::Indeterminate`]: it is used, except for a [secure](crate::Source::secure) source.
+    ///
+    /// An alias is judged by the name that it leads to, too. From the first name outside of the domains on,
+    /// nothing is validated, and the whole answer is `Indeterminate`.
     #[cfg_attr(docsrs, doc(cfg(feature = "dnssec")))]
     #[must_use]
     pub fn with_dnssec_domains(mut self, domains: impl IntoIterator<Item = Name>) -> Self {

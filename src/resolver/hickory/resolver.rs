@@ -44,7 +44,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 /// # What it does
 ///
 /// - **UDP, then TCP.** If a reply does not fit into 1,232 bytes, the question is asked again over
-///   TCP. A reply that does not fit there either (65,535 bytes: some 4,000 addresses) is returned
+///   TCP. A reply that does not fit into TCP either (65,535 bytes: some 4,000 addresses) is returned
 ///   as [incomplete](Answer::complete). If TCP fails, the records that came over UDP are returned
 ///   as incomplete. With the option `use-vc` of `resolv.conf`, nothing is asked over UDP.
 /// - **One server after another**, in the order of the configuration. If a server is silent,
@@ -64,7 +64,7 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 ///   ([`with_budget`](Self::with_budget)), and one name takes at most servers × attempts ×
 ///   time-out. The servers and names that are still to be asked share the time that is left evenly:
 ///   with `timeout:15`, all of three servers are asked.
-/// - **A bounded number of queries**: 16 at once
+/// - **A bounded number of queries**: 16 at the same time
 ///   ([`with_queries_at_once`](Self::with_queries_at_once)). Other queries wait in the order in
 ///   which they came. If many wait, each has its share of the time.
 /// - **The search list** completes a name that is not absolute. The resolver tries one domain after
@@ -191,8 +191,8 @@ impl HickoryResolver {
         self
     }
 
-    /// Sets how many queries this resolver and its clones have under way at once. Each query has
-    /// its own socket. Default: 16.
+    /// Sets how many queries this resolver and its clones have under way at the same time. Each query
+    /// has its own socket. Default: 16.
     #[must_use]
     pub fn with_queries_at_once(mut self, at_once: NonZeroUsize) -> Self {
         self.queue = Arc::new(Queue::new(at_once));
