@@ -27,14 +27,14 @@ mod tests;
 ///
 /// The function adds the address of a verified peer, and removes this address from all other peers of the
 /// table. If a peer has departed or cannot be reached at an address, the function removes this address of the
-/// peer; if the peer was replaced there, also the peer's other addresses on that host, unless it is verified
-/// on that host by another one. The function removes a peer that is gone or turned away ([`Event::Refused`],
-/// [`Event::Stranger`]) and is verified nowhere.
+/// peer. If another peer has replaced it at the address, the function also removes the old peer's other
+/// addresses on that host, unless the old peer is verified at one of these. The function removes a peer that is
+/// gone or turned away ([`Event::Refused`], [`Event::Stranger`]) and is verified nowhere.
 ///
 /// Kademlia by itself inserts every connected peer that speaks its protocol. Such a peer may never have been
-/// verified. The function also removes an address of such a peer where the address was a candidate and cannot
-/// be reached or has left DNS, unless the peer is connected. Addresses that never were candidates are left
-/// alone.
+/// verified. If the address of such a peer is a candidate that cannot be reached, the function removes the
+/// address. If DNS ceases to name the address, and names no other address of the peer, the function removes the
+/// peer. Neither happens while the peer is connected. Addresses that never were candidates are left alone.
 ///
 /// Kademlia inserts a peer that this crate turns away, too, and may do so again after its removal. If
 /// strangers speak the same protocol, let Kademlia insert no peer by itself: [`kad::BucketInserts::Manual`].

@@ -3,7 +3,7 @@
 //! A [`Publisher`] keeps one TXT record for each address of this node at `_dnsaddr.NAME`, such as
 //! `dnsaddr=/ip4/10.0.0.7/tcp/4001/p2p/12D3KooW…`, by dynamic updates of the zone ([RFC 2136]) that
 //! are signed by a key shared with its primary name server (TSIG, [RFC 8945]). A node with the source
-//! `/dnsaddr/NAME` finds this node there, knows its peer id, and needs no probe.
+//! `/dnsaddr/NAME` finds this node by these records, knows its peer id, and needs no probe.
 //!
 //! The publisher is a behaviour of its own, beside that of the discovery. It learns the addresses from
 //! the swarm:
@@ -72,7 +72,7 @@
 //! - **When.** A second after the addresses have changed, in one update that removes the old records
 //!   and adds the new ones. Every ten minutes, the publisher checks that the records are as they
 //!   should be.
-//! - **What it deletes.** Before it adds records, the publisher reads those that are there. In the same
+//! - **What it deletes.** Before it adds records, the publisher reads the records of the name. In the same
 //!   update, it deletes two kinds of records: those that name its peer id at addresses that it no
 //!   longer has, and those that name its addresses under other peer ids. Such a record comes from an
 //!   earlier run with another key, or from a former tenant of the address. All other records are left
@@ -174,7 +174,7 @@
 //! ```
 //!
 //! The other nodes have the source `/dnsaddr/peers.example`, and this node publishes at
-//! `a.peers.example`. With Knot, `update-owner: key` configures all nodes at once, if each key has the
+//! `a.peers.example`. With Knot, `update-owner: key` configures all nodes together, if each key has the
 //! name of its owner, such as `_dnsaddr.a.peers.example`.
 //!
 //! # How many

@@ -118,9 +118,10 @@ impl Config {
         self
     }
 
-    /// Sets which of the addresses that the swarm reports are published: those that a reader with
-    /// this filter dials. Default: [`Filter::default`], so no loopback, link-local, memory and Unix
-    /// addresses. Deny networks that other nodes have too, such as Docker's bridge.
+    /// Sets which of the addresses that the swarm reports are published: those that this filter accepts
+    /// as named by DNS. Default: [`Filter::default`], so no loopback, link-local, memory and Unix
+    /// addresses. Deny networks of which every host has its own copy, such as Docker's bridge: nodes on
+    /// two hosts would [delete each other's records](super#addresses-that-several-nodes-have).
     ///
     /// Of the [configured](Self::with_addresses) addresses, the filter removes only addresses that
     /// cannot be dialled and addresses in a denied network.
@@ -130,10 +131,9 @@ impl Config {
         self
     }
 
-    /// Sets how long resolvers may keep the records, in whole seconds. Default: 30 s, which is how
-    /// long other nodes may still dial an old address. A much shorter TTL costs look-ups all the
-    /// time, and readers of this crate look up at most every 5 s. All nodes at one name should have
-    /// the same TTL.
+    /// Sets how long resolvers may keep the records, in whole seconds. Other nodes may dial an old
+    /// address for that long. Default: 30 s. A much shorter TTL costs look-ups all the time, and readers
+    /// of this crate look up at most every 5 s. All nodes at one name should have the same TTL.
     #[must_use]
     pub fn with_ttl(mut self, ttl: Duration) -> Self {
         self.ttl = ttl;
@@ -165,8 +165,9 @@ impl Config {
         self
     }
 
-    /// Sets the pause after a failed exchange: the first, and the longest. Default: 1 s, doubled
-    /// with every failure up to 5 min. Half of each pause is random.
+    /// Sets the pause after a failed exchange: the first, and the longest. The pause doubles with every
+    /// failure in a row, up to the longest. The publisher waits for a random time between half the
+    /// pause and the whole pause. A success ends the row. Default: 1 s, and 5 min.
     #[must_use]
     pub fn with_retry(mut self, first: Duration, longest: Duration) -> Self {
         self.retry = (sane(first), sane(longest.max(first)));

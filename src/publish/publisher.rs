@@ -60,7 +60,7 @@ impl<U: Updater> Publisher<U> {
 
     /// Removes this node's records from the zone. Afterwards, the publisher publishes nothing more.
     ///
-    /// [`Event::Withdrawn`] says when the records are gone: at once if none were published. An
+    /// [`Event::Withdrawn`] says when the records are gone: immediately if none were published. An
     /// exchange under way is waited for first. Poll the swarm until then, with your own time limit:
     /// if the name server fails, the publisher tries again forever, and reports [`Event::Failed`].
     pub fn withdraw(&mut self) {
