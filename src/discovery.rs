@@ -502,7 +502,7 @@ impl Discovery {
 
     /// Candidates → order. Says whether that was as much as one call may do.
     fn reorder(&mut self, now: Instant) -> bool {
-        let mut effects = Effects::default();
+        let (mut effects, before) = (Effects::default(), self.order.len());
         let is_new = self.ordered != self.ordered_from();
         if is_new {
             let rank = |list: &_, named| self.selecting.rank(list, named, &self.own, &self.config);
@@ -517,7 +517,7 @@ impl Discovery {
         self.names.announce_cut(self.order.len(), &mut effects);
         self.ordered = self.ordered_from();
         self.carry_out(effects, now);
-        is_new && self.order.len() >= AT_ONCE
+        is_new && self.order.len().max(before) >= AT_ONCE
     }
 
     /// The versions from which an order would be made now.

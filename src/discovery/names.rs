@@ -9,7 +9,7 @@ use self::{
     context::Rank,
     fair_share::{Allotted, List},
     lookups::{Lookups, Waiting},
-    refresh::Refresh,
+    refresh::{Refresh, Resolution},
     schedule::Schedule,
     source::SourceState,
     spelled::has,
@@ -235,6 +235,9 @@ impl Names {
             self.expire(id, context);
             taken += self.plan(id).map_or(0, |plan| plan.read_on(AT_ONCE));
             taken += self.finish(id, context);
+            if taken >= AT_ONCE {
+                return true;
+            }
             self.drive(id, context);
             // A static source, and one whose look-ups all ended within their first step, is done.
             taken += self.finish(id, context) + self.use_so_far(id, context);
@@ -378,9 +381,13 @@ impl Names {
         taken
     }
 
-    /// Takes the refresh of a source if it is over. Returns how many candidates that took.
+    /// Ends the refresh of a source if it is over, and takes its outcome; a large one in the next call. Returns
+    /// how much that was.
     fn finish(&mut self, id: u64, context: &mut Context<'_>) -> usize {
         let Some(source) = self.sources.get_mut(&id) else { return 0 };
+        if let Some(outcome) = source.take_outcome() {
+            return self.take(id, outcome, context);
+        }
         let made_from = (self.version, context.ours);
         let known = self.offers_nobody.get(&id).filter(|(known, _)| *known == made_from);
         let offers_nobody = !context.has_others
@@ -391,7 +398,23 @@ impl Names {
         }
         let outcome = source.finish(context.config, offers_nobody, context.rng, context.now);
         let Some(outcome) = outcome else { return 0 };
-        let taken = outcome.as_ref().map_or(0, |resolution| resolution.candidates.len());
+        let size = outcome.as_ref().map_or(0, Resolution::size);
+        if size >= AT_ONCE {
+            source.put_outcome(outcome);
+            return size;
+        }
+        self.take(id, outcome, context)
+    }
+
+    /// Takes the outcome of a refresh. Returns how much that was.
+    fn take(
+        &mut self,
+        id: u64,
+        outcome: Result<Resolution, LookupError>,
+        context: &mut Context<'_>,
+    ) -> usize {
+        let Some(source) = self.sources.get_mut(&id) else { return 0 };
+        let size = outcome.as_ref().map_or(0, Resolution::size);
         self.heard += 1;
         // Hosts may be tried again at the pace of the source's own name, whatever the targets' TTLs.
         let is_own = outcome.as_ref().map_or(true, |resolution| resolution.threads.has_own());
@@ -402,7 +425,7 @@ impl Names {
         if is_own {
             context.effects.push(Effect::Refreshed);
         }
-        taken
+        size
     }
 }
 

@@ -95,12 +95,8 @@ impl Questions {
         for (query, parents) in &threads.parents {
             self.0.entry(query.clone()).or_default().parents.clone_from(parents);
         }
-        for (query, heard) in &threads.heard {
-            // A question that only completes glue may not have been asked, and stands as it did.
-            let is_open = *heard == Heard::Part && threads.spare.contains(query);
-            if *heard > Heard::Nothing && !is_open {
-                self.0.entry(query.clone()).or_default().is_part = *heard == Heard::Part;
-            }
+        for (query, heard) in threads.heard.iter().filter(|(_, heard)| **heard > Heard::Nothing) {
+            self.0.entry(query.clone()).or_default().is_part = *heard == Heard::Part;
         }
     }
 
@@ -112,9 +108,9 @@ impl Questions {
 
     fn heard_within(&self, query: &Query, threads: &Threads, left: usize) -> Heard {
         let known = self.0.get(query);
-        if let Some(heard) = threads.heard.get(query) {
+        if let Some(heard) = threads.heard(query) {
             let repeated = known.is_some_and(|question| question.repeated);
-            return if repeated { Heard::Nothing } else { *heard };
+            return if repeated { Heard::Nothing } else { heard };
         }
         let parents = known.map(|question| &question.parents[..]).unwrap_or_default();
         if left == 0 {

@@ -340,13 +340,13 @@ impl Refresh {
         self.fail(&step, LookupError::failed(why));
     }
 
-    /// Reads on in the answers that have come, so much at the most. Returns how much was read.
-    pub(crate) fn read_on(&mut self, most: usize) -> usize {
+    /// Reads on in the answers that have come, until so much was read. Returns how much it was.
+    pub(crate) fn read_on(&mut self, enough: usize) -> usize {
         let mut read = 0;
         while let Some(mut unread) = self.unread.pop_front() {
             while self.read_one(&mut unread) {
-                read += 1;
-                if read == most {
+                read += unread.weight();
+                if read >= enough {
                     self.unread.push_front(unread);
                     return read;
                 }
@@ -396,14 +396,12 @@ impl Refresh {
     fn ask_lacking(&mut self) {
         let (lacking, service) = (self.found.hosts.lacking(), self.service.clone());
         let asks_all = self.found.hosts.is_dual();
-        let samples: Vec<_> = sampled(&lacking, self.turn).collect();
-        for query in from_turn(&lacking, self.turn) {
+        let asked: Vec<_> = match asks_all {
+            true => from_turn(&lacking, self.turn).cloned().collect(),
+            false => sampled(&lacking, self.turn).cloned().collect(),
+        };
+        for query in asked {
             self.found.note_spare(query.clone());
-            if !asks_all && !samples.contains(&query) {
-                self.found.note_question(query, service.as_ref());
-                self.found.note_heard(query, Heard::Part);
-                continue;
-            }
             if !self.look_up(&query.name, &[query.record_type], service.as_ref()) {
                 // It is over the limit, and told once.
                 self.found.hosts.note_asked(&query.name, query.record_type);

@@ -42,6 +42,8 @@ pub(super) struct SourceState {
     announced: Option<Arc<[Candidate]>>,
     announced_complete: bool,
     refresh: Option<UnderWay>,
+    /// What the last refresh found, if it was too much to be taken in one call.
+    outcome: Option<Box<Result<Resolution, LookupError>>>,
     /// When the first reply of the last refresh came.
     answered: Option<Instant>,
     /// When the last answer was used that had records; `None` for a static source.
@@ -90,6 +92,7 @@ impl SourceState {
             announced: None,
             announced_complete: false,
             refresh: None,
+            outcome: None,
             answered: None,
             resolved: None,
             questions: Questions::default(),
@@ -290,6 +293,15 @@ impl SourceState {
             self.follow(&resolution.threads, now);
         }
         Some(outcome)
+    }
+
+    /// Keeps what the last refresh found until the next call.
+    pub(super) fn put_outcome(&mut self, outcome: Result<Resolution, LookupError>) {
+        self.outcome = Some(Box::new(outcome));
+    }
+
+    pub(super) fn take_outcome(&mut self) -> Option<Result<Resolution, LookupError>> {
+        self.outcome.take().map(|outcome| *outcome)
     }
 
     fn follow(&mut self, threads: &Threads, now: Instant) {

@@ -105,6 +105,26 @@ fn an_answer_is_announced_when_it_changes_and_asked_for_again_at_its_ttl() {
     assert!((secs(30)..=secs(36)).contains(&(world.next() - world.now)));
 }
 
+/// To make the candidates of a large answer and to merge them in one call would hold the swarm's task.
+#[test]
+fn a_large_answer_is_made_in_one_call_and_taken_in_the_next() {
+    let mut world = World::new(&[DNS]);
+    let mut all = answer(&[1]);
+    let record = |n: u32| {
+        let ip = std::net::Ipv4Addr::from(0x0a00_0000 + n);
+        Record::from_rdata(all.name.clone(), 30, RData::A(ip.into()))
+    };
+    all.records = (0..refresh::AT_ONCE as u32).map(record).collect();
+    assert_eq!(count(&world.reply(&all), resolved), 0);
+    world.names.force(world.now);
+    let effects = world.poll();
+    assert_eq!(count(&effects, resolved), 1);
+    let asks = |effects: &[Effect]| {
+        effects.iter().any(|e| matches!(e, Effect::Output(Output::Lookup { .. })))
+    };
+    assert!(!asks(&effects) && asks(&world.poll()), "it is asked again once the answer is taken");
+}
+
 /// Pods that start together are named one after another. Fails without `StartUp::end`.
 #[test]
 fn the_first_answer_that_names_others_is_looked_at_once_more() {

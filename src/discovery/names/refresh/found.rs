@@ -345,9 +345,10 @@ impl Found {
         let hollow = self.hosts.hollow().chain(self.hollow).collect();
         let Self { heard, parents, cut, ends, spare, mut known, hosts, .. } = self;
         known.is_dual = hosts.is_dual();
-        let threads = Threads { heard, parents, cut, hollow, ends, spare };
+        let spares = self.spares.into();
+        let threads = Threads { heard, parents, cut, hollow, ends, spare, spares };
         let mut resolution = self.tally.resolution(candidates, threads, known)?;
-        resolution.known.script = script_of(&resolution, self.lines, self.spares);
+        resolution.known.script = script_of(&resolution, self.lines);
         Ok(resolution)
     }
 

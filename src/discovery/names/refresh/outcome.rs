@@ -1,12 +1,15 @@
 //! What a refresh found out.
 
 use std::{
+    cmp::Ordering,
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
 use super::{known::Known, named::Named, origin::Heard};
 use crate::{
+    name::Key,
     record::Dropped,
     resolver::{LookupError, Proof, Query},
 };
@@ -43,6 +46,13 @@ pub(crate) struct Resolution {
     pub(crate) proof: Option<Proof>,
 }
 
+impl Resolution {
+    /// How much it is to take, in candidates: a question takes longer than a candidate.
+    pub(crate) fn size(&self) -> usize {
+        self.candidates.len() + 2 * self.threads.heard.len()
+    }
+}
+
 /// What became of the questions of a refresh.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Threads {
@@ -56,17 +66,31 @@ pub(crate) struct Threads {
     pub(crate) hollow: Vec<Query>,
     /// The question of each look-up at the end of CNAME records.
     pub(crate) ends: HashMap<Query, Query>,
-    /// The questions that only complete glue.
+    /// The questions that only complete glue and were asked.
     pub(crate) spare: HashSet<Query>,
+    /// The questions that only complete glue, sorted, if only a sample of them was asked: what the others would
+    /// name may be there all the same.
+    pub(crate) spares: Arc<[Query]>,
 }
 
 impl Threads {
+    /// How much of the answer to a question was heard; `None` for a question that this refresh did not have.
+    pub(crate) fn heard(&self, question: &Query) -> Option<Heard> {
+        let is_spare = || self.spares.binary_search_by(|spare| order(spare, question)).is_ok();
+        self.heard.get(question).copied().or_else(|| is_spare().then_some(Heard::Part))
+    }
+
     /// Whether a question of the source itself was answered, and not only some that follow from it.
     pub(crate) fn has_own(&self) -> bool {
         let is_heard = |question| self.heard.get(question) > Some(&Heard::Nothing);
         let mut own = self.parents.iter().filter(|(_, parents)| parents.is_empty());
         self.parents.is_empty() || own.any(|(question, _)| is_heard(question))
     }
+}
+
+/// The order of questions of hosts.
+pub(super) fn order(a: &Query, b: &Query) -> Ordering {
+    (Key(&a.name), a.record_type).cmp(&(Key(&b.name), b.record_type))
 }
 
 /// How many records and queries that gave no candidate are reported one by one.

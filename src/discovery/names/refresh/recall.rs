@@ -1,7 +1,7 @@
 //! A refresh that is answered as the last one was: it names the same, and nothing is made of its answers.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     mem,
     sync::Arc,
     time::Duration,
@@ -10,7 +10,7 @@ use std::{
 use super::{
     known::Known,
     origin::Heard,
-    outcome::{Resolution, Threads},
+    outcome::{Resolution, Threads, order},
     script::{Line, Said, Script},
     spares::sampled,
 };
@@ -70,8 +70,6 @@ impl Recall {
             let rest = lines.keys().filter(|question| !roots.contains(question));
             self.waiting.extend(rest.chain(sampled(spares, self.turn)).cloned());
             // The same inputs give the same outputs.
-            let order =
-                |a: &Query, b: &Query| (&a.name, a.record_type).cmp(&(&b.name, b.record_type));
             self.waiting.make_contiguous().sort_by(order);
             self.left = self.waiting.len();
         }
@@ -156,23 +154,21 @@ impl Recall {
 
 /// The script of a refresh; `None` if there is anything in what it found that another refresh might find
 /// otherwise, although it is answered the same. `lines` is `None` if a question had no answer.
-pub(super) fn script_of(
-    resolution: &Resolution,
-    lines: Option<Vec<Line>>,
-    spares: Vec<Query>,
-) -> Option<Arc<Script>> {
-    let Threads { parents, cut, hollow, ends, spare, .. } = &resolution.threads;
+pub(super) fn script_of(resolution: &Resolution, lines: Option<Vec<Line>>) -> Option<Arc<Script>> {
+    let Threads { parents, cut, hollow, ends, spare, spares, .. } = &resolution.threads;
     let is_whole = resolution.complete && !resolution.provisional && cut.is_empty();
     let is_plain = hollow.is_empty() && ends.is_empty();
     let lines = lines.filter(|lines| is_whole && is_plain && !lines.is_empty())?;
     let is_root = |line: &&Line| parents.get(&line.question).is_some_and(Vec::is_empty);
     let roots = lines.iter().filter(is_root).map(|line| line.question.clone()).collect();
-    let all: HashSet<_> = spares.iter().collect();
-    let (samples, lines): (Vec<_>, Vec<_>) =
-        lines.into_iter().partition(|line| all.contains(&line.question));
-    let is_spare = |line: &&Line| spare.contains(&line.question);
-    let spare = lines.iter().filter(is_spare).map(|line| line.question.clone()).collect();
-    let lines = lines.into_iter().map(|line| (line.question, (line.said, line.reply)));
+    let (of_glue, lines): (Vec<_>, Vec<_>) =
+        lines.into_iter().partition(|line| spare.contains(&line.question));
+    // Either a sample was asked, or all were.
+    let (samples, all) =
+        if spares.is_empty() { (Vec::new(), of_glue) } else { (of_glue, Vec::new()) };
+    let spare = all.iter().map(|line| line.question.clone()).collect();
+    let lines = lines.into_iter().chain(all);
+    let lines = lines.map(|line| (line.question, (line.said, line.reply)));
     Some(Arc::new(Script {
         lines: lines.collect(),
         roots,
@@ -182,6 +178,6 @@ pub(super) fn script_of(
         dropped: resolution.dropped.clone(),
         dropped_total: resolution.dropped_total,
         proof: resolution.proof,
-        spares,
+        spares: spares.clone(),
     }))
 }

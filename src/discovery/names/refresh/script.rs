@@ -1,6 +1,6 @@
 //! The questions of a refresh, and how each was answered.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use hickory_proto::rr::RecordType;
 
@@ -78,7 +78,7 @@ pub(super) struct Script {
     /// The questions that only completed glue, all of which were asked.
     pub(super) spare: Vec<Query>,
     /// The questions that only complete glue, if a sample of them is asked; and the sample.
-    pub(super) spares: Vec<Query>,
+    pub(super) spares: Arc<[Query]>,
     pub(super) samples: Vec<Line>,
     pub(super) records: usize,
     pub(super) dropped: Vec<Dropped>,

@@ -12,8 +12,8 @@ use crate::{
     source::Srv,
 };
 
-/// How many targets, entries or candidates are gone through at once: the rest is left to the next call, so that
-/// a large answer does not hold the swarm's task.
+/// How many candidates, or how much else that takes as long, are gone through at once: the rest is left to the
+/// next call, so that a large answer does not hold the swarm's task.
 pub(crate) const AT_ONCE: usize = 1_024;
 
 /// What is still to be read of an answer.
@@ -46,6 +46,14 @@ pub(super) struct Entries {
 }
 
 impl Unread {
+    /// How much it is to read one target or entry, in candidates. A target is a host of its own, with questions.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Targets(_) => 4,
+            Self::Entries(_) => 2,
+        }
+    }
+
     pub(super) fn targets(
         question: &Query,
         targets: BTreeSet<(Key, u16)>,
