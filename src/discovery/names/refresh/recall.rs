@@ -30,12 +30,16 @@ pub(crate) struct Recall {
     script: Arc<Script>,
     /// How many refreshes went before this one.
     turn: usize,
-    /// The questions that are to be asked, and how many are not answered yet.
+    /// The questions that are to be asked now.
     waiting: VecDeque<Query>,
+    /// How many of those that were to be asked so far have no answer yet.
     left: usize,
-    has_begun: bool,
+    /// Whether these are all: not only the questions of the source itself.
+    asks_all: bool,
     heard: HashMap<Query, Heard>,
+    /// Whether an answer with records has come.
     has_records: bool,
+    /// The least TTL of the records that have come.
     ttl: Option<Duration>,
     /// How look-ups ended, until it is asked for.
     replies: Vec<(Query, Reply)>,
@@ -54,7 +58,7 @@ impl Recall {
             turn,
             left: waiting.len(),
             waiting,
-            has_begun: false,
+            asks_all: false,
             heard,
             has_records: false,
             ttl: None,
@@ -64,8 +68,8 @@ impl Recall {
 
     /// The next question to ask.
     pub(crate) fn poll_query(&mut self) -> Option<Query> {
-        if self.left == 0 && !self.has_begun {
-            self.has_begun = true;
+        if self.left == 0 && !self.asks_all {
+            self.asks_all = true;
             let Script { lines, roots, spares, .. } = &*self.script;
             let rest = lines.keys().filter(|question| !roots.contains(question));
             self.waiting.extend(rest.chain(sampled(spares, self.turn)).cloned());
@@ -126,7 +130,7 @@ impl Recall {
 
     /// Whether all questions are answered as before.
     pub(crate) fn is_done(&self) -> bool {
-        self.left == 0 && self.has_begun
+        self.left == 0 && self.asks_all
     }
 
     /// The outcome, once it is done.
