@@ -98,14 +98,17 @@ impl Found {
         self.known = known;
     }
 
-    /// Notes that the answer to a question, or the source itself, leads to a question.
+    /// Notes that the answer to a question, or the source itself, leads to a question. A question of the source
+    /// itself has no parents, also where names lead back to it.
     pub(super) fn note_question(&mut self, question: &Query, parent: Option<&Query>) {
         self.heard.entry(question.clone()).or_insert(Heard::Nothing);
-        let parents = self.parents.entry(question.clone()).or_default();
-        if let Some(parent) = parent
-            && !parents.contains(parent)
-        {
-            parents.push(parent.clone());
+        match self.parents.get_mut(question) {
+            None => drop(self.parents.insert(question.clone(), Vec::from_iter(parent.cloned()))),
+            Some(parents) if parents.is_empty() => {}
+            Some(parents) => {
+                let new = parent.filter(|parent| !parents.contains(parent));
+                parents.extend(new.cloned());
+            }
         }
     }
 
