@@ -22,8 +22,8 @@ use crate::{
 
 /// A refresh, as long as all its answers say what those of the last one said.
 ///
-/// It asks the questions of the source first, and what these led to once all of them are answered as before. A
-/// look-up that ends otherwise ends the recall: then the answers are read as those of any other refresh.
+/// It asks the questions of the source first. Once a question is answered as before, it asks what that answer led
+/// to. A look-up that ends otherwise ends the recall: then the answers are read as those of any other refresh.
 #[derive(Debug)]
 pub(crate) struct Recall {
     known: Known,
@@ -34,8 +34,6 @@ pub(crate) struct Recall {
     waiting: VecDeque<Query>,
     /// How many of those that were to be asked so far have no answer yet.
     left: usize,
-    /// Whether these are all: not only the questions of the source itself.
-    asks_all: bool,
     heard: HashMap<Query, Heard>,
     /// Whether an answer with records has come.
     has_records: bool,
@@ -58,7 +56,6 @@ impl Recall {
             turn,
             left: waiting.len(),
             waiting,
-            asks_all: false,
             heard,
             has_records: false,
             ttl: None,
@@ -68,15 +65,6 @@ impl Recall {
 
     /// The next question to ask.
     pub(crate) fn poll_query(&mut self) -> Option<Query> {
-        if self.left == 0 && !self.asks_all {
-            self.asks_all = true;
-            let Script { lines, roots, spares, .. } = &*self.script;
-            let rest = lines.keys().filter(|question| !roots.contains(question));
-            self.waiting.extend(rest.chain(sampled(spares, self.turn)).cloned());
-            // The same inputs give the same outputs.
-            self.waiting.make_contiguous().sort_by(order);
-            self.left = self.waiting.len();
-        }
         self.waiting.pop_front()
     }
 
@@ -96,7 +84,12 @@ impl Recall {
         if self.heard.contains_key(question) {
             return true;
         }
-        self.left -= 1;
+        let Script { next, roots, spares, .. } = &*self.script;
+        // Only the answer of a service has glue, and no other question is one of that source itself.
+        let samples = sampled(spares, self.turn).filter(|_| roots.contains(question));
+        let before = self.waiting.len();
+        self.waiting.extend(next.get(question).into_iter().flatten().chain(samples).cloned());
+        self.left = self.left + self.waiting.len() - before - 1;
         let heard = if is_new { Heard::All } else { Heard::Nothing };
         self.heard.insert(question.clone(), heard);
         let reply = match reply {
@@ -130,7 +123,7 @@ impl Recall {
 
     /// Whether all questions are answered as before.
     pub(crate) fn is_done(&self) -> bool {
-        self.left == 0 && self.asks_all
+        self.left == 0
     }
 
     /// The outcome, once it is done.
@@ -163,8 +156,6 @@ pub(super) fn script_of(resolution: &Resolution, lines: Option<Vec<Line>>) -> Op
     let is_whole = resolution.complete && !resolution.provisional && cut.is_empty();
     let is_plain = hollow.is_empty() && ends.is_empty();
     let lines = lines.filter(|lines| is_whole && is_plain && !lines.is_empty())?;
-    let is_root = |line: &&Line| parents.get(&line.question).is_some_and(Vec::is_empty);
-    let roots = lines.iter().filter(is_root).map(|line| line.question.clone()).collect();
     let (of_glue, lines): (Vec<_>, Vec<_>) =
         lines.into_iter().partition(|line| spare.contains(&line.question));
     // Either a sample was asked, or all were.
@@ -172,10 +163,21 @@ pub(super) fn script_of(resolution: &Resolution, lines: Option<Vec<Line>>) -> Op
         if spares.is_empty() { (Vec::new(), of_glue) } else { (of_glue, Vec::new()) };
     let spare = all.iter().map(|line| line.question.clone()).collect();
     let lines = lines.into_iter().chain(all);
-    let lines = lines.map(|line| (line.question, (line.said, line.reply)));
+    let lines: HashMap<_, _> = lines.map(|line| (line.question, (line.said, line.reply))).collect();
+    let (mut roots, mut next) = (Vec::new(), HashMap::<_, Vec<_>>::new());
+    for question in lines.keys().cloned() {
+        // The first of its parents is the one for which it was asked.
+        match parents.get(&question)?.first() {
+            Some(parent) => next.entry(parent.clone()).or_default().push(question),
+            None => roots.push(question),
+        }
+    }
+    // The same inputs give the same outputs.
+    next.values_mut().chain([&mut roots]).for_each(|questions| questions.sort_by(order));
     Some(Arc::new(Script {
-        lines: lines.collect(),
+        lines,
         roots,
+        next,
         spare,
         samples,
         records: resolution.records,

@@ -75,6 +75,9 @@ pub(super) struct Script {
     pub(super) lines: HashMap<Query, (Said, Reply)>,
     /// The questions of the source itself.
     pub(super) roots: Vec<Query>,
+    /// The questions to which the answer to each question leads. A question to which several answers lead is
+    /// here once.
+    pub(super) next: HashMap<Query, Vec<Query>>,
     /// The questions that only completed glue, all of which were asked.
     pub(super) spare: Vec<Query>,
     /// The questions that only complete glue, if a sample of them is asked; and the sample.

@@ -409,6 +409,18 @@ fn large_world() -> World {
     world
 }
 
+/// Fails if a refresh that is recalled asks for what the answers no longer lead to.
+#[test]
+fn what_a_changed_answer_led_to_is_not_asked() {
+    let deep = |nested: Vec<u8>| Zone { nested, glued: vec![], hosts: vec![], depth: 1, ..quiet() };
+    let mut world = once_answered("/dnsaddr/peers.example.", &deep(vec![1, 2, 3, 4]));
+    let zone = deep(vec![5, 6, 7, 8]);
+    let round = (None, false, false, u32::MAX, 0, false);
+    let since = world.now;
+    let told = act(&mut world, &zone, since, &round);
+    assert_eq!(told.matches("asks ").count(), 2 + 4, "{told}");
+}
+
 /// Fails if a name that a nested one leads back to is no longer the source's own.
 #[test]
 fn a_source_that_leads_back_to_itself_is_refreshed_each_time() {
