@@ -69,6 +69,11 @@ impl UnderWay {
         jitter: f64,
         now: Instant,
     ) -> Vec<(Query, Reply)> {
+        // Until then, nothing was read that could have been used.
+        let has_nothing = !self.plan.has_records();
+        if self.use_at.take_if(|at| has_nothing && *at < now).is_some() {
+            self.grace = self.grace.saturating_mul(2);
+        }
         let new = match &mut self.recall {
             Some(recall) => recall.take_replies(),
             None => self.plan.take_replies(),
@@ -144,7 +149,7 @@ impl UnderWay {
     /// The candidates that it has named so far, when they have waited for long enough for the rest of the
     /// answers, and none of what has come is still to be read.
     pub(super) fn take_so_far(&mut self, config: &Config, now: Instant) -> Option<Vec<Named>> {
-        let is_read = self.recall.is_none() && !self.plan.is_reading();
+        let is_read = !self.plan.is_reading();
         self.use_at.take_if(|at| *at <= now && is_read)?;
         self.grace = self.grace.saturating_mul(2);
         self.plan.so_far(&config.pool)

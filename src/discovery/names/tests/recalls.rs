@@ -409,6 +409,23 @@ fn large_world() -> World {
     world
 }
 
+/// Fails if what is read after a recall is used at once, since an answer came long before that said the same.
+#[test]
+fn what_is_read_after_a_recall_waits_for_the_other_answers() {
+    let zone = |nested: Vec<u8>, glued| Zone { nested, glued, hosts: vec![], depth: 1, ..quiet() };
+    let mut world = once_answered("/dnsaddr/peers.example.", &zone(vec![3], vec![3]));
+    let changed = zone(vec![1, 2], vec![1]);
+    let [(root, query)] = &asked(&world.poll())[..] else { panic!("the name itself") };
+    world.names.handle_lookup(*root, changed.reply(query, 0, false));
+    let [(sub, query)] = &asked(&world.poll())[..] else { panic!("the nested name") };
+    world.now += secs(1);
+    world.names.handle_lookup(*sub, changed.reply(query, 0, false));
+    let effects = world.poll();
+    assert_eq!((asked(&effects).len(), count(&effects, resolved)), (1, 0));
+    world.now += secs(1);
+    assert_eq!(count(&world.poll(), resolved), 1);
+}
+
 /// Fails if a refresh that is recalled asks for what the answers no longer lead to.
 #[test]
 fn what_a_changed_answer_led_to_is_not_asked() {
