@@ -83,6 +83,8 @@ pub(crate) struct Refresh {
     service: Option<Query>,
     /// What is still to be read of the answers.
     unread: VecDeque<Unread>,
+    /// How much more is read before [`read_on`](Self::read_on) is called, however many answers come.
+    room: usize,
 }
 
 impl Refresh {
@@ -102,6 +104,7 @@ impl Refresh {
             turn,
             service,
             unread,
+            room: AT_ONCE,
         };
         match source.kind() {
             Kind::Static(candidate) => {
@@ -143,9 +146,7 @@ impl Refresh {
 
     /// Takes the result of a look-up. Unknown and repeated steps are no-ops.
     pub(crate) fn handle_result(&mut self, step: u32, result: &Result<Answer, LookupError>) {
-        let Some(step) = self.steps.end(step) else {
-            return;
-        };
+        let Some(step) = self.steps.end(step) else { return };
         match (self.secure.then(|| insecure(result)).flatten(), result) {
             (Some(error), _) => self.fail(&step, error),
             (None, Ok(answer)) => {
@@ -162,7 +163,7 @@ impl Refresh {
         // It is read at once, since what is read later counts as new.
         let (before, unread) = (self.replies.len(), mem::take(&mut self.unread));
         self.handle_result(step, result);
-        self.read_on(usize::MAX);
+        self.read(usize::MAX);
         self.unread = unread;
         for (question, _) in self.replies.split_off(before) {
             self.found.note_heard(&question, Heard::Nothing);
@@ -276,7 +277,7 @@ impl Refresh {
                 sum
             }
         };
-        self.read_on(AT_ONCE);
+        self.room = self.room.saturating_sub(self.read(self.room));
         // Several steps may have one question.
         if is_first {
             self.reply(step.question, said, Reply::Answer { ttl: section.ttl, sum });
@@ -342,8 +343,15 @@ impl Refresh {
 
     /// Reads on in the answers that have come, until so much was read. Returns how much it was.
     pub(crate) fn read_on(&mut self, enough: usize) -> usize {
+        self.room = AT_ONCE;
+        self.read(enough)
+    }
+
+    fn read(&mut self, enough: usize) -> usize {
         let mut read = 0;
-        while let Some(mut unread) = self.unread.pop_front() {
+        while read < enough
+            && let Some(mut unread) = self.unread.pop_front()
+        {
             while self.read_one(&mut unread) {
                 read += unread.weight();
                 if read >= enough {

@@ -426,6 +426,48 @@ fn what_is_read_after_a_recall_waits_for_the_other_answers() {
     assert_eq!(count(&world.poll(), resolved), 1);
 }
 
+/// Fails if all that was recalled is read at once when the recall ends.
+#[test]
+fn what_was_recalled_is_read_in_slices() {
+    const NESTED: usize = 8;
+    let reply = |query: &Query, changed: bool| {
+        let entry = |value| {
+            let data = RData::TXT(TXT::new(vec![format!("dnsaddr={value}")]));
+            Record::from_rdata(query.name.clone(), 30, data)
+        };
+        let label = query.name.iter().nth(1).unwrap_or_default();
+        let at = std::str::from_utf8(label).ok().and_then(|l| l.strip_prefix("sub-"));
+        let records = match at.map(|at| at.parse::<usize>().expect("a number")) {
+            None => (0..NESTED).map(|n| entry(format!("/dnsaddr/sub-{n}.example."))).collect(),
+            Some(at) => {
+                let port = 1 + usize::from(changed && at == NESTED - 1);
+                (0..200).map(|n| entry(format!("/ip4/10.0.{at}.{n}/tcp/{port}"))).collect()
+            }
+        };
+        Ok(Answer::new(query.name.clone(), records))
+    };
+    let mut world = World::new(&["/dnsaddr/peers.example."]);
+    for changed in [false, true] {
+        let mut last = Vec::new();
+        for _ in 0..9 {
+            let mut all = asked(&world.poll());
+            all.sort_by_key(|(_, query)| query.to_string());
+            if all.len() == NESTED {
+                last = all.split_off(NESTED - 1);
+            }
+            for (id, query) in all {
+                world.names.handle_lookup(id, reply(&query, changed));
+            }
+        }
+        let [(id, query)] = &last[..] else { panic!("the last nested name") };
+        world.names.handle_lookup(*id, reply(query, changed));
+        let told: Vec<_> = (0..4).map(|_| count(&world.poll(), resolved)).collect();
+        assert_eq!(told[0], usize::from(!changed), "{told:?}");
+        assert_eq!(told.iter().sum::<usize>(), 1, "{told:?}");
+        world.now = world.next();
+    }
+}
+
 /// Fails if a refresh that is recalled asks for what the answers no longer lead to.
 #[test]
 fn what_a_changed_answer_led_to_is_not_asked() {
