@@ -1,7 +1,7 @@
 //! The questions that a source has put to its name servers, and their latest answers. Each question is asked
 //! once at a time, and not again before its next answer is due.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, mem, time::Duration};
 
 use hickory_proto::rr::{RData, Record};
 use web_time::Instant;
@@ -20,8 +20,10 @@ pub(super) type Outcome = Result<Answer, LookupError>;
 pub(super) struct Inquiries {
     out: HashMap<Query, Out>,
     answers: HashMap<Query, Answered>,
-    /// About how many bytes the answers take.
+    /// About how many bytes the answers take that are kept until they are due.
     held: usize,
+    /// About how many bytes the answers take that are too large for that, and are kept until they are read.
+    unread: usize,
     /// The refresh under way, or the last one.
     turn: usize,
 }
@@ -42,6 +44,8 @@ struct Answered {
     /// Whether the outcome is kept as it came. An answer that is too large is not kept, and its question is
     /// asked again.
     is_kept: bool,
+    /// Whether it is too large to be kept once it is read.
+    is_too_large: bool,
     /// The instant of the first [look](Inquiries::look) after it came.
     at: Option<Instant>,
     /// The refresh that has used it first; `None` while none has.
@@ -123,18 +127,34 @@ impl Inquiries {
     }
 
     /// Keeps the outcome of a look-up for which `steps` steps have waited. An answer that is too large is not
-    /// kept; if it `is_unread`, it is kept until the refresh ends.
+    /// kept; if it `is_unread`, it is kept until [all are read](Self::note_read), or the refresh ends.
     pub(super) fn keep(&mut self, query: &Query, outcome: Outcome, steps: usize, is_unread: bool) {
         let turn = (steps > 0).then_some(self.turn);
         let (at, until) = (None, None);
+        let weight = outcome.as_ref().map_or(0, weight_of);
+        let (is_kept, is_too_large) = (true, self.held.saturating_add(weight) > MOST_HELD);
+        let (again, is_due_then) = (0, false);
         let mut answered =
-            Answered { outcome, is_kept: true, at, turn, until, again: 0, is_due_then: false };
-        let held = self.held.saturating_add(answered.weight());
-        match is_unread || held <= MOST_HELD {
-            true => self.held = held,
-            false => answered.strip(),
+            Answered { outcome, is_kept, is_too_large, at, turn, until, again, is_due_then };
+        match is_too_large {
+            false => self.held += weight,
+            true if is_unread => self.unread = self.unread.saturating_add(weight),
+            true => answered.strip(),
         }
         self.answers.insert(query.clone(), answered);
+    }
+
+    /// Whether so much is unread that it is to be read now.
+    pub(super) fn is_full(&self) -> bool {
+        self.unread > MOST_UNREAD
+    }
+
+    /// All that has come was read, or is not going to be: what is too large is let go.
+    pub(super) fn note_read(&mut self) {
+        if mem::take(&mut self.unread) > 0 {
+            let large = self.answers.values_mut().filter(|answered| answered.is_too_large);
+            large.for_each(Answered::strip);
+        }
     }
 
     /// The look-ups that have been under way for longer than `timeout`.
@@ -193,10 +213,7 @@ impl Inquiries {
         let next = self.next_due();
         let last = next.map(|next| next + slack);
         self.retain(|answered| answered.turn.is_some() && answered.until > last);
-        if self.held > MOST_HELD {
-            self.answers.values_mut().for_each(Answered::strip);
-            self.held = 0;
-        }
+        self.note_read();
         next
     }
 
@@ -217,7 +234,13 @@ impl Inquiries {
 
     fn retain(&mut self, which: impl Fn(&Answered) -> bool) {
         self.answers.retain(|_, answered| which(answered));
-        self.held = self.answers.values().map(Answered::weight).sum();
+        (self.held, self.unread) = (0, 0);
+        for answered in self.answers.values() {
+            match answered.is_too_large {
+                true => self.unread += answered.weight(),
+                false => self.held += answered.weight(),
+            }
+        }
     }
 }
 
@@ -241,6 +264,10 @@ impl Answered {
 /// How many bytes of answers a source keeps at the most, about.
 const MOST_HELD: usize = 1 << 20;
 
+/// How many bytes of answers that are too large to be kept a source holds, about, as long as a refresh may turn
+/// out to repeat the last one: a hundred thousand records.
+const MOST_UNREAD: usize = 1 << 24;
+
 /// How many bytes an answer takes, about.
 fn weight_of(answer: &Answer) -> usize {
     let text = |record: &Record| match &record.data {
@@ -263,7 +290,7 @@ mod tests {
     use super::*;
     use crate::{
         discovery::testing::{epoch, secs},
-        testing::name,
+        testing::{a, name},
     };
 
     fn query(owner: &str) -> Query {
@@ -316,6 +343,31 @@ mod tests {
         assert_eq!(inquiries.end(&query("x.")), [1, 2]);
         inquiries.keep(&query("x."), answer(), 2, false);
         assert!(matches!(inquiries.inquire(&query("x."), 3, now), Inquiry::New(_)));
+    }
+
+    #[test]
+    fn what_is_too_large_is_kept_until_it_is_read_and_up_to_a_bound() {
+        let (mut inquiries, now) = (Inquiries::default(), epoch());
+        inquiries.begin(now);
+        let of = |records| Ok(Answer::new(name("x."), vec![a("x.", 30, 1); records]));
+        let large = || of(MOST_HELD / 160 + 1);
+        for (owner, outcome, is_unread) in
+            [("x.", large(), true), ("y.", of(1), false), ("z.", large(), false)]
+        {
+            inquiries.keep(&query(owner), outcome, 1, is_unread);
+        }
+        let kept = |inquiries: &mut Inquiries| {
+            ["x.", "y.", "z."]
+                .map(|of| !matches!(inquiries.inquire(&query(of), 1, now), Inquiry::Ask))
+        };
+        assert_eq!(kept(&mut inquiries), [true, true, false]);
+        inquiries.note_read();
+        assert_eq!(kept(&mut inquiries), [false, true, false]);
+        for n in 0..MOST_UNREAD / MOST_HELD {
+            assert!(!inquiries.is_full());
+            inquiries.keep(&query(&format!("x{n}.")), large(), 1, true);
+        }
+        assert!(inquiries.is_full());
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl SourceState {
             match self.inquiries.inquire(&query, RECALLED, now) {
                 Inquiry::Ask => return Some((RECALLED, query)),
                 Inquiry::Wait => {}
-                Inquiry::New(outcome) => drop(under_way.recall(&query, outcome, true)),
+                Inquiry::New(outcome) => under_way.recall(&query, outcome, true),
                 Inquiry::Earlier(outcome) => {
                     under_way.recall(&query, outcome, false);
                     under_way.answered.get_or_insert(now);
@@ -198,6 +198,9 @@ impl SourceState {
                 }
             }
         }
+        if !plan.is_reading() {
+            self.inquiries.note_read();
+        }
         None
     }
 
@@ -208,16 +211,18 @@ impl SourceState {
 
     /// Takes the result of a look-up.
     pub(super) fn handle_result(&mut self, query: &Query, outcome: Outcome) {
-        let (steps, mut is_unread) = (self.inquiries.end(query), false);
+        let steps = self.inquiries.end(query);
         if let Some(under_way) = self.refresh.as_mut().filter(|_| !steps.is_empty()) {
-            if under_way.recalls() {
-                is_unread = !under_way.recall(query, &outcome, true);
-            }
+            under_way.recall(query, &outcome, true);
             for step in &steps {
                 under_way.plan.handle_result(*step, &outcome);
             }
         }
-        self.inquiries.keep(query, outcome, steps.len(), is_unread);
+        // The plan reads it if the recall has ended, or ends before it is done.
+        self.inquiries.keep(query, outcome, steps.len(), steps.contains(&RECALLED));
+        if let Some(under_way) = self.refresh.as_mut().filter(|_| self.inquiries.is_full()) {
+            under_way.end_recall();
+        }
     }
 
     /// The look-ups of the refresh under way, and what came of them.
@@ -278,9 +283,7 @@ impl SourceState {
         self.look(config, offers_nobody, now);
         let Self { refresh, inquiries, .. } = self;
         let under_way = refresh.take_if(|r| r.is_done() || r.ends_at(inquiries) <= now)?;
-        if under_way.again {
-            self.next = Some(now);
-        }
+        let is_asked_for = under_way.again;
         self.answered = under_way.answered;
         self.records = under_way.records();
         let outcome = under_way.finish(&config.pool);
@@ -288,6 +291,9 @@ impl SourceState {
         let dues = Dues { config, questions, records: *records, jitter: *jitter };
         let due = dues.of(outcome.as_ref().ok(), rng);
         self.due = inquiries.finish(config.min_refresh, due, now);
+        if is_asked_for {
+            self.force(now);
+        }
         // Where all is answered as before, the questions stand as they did.
         if let Some(resolution) = outcome.as_ref().ok().filter(|resolution| !resolution.repeats) {
             self.follow(&resolution.threads, now);
@@ -384,10 +390,12 @@ impl SourceState {
 
     /// Looks up at once, or right after the refresh that is under way.
     pub(super) fn force(&mut self, now: Instant) {
-        self.inquiries.forget(true);
         match &mut self.refresh {
             Some(under_way) => under_way.again = true,
-            None => self.next = Some(now),
+            None => {
+                self.inquiries.forget(true);
+                self.next = Some(now);
+            }
         }
     }
 

@@ -108,20 +108,20 @@ impl UnderWay {
         self.recall.as_mut()?.poll_query()
     }
 
-    /// Ends the recall: the answers are read as those of any other refresh.
+    /// Ends the recall, unless all is answered: the answers are read as those of any other refresh.
     pub(super) fn end_recall(&mut self) {
-        self.recall = None;
+        self.recall.take_if(|recall| !recall.is_done());
     }
 
-    /// Takes how a look-up ended that the recall asked. Returns false, and ends the recall, if that is not how
-    /// it ended in the last refresh.
+    /// Takes how a look-up ended that the recall asked. Ends the recall if that is not how it ended in the last
+    /// refresh.
     pub(super) fn recall(
         &mut self,
         query: &Query,
         outcome: &Result<Answer, LookupError>,
         is_new: bool,
-    ) -> bool {
-        self.recall.take_if(|recall| !recall.hear(query, outcome, is_new)).is_none()
+    ) {
+        self.recall.take_if(|recall| !recall.hear(query, outcome, is_new));
     }
 
     /// How many records the answers carried.

@@ -387,6 +387,24 @@ fn failed(event: &Event) -> bool {
 
 const DUAL: &str = "/dns/peers.example./tcp/1";
 
+/// Fails if what is asked for meanwhile forgets what the refresh was answered.
+#[test]
+fn a_refresh_that_is_recalled_keeps_its_answers_if_another_one_is_asked_for() {
+    let mut world = once_answered(DUAL, &quiet());
+    for (id, query) in asked(&world.poll()) {
+        if query.record_type == RecordType::A {
+            world.names.handle_lookup(id, quiet().reply(&query, 0, false));
+        }
+    }
+    world.poll();
+    world.names.force(world.now);
+    world.now += secs(3);
+    let effects = world.poll();
+    assert_eq!(count(&effects, failed), 0, "A was answered");
+    let again = asked(&world.poll());
+    assert_eq!(asked(&effects).len() + again.len(), 1, "A, and AAAA is out still");
+}
+
 /// An answer that is too large to be kept.
 fn large(query: &Query) -> Result<Answer, LookupError> {
     let ip = |n: u32| std::net::Ipv4Addr::from_bits(0x0a00_0000 + n);
@@ -407,6 +425,45 @@ fn large_world() -> World {
     }
     world.now = world.next();
     world
+}
+
+/// Fails if a large answer that was recalled is gone when it is to be read.
+#[test]
+fn a_large_answer_is_used_though_the_other_type_is_silent() {
+    let mut world = large_world();
+    for (id, query) in asked(&world.poll()) {
+        if query.record_type == RecordType::A {
+            world.names.handle_lookup(id, large(&query));
+        }
+    }
+    world.poll();
+    world.now += secs(20);
+    let mut failures = 0;
+    for _ in 0..99 {
+        failures += count(&world.poll(), failed);
+    }
+    assert_eq!(failures, 0, "A was answered");
+}
+
+/// Fails if a large answer is asked twice, since it was recalled, or came after the recall had ended.
+#[test]
+fn a_large_answer_is_asked_once_though_the_other_type_fails() {
+    for a_first in [true, false] {
+        let mut world = large_world();
+        let mut all = asked(&world.poll());
+        all.sort_by_key(|(_, query)| (query.record_type == RecordType::A) != a_first);
+        assert_eq!(all.len(), 2);
+        for (id, query) in all {
+            let reply = match query.record_type {
+                RecordType::A => large(&query),
+                _ => Err(LookupError::Refused),
+            };
+            world.names.handle_lookup(id, reply);
+        }
+        for _ in 0..20 {
+            assert_eq!(asked(&world.poll()), [], "{a_first}");
+        }
+    }
 }
 
 /// Fails if what is read after a recall is used at once, since an answer came long before that said the same.
