@@ -66,6 +66,8 @@ pub(super) struct Names {
     cut: [usize; Family::ALL.len()],
     /// Whether it was announced that candidates are left out.
     announced_cut: bool,
+    /// What the last refresh of a source found, if it was too much to be taken in the same call.
+    outcomes: BTreeMap<u64, Resolution>,
     /// For each source that was asked while no other node is known: whether it names no address to try, and the
     /// versions of what this was computed from.
     offers_nobody: BTreeMap<u64, ((u64, u64), bool)>,
@@ -90,6 +92,7 @@ impl Names {
         let id = found.map(|(id, _)| *id)?;
         self.sources.remove(&id);
         self.offers_nobody.remove(&id);
+        self.outcomes.remove(&id);
         self.version += 1;
         self.heard += 1;
         Some(self.lookups.forget(id))
@@ -385,8 +388,8 @@ impl Names {
     /// how much that was.
     fn finish(&mut self, id: u64, context: &mut Context<'_>) -> usize {
         let Some(source) = self.sources.get_mut(&id) else { return 0 };
-        if let Some(outcome) = source.take_outcome() {
-            return self.take(id, outcome, context);
+        if let Some(resolution) = self.outcomes.remove(&id) {
+            return self.take(id, Ok(resolution), context);
         }
         let made_from = (self.version, context.ours);
         let known = self.offers_nobody.get(&id).filter(|(known, _)| *known == made_from);
@@ -398,12 +401,14 @@ impl Names {
         }
         let outcome = source.finish(context.config, offers_nobody, context.rng, context.now);
         let Some(outcome) = outcome else { return 0 };
-        let size = outcome.as_ref().map_or(0, Resolution::size);
-        if size >= AT_ONCE {
-            source.put_outcome(outcome);
-            return size;
+        match outcome {
+            Ok(resolution) if resolution.size() >= AT_ONCE => {
+                let size = resolution.size();
+                self.outcomes.insert(id, resolution);
+                size
+            }
+            outcome => self.take(id, outcome, context),
         }
-        self.take(id, outcome, context)
     }
 
     /// Takes the outcome of a refresh. Returns how much that was.

@@ -36,17 +36,9 @@ pub(crate) struct Section<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// Takes the records of the name asked for and of its CNAME chain; all others are ignored.
-    pub(crate) fn of(query: &Query, answer: &'a Answer) -> Self {
-        Self::read(query, answer, false)
-    }
-
-    /// The same, of an answer whose records are known to have one owner: one of them is looked at.
-    pub(crate) fn of_one_owner(query: &Query, answer: &'a Answer) -> Self {
-        Self::read(query, answer, true)
-    }
-
-    fn read(query: &Query, answer: &'a Answer, one_owner: bool) -> Self {
+    /// Takes the records of the name asked for and of its CNAME chain; all others are ignored. Where all records
+    /// are known to have one owner, one of them is looked at.
+    pub(crate) fn of(query: &Query, answer: &'a Answer, one_owner: bool) -> Self {
         let aliases = aliases(&answer.records);
         let names = [&query.name, &answer.name];
         // Nearly always, there is none.
@@ -156,7 +148,7 @@ mod tests {
     ) -> (Vec<u8>, Option<String>, Option<u64>) {
         let answer = Answer::new(name(owner), records);
         let query = Query::new(name(query), RecordType::A);
-        let section = Section::of(&query, &answer);
+        let section = Section::of(&query, &answer, false);
         let mut bytes: Vec<_> = section
             .records
             .iter()
@@ -195,7 +187,7 @@ mod tests {
     fn a_chain_in_a_circle_has_no_end() {
         let circle = vec![cname("x.", 9, "y."), cname("y.", 9, "x.")];
         let answer = Answer::new(name("x."), circle);
-        let section = Section::of(&Query::new(name("x."), RecordType::A), &answer);
+        let section = Section::of(&Query::new(name("x."), RecordType::A), &answer, false);
         assert!(section.aliased);
         assert_eq!(section.end, None);
         let both = vec![cname("x.", 9, "z."), cname("x.", 9, "y.")];
@@ -222,7 +214,7 @@ mod tests {
             (RecordType::TXT, vec![txt("v=spf1")], 0),
         ] {
             let answer = Answer::new(name("s."), records);
-            let section = Section::of(&Query::new(name("s."), record_type), &answer);
+            let section = Section::of(&Query::new(name("s."), record_type), &answer, false);
             assert!(section.answered);
             assert_eq!(section.records.len(), says_where);
             assert_eq!(section.ttl.is_some(), says_where > 0);

@@ -53,7 +53,7 @@ struct Answered {
     /// Until when it may be used again.
     until: Option<Instant>,
     /// The last refresh that has used it again. It may do so until its end.
-    again: usize,
+    used_again_in: usize,
     /// Whether the question is asked again at that instant by itself, and not only along with others.
     is_due_then: bool,
 }
@@ -108,8 +108,8 @@ impl Inquiries {
                 answered.turn = Some(turn);
                 Inquiry::New(&answered.outcome)
             }
-            Some(answered) if answered.until > Some(now) || answered.again == turn => {
-                answered.again = turn;
+            Some(answered) if answered.until > Some(now) || answered.used_again_in == turn => {
+                answered.used_again_in = turn;
                 Inquiry::Earlier(&answered.outcome)
             }
             _ => Inquiry::Ask,
@@ -127,15 +127,23 @@ impl Inquiries {
     }
 
     /// Keeps the outcome of a look-up for which `steps` steps have waited. An answer that is too large is not
-    /// kept; if it `is_unread`, it is kept until [all are read](Self::note_read), or the refresh ends.
+    /// kept; if only a recall has heard it (`is_unread`), it is kept until [all are read](Self::note_read), or the refresh ends.
     pub(super) fn keep(&mut self, query: &Query, outcome: Outcome, steps: usize, is_unread: bool) {
         let turn = (steps > 0).then_some(self.turn);
         let (at, until) = (None, None);
         let weight = outcome.as_ref().map_or(0, weight_of);
         let (is_kept, is_too_large) = (true, self.held.saturating_add(weight) > MOST_HELD);
-        let (again, is_due_then) = (0, false);
-        let mut answered =
-            Answered { outcome, is_kept, is_too_large, at, turn, until, again, is_due_then };
+        let (used_again_in, is_due_then) = (0, false);
+        let mut answered = Answered {
+            outcome,
+            is_kept,
+            is_too_large,
+            at,
+            turn,
+            until,
+            used_again_in,
+            is_due_then,
+        };
         match is_too_large {
             false => self.held += weight,
             true if is_unread => self.unread = self.unread.saturating_add(weight),

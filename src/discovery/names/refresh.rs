@@ -11,7 +11,7 @@ use hickory_proto::rr::{Name, RecordType};
 
 use self::{
     found::Found,
-    script::{Said, nothing_in},
+    script::Said,
     spares::{from_turn, sampled},
     steps::{Step, Steps, Task},
     unread::{Entries, Targets, Unread},
@@ -34,7 +34,7 @@ use crate::{
     name::Key,
     pool::Pool,
     record::{self, Section, Sum, Why, addresses},
-    resolver::{Answer, LookupError, Query},
+    resolver::{Answer, LookupError, Nothing, NothingKind, Query},
     source::{Dnsaddr, Families, Host, Kind, Source, Srv},
 };
 
@@ -149,10 +149,7 @@ impl Refresh {
         let Some(step) = self.steps.end(step) else { return };
         match (self.secure.then(|| insecure(result)).flatten(), result) {
             (Some(error), _) => self.fail(&step, error),
-            (None, Ok(answer)) => {
-                let sum = self.found.sum(&step.query, answer);
-                self.handle_answer(step, answer, &sum);
-            }
+            (None, Ok(answer)) => self.handle_answer(step, answer),
             (None, Err(error)) => self.fail(&step, error.clone()),
         }
     }
@@ -177,10 +174,16 @@ impl Refresh {
             ),
             error => error,
         };
+        let said = Said::nothing(&error);
+        self.end(step, error, said);
+    }
+
+    /// Ends a step without records.
+    fn end(&mut self, step: &Step, error: LookupError, said: Option<Said>) {
         let reply = Reply::of(&error);
         let is_in_vain = matches!(reply, Reply::Refusal | Reply::Silence)
             && self.given_up.contains(&step.question);
-        self.reply(step.question.clone(), Said::nothing(&error), reply);
+        self.reply(step.question.clone(), said, reply);
         if let LookupError::Nothing(nothing) = &error
             && !nothing.provisional
         {
@@ -243,13 +246,11 @@ impl Refresh {
         self.found.finish(&self.given_up, pool)
     }
 
-    fn handle_answer(&mut self, step: Step, answer: &Answer, sum: &Sum) {
-        let section = match sum.one_owner {
-            true => Section::of_one_owner(&step.query, answer),
-            false => Section::of(&step.query, answer),
-        };
+    fn handle_answer(&mut self, step: Step, answer: &Answer) {
+        let sum = self.found.sum(&step.query, answer);
+        let section = Section::of(&step.query, answer, sum.one_owner);
         if section.records.is_empty() {
-            return self.handle_empty(step, answer, &section);
+            return self.handle_empty(step, answer, &section, &sum);
         }
         let said = section.is_all.then_some(Said::Answer(sum.says));
         let is_first = self.note_records(&step, answer, section.ttl);
@@ -306,14 +307,17 @@ impl Refresh {
     }
 
     /// Takes an answer that says nothing of where peers are.
-    fn handle_empty(&mut self, step: Step, answer: &Answer, section: &Section<'_>) {
+    fn handle_empty(&mut self, step: Step, answer: &Answer, section: &Section<'_>, sum: &Sum) {
         self.found.tally.answer(answer, section.ttl);
         if section.aliased && !section.answered {
             self.follow(step, answer, section.end.clone());
         } else if !answer.complete {
             self.fail(&step, LookupError::failed("the answer was truncated to nothing"));
         } else {
-            self.fail(&step, LookupError::Nothing(nothing_in(answer)));
+            let provisional = answer.provisional || step.is_provisional;
+            let nothing = Nothing::new(NothingKind::NoData, None).with_provisional(provisional);
+            let said = (section.is_all && !provisional).then_some(Said::Answer(sum.says));
+            self.end(&step, LookupError::Nothing(nothing), said);
         }
     }
 

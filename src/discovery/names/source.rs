@@ -29,7 +29,7 @@ use crate::{
     source::Source,
 };
 
-/// The step for which the answers to a refresh wait that recalls the last one. No plan has it.
+/// Stands for a step where a recall, and no plan, waits for an answer.
 const RECALLED: u32 = u32::MAX;
 
 /// One source and what is known of it.
@@ -42,8 +42,6 @@ pub(super) struct SourceState {
     announced: Option<Arc<[Candidate]>>,
     announced_complete: bool,
     refresh: Option<UnderWay>,
-    /// What the last refresh found, if it was too much to be taken in one call.
-    outcome: Option<Box<Result<Resolution, LookupError>>>,
     /// When the first reply of the last refresh came.
     answered: Option<Instant>,
     /// When the last answer was used that had records; `None` for a static source.
@@ -92,7 +90,6 @@ impl SourceState {
             announced: None,
             announced_complete: false,
             refresh: None,
-            outcome: None,
             answered: None,
             resolved: None,
             questions: Questions::default(),
@@ -160,8 +157,9 @@ impl SourceState {
         let given_up = self.questions.given_up(now);
         let (turn, known) = (self.inquiries.turn() - 1, self.known.clone());
         // Where the answers left anything open, the next ones are read whatever they say.
-        let is_settled = self.is_whole && given_up.is_empty() && self.members.are_as_named();
-        let recall = is_settled.then(|| Recall::new(&known, turn)).flatten();
+        let leaves_nothing_open =
+            self.is_whole && given_up.is_empty() && self.members.are_as_named();
+        let recall = leaves_nothing_open.then(|| Recall::new(&known, turn)).flatten();
         let plan = Refresh::new(&self.source, &config.limits).after(turn, given_up, known);
         self.refresh = Some(UnderWay::new(plan, recall, now + config.lookup_timeout));
         self.next = None;
@@ -176,9 +174,9 @@ impl SourceState {
             match self.inquiries.inquire(&query, RECALLED, now) {
                 Inquiry::Ask => return Some((RECALLED, query)),
                 Inquiry::Wait => {}
-                Inquiry::New(outcome) => under_way.recall(&query, outcome, true),
+                Inquiry::New(outcome) => under_way.hear(&query, outcome, true),
                 Inquiry::Earlier(outcome) => {
-                    under_way.recall(&query, outcome, false);
+                    under_way.hear(&query, outcome, false);
                     under_way.answered.get_or_insert(now);
                 }
             }
@@ -213,7 +211,7 @@ impl SourceState {
     pub(super) fn handle_result(&mut self, query: &Query, outcome: Outcome) {
         let steps = self.inquiries.end(query);
         if let Some(under_way) = self.refresh.as_mut().filter(|_| !steps.is_empty()) {
-            under_way.recall(query, &outcome, true);
+            under_way.hear(query, &outcome, true);
             for step in &steps {
                 under_way.plan.handle_result(*step, &outcome);
             }
@@ -299,15 +297,6 @@ impl SourceState {
             self.follow(&resolution.threads, now);
         }
         Some(outcome)
-    }
-
-    /// Keeps what the last refresh found until the next call.
-    pub(super) fn put_outcome(&mut self, outcome: Result<Resolution, LookupError>) {
-        self.outcome = Some(Box::new(outcome));
-    }
-
-    pub(super) fn take_outcome(&mut self) -> Option<Result<Resolution, LookupError>> {
-        self.outcome.take().map(|outcome| *outcome)
     }
 
     fn follow(&mut self, threads: &Threads, now: Instant) {

@@ -115,7 +115,7 @@ impl UnderWay {
 
     /// Takes how a look-up ended that the recall asked. Ends the recall if that is not how it ended in the last
     /// refresh.
-    pub(super) fn recall(
+    pub(super) fn hear(
         &mut self,
         query: &Query,
         outcome: &Result<Answer, LookupError>,

@@ -98,6 +98,7 @@ impl Recall {
                 self.ttl = least(self.ttl, least(ttl, glue_ttl));
                 Reply::Answer { ttl, sum }
             }
+            // A script has no failures.
             _ => Reply::Nothing { ttl },
         };
         if is_new {
@@ -128,10 +129,10 @@ impl Recall {
 
     /// The outcome, once it is done.
     pub(crate) fn finish(self) -> Resolution {
-        let Script { roots, spare, spares, records, dropped, dropped_total, proof, .. } =
+        let Script { roots, completed, spares, records, dropped, dropped_total, proof, .. } =
             &*self.script;
         let parents = roots.iter().map(|root| (root.clone(), Vec::new())).collect();
-        let spare = spare.iter().chain(sampled(spares, self.turn)).cloned().collect();
+        let spare = completed.iter().chain(sampled(spares, self.turn)).cloned().collect();
         Resolution {
             candidates: Vec::new(),
             repeats: true,
@@ -161,7 +162,7 @@ pub(super) fn script_of(resolution: &Resolution, lines: Option<Vec<Line>>) -> Op
     // Either a sample was asked, or all were.
     let (samples, all) =
         if spares.is_empty() { (Vec::new(), of_glue) } else { (of_glue, Vec::new()) };
-    let spare = all.iter().map(|line| line.question.clone()).collect();
+    let completed = all.iter().map(|line| line.question.clone()).collect();
     let lines = lines.into_iter().chain(all);
     let lines: HashMap<_, _> = lines.map(|line| (line.question, (line.said, line.reply))).collect();
     let (mut roots, mut next) = (Vec::new(), HashMap::<_, Vec<_>>::new());
@@ -178,7 +179,7 @@ pub(super) fn script_of(resolution: &Resolution, lines: Option<Vec<Line>>) -> Op
         lines,
         roots,
         next,
-        spare,
+        completed,
         samples,
         records: resolution.records,
         dropped: resolution.dropped.clone(),

@@ -7,7 +7,7 @@ use hickory_proto::rr::RecordType;
 use crate::{
     discovery::names::reply::Reply,
     record::{Dropped, Sum, Sums},
-    resolver::{Answer, LookupError, Nothing, NothingKind, Proof, Query},
+    resolver::{Answer, LookupError, NothingKind, Proof, Query},
 };
 
 /// What a look-up found, as far as a refresh reads it. Two that are equal lead to the same.
@@ -15,7 +15,7 @@ use crate::{
 pub(super) enum Said {
     /// The [sum](Sum) of an answer.
     Answer(u64),
-    /// There is nothing.
+    /// There is nothing, by an error that says so.
     Nothing(NothingKind, Option<Proof>),
 }
 
@@ -38,10 +38,6 @@ impl Said {
         outcome: &Result<Answer, LookupError>,
     ) -> Option<(Self, Option<Duration>, Option<Duration>)> {
         match outcome {
-            Ok(answer) if answer.records.is_empty() && answer.complete => {
-                let said = Self::nothing(&LookupError::Nothing(nothing_in(answer)));
-                said.map(|said| (said, None, None))
-            }
             Ok(answer) => {
                 let Sum { says, ttl, glue_ttl, .. } = sums.of(query, answer);
                 let glue_ttl = glue_ttl.filter(|_| query.record_type == RecordType::SRV);
@@ -53,12 +49,6 @@ impl Said {
             }
         }
     }
-}
-
-/// That there is nothing, as an answer without records says it.
-pub(super) fn nothing_in(answer: &Answer) -> Nothing {
-    let nothing = Nothing::new(NothingKind::NoData, None).with_provisional(answer.provisional);
-    Nothing { proof: answer.proof, ..nothing }
 }
 
 /// A question of a refresh, and how it was answered.
@@ -78,9 +68,9 @@ pub(super) struct Script {
     /// The questions to which the answer to each question leads. A question to which several answers lead is
     /// here once.
     pub(super) next: HashMap<Query, Vec<Query>>,
-    /// The questions that only completed glue, all of which were asked.
-    pub(super) spare: Vec<Query>,
-    /// The questions that only complete glue, if a sample of them is asked; and the sample.
+    /// The questions that only completed glue, if all of them were asked.
+    pub(super) completed: Vec<Query>,
+    /// The questions that only complete glue, if a sample of them was asked; and the sample.
     pub(super) spares: Arc<[Query]>,
     pub(super) samples: Vec<Line>,
     pub(super) records: usize,
@@ -92,7 +82,7 @@ pub(super) struct Script {
 impl Script {
     /// What a question is answered if the refresh is repeated.
     pub(super) fn line(&self, question: &Query) -> Option<(Said, Reply)> {
-        // Of questions of one type, any may be the sample.
+        // Each refresh samples another host: a sample stands for all questions of its type.
         let is_like = |sample: &&Line| sample.question.record_type == question.record_type;
         let sample = || self.samples.iter().find(is_like).map(|line| (line.said, line.reply));
         self.lines.get(question).copied().or_else(sample)

@@ -88,9 +88,8 @@ fn a_host_is_recalled_with_the_types_that_it_has_not() {
     let turned = answer("x.", vec![a("x.", 2), a("x.", 1)]);
     let (_, resolution) = recalled(HOST, &first, &[("x A", turned.clone()), first[1].clone()]);
     assert_eq!(resolution.expect("all is as before").records, 2);
-    let empty = answer("x.", Vec::new());
-    let (_, resolution) = recalled(HOST, &first, &[first[0].clone(), ("x AAAA", empty)]);
-    assert!(resolution.is_some(), "an answer without records says the same");
+    let empty = [first[0].clone(), ("x AAAA", answer("x.", Vec::new()))];
+    assert!(recalled(HOST, &empty, &empty).1.is_some(), "an answer without records is one, too");
     for other in [answer("x.", vec![aaaa("x.", 1)]), nx(5), Err(LookupError::Refused)] {
         let then = [("x A", turned.clone()), ("x AAAA", other.clone())];
         assert!(recalled(HOST, &first, &then).1.is_none(), "{other:?}");
