@@ -44,6 +44,8 @@ struct Answered {
     /// Whether the outcome is kept as it came. An answer that is too large is not kept, and its question is
     /// asked again.
     is_kept: bool,
+    /// About how many bytes it takes, if it is kept.
+    weight: usize,
     /// Whether it is too large to be kept once it is read.
     is_too_large: bool,
     /// The instant of the first [look](Inquiries::look) after it came.
@@ -127,22 +129,21 @@ impl Inquiries {
     }
 
     /// Keeps the outcome of a look-up for which `steps` steps have waited. An answer that is too large is not
-    /// kept; if only a recall has heard it (`is_unread`), it is kept until [all are read](Self::note_read), or the refresh ends.
+    /// kept; if only a recall has heard it (`is_unread`), it is kept until [all are read](Self::note_read), or the
+    /// refresh ends.
     pub(super) fn keep(&mut self, query: &Query, outcome: Outcome, steps: usize, is_unread: bool) {
-        let turn = (steps > 0).then_some(self.turn);
-        let (at, until) = (None, None);
         let weight = outcome.as_ref().map_or(0, weight_of);
-        let (is_kept, is_too_large) = (true, self.held.saturating_add(weight) > MOST_HELD);
-        let (used_again_in, is_due_then) = (0, false);
+        let is_too_large = self.held.saturating_add(weight) > MOST_HELD;
         let mut answered = Answered {
             outcome,
-            is_kept,
+            is_kept: true,
+            weight,
             is_too_large,
-            at,
-            turn,
-            until,
-            used_again_in,
-            is_due_then,
+            at: None,
+            turn: (steps > 0).then_some(self.turn),
+            until: None,
+            used_again_in: 0,
+            is_due_then: false,
         };
         match is_too_large {
             false => self.held += weight,
@@ -245,26 +246,21 @@ impl Inquiries {
         (self.held, self.unread) = (0, 0);
         for answered in self.answers.values() {
             match answered.is_too_large {
-                true => self.unread += answered.weight(),
-                false => self.held += answered.weight(),
+                true => self.unread += answered.weight,
+                false => self.held += answered.weight,
             }
         }
     }
 }
 
 impl Answered {
-    /// How many bytes it takes, about.
-    fn weight(&self) -> usize {
-        self.outcome.as_ref().ok().filter(|_| self.is_kept).map_or(0, weight_of)
-    }
-
     /// Leaves nothing of an answer but its TTL, which is needed later.
     fn strip(&mut self) {
         if let Ok(answer) = &mut self.outcome {
             let least = answer.records.iter().min_by_key(|record| record.ttl).cloned();
             answer.records = least.into_iter().collect();
             answer.additionals = Vec::new();
-            self.is_kept = false;
+            (self.is_kept, self.weight) = (false, 0);
         }
     }
 }

@@ -252,7 +252,7 @@ impl Refresh {
         if section.records.is_empty() {
             return self.handle_empty(step, answer, &section, &sum);
         }
-        let said = section.is_all.then_some(Said::Answer(sum.says));
+        let said = section.is_all.then(|| Said::answer(answer, &sum));
         let is_first = self.note_records(&step, answer, section.ttl);
         let question = &step.question;
         let sum = match step.task {
@@ -316,7 +316,7 @@ impl Refresh {
         } else {
             let provisional = answer.provisional || step.is_provisional;
             let nothing = Nothing::new(NothingKind::NoData, None).with_provisional(provisional);
-            let said = (section.is_all && !provisional).then_some(Said::Answer(sum.says));
+            let said = (section.is_all && !provisional).then(|| Said::answer(answer, sum));
             self.end(&step, LookupError::Nothing(nothing), said);
         }
     }

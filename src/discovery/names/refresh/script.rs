@@ -15,11 +15,21 @@ use crate::{
 pub(super) enum Said {
     /// The [sum](Sum) of an answer.
     Answer(u64),
+    /// An answer without records, with its proof.
+    Empty(Option<Proof>),
     /// There is nothing, by an error that says so.
     Nothing(NothingKind, Option<Proof>),
 }
 
 impl Said {
+    /// What an answer says that has records of the question, or none at all.
+    pub(super) fn answer(answer: &Answer, sum: &Sum) -> Self {
+        match answer.records.is_empty() && answer.complete && !answer.provisional {
+            true => Self::Empty(answer.proof),
+            false => Self::Answer(sum.says),
+        }
+    }
+
     /// What a look-up without an answer found; `None` for a failure.
     pub(super) fn nothing(error: &LookupError) -> Option<Self> {
         match error {
@@ -39,9 +49,9 @@ impl Said {
     ) -> Option<(Self, Option<Duration>, Option<Duration>)> {
         match outcome {
             Ok(answer) => {
-                let Sum { says, ttl, glue_ttl, .. } = sums.of(query, answer);
-                let glue_ttl = glue_ttl.filter(|_| query.record_type == RecordType::SRV);
-                Some((Self::Answer(says), ttl, glue_ttl))
+                let sum = sums.of(query, answer);
+                let glue_ttl = sum.glue_ttl.filter(|_| query.record_type == RecordType::SRV);
+                Some((Self::answer(answer, &sum), sum.ttl, glue_ttl))
             }
             Err(error) => {
                 let LookupError::Nothing(nothing) = error else { return None };

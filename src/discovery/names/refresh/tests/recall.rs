@@ -52,6 +52,14 @@ fn services_with_glue_are_recalled_and_another_target_is_sampled() {
     assert_eq!(resolution.threads.spare.len(), 1, "it is asked again as rarely as before");
 }
 
+#[test]
+fn a_sample_without_records_is_recalled_whichever_host_it_is_of() {
+    let empty = |owner: &str| answer(owner, Vec::new());
+    let same = (SRV, service(&TARGETS, &glue()));
+    let first = [same.clone(), ("a. AAAA", empty("a."))];
+    assert!(recalled(SERVICE, &first, &[same, ("b. AAAA", empty("b."))]).1.is_some());
+}
+
 /// Fails if any of what answers say is left out of what is compared.
 #[test]
 fn services_are_read_if_anything_is_said_otherwise() {
