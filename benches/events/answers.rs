@@ -23,7 +23,7 @@ const RUNS: u64 = 7;
 /// What is answered to a question.
 type Zone = fn(&Query) -> Answer;
 
-const ALL: [(&str, &[&str], Zone); 5] = [
+const ALL: [(&str, &[&str], Zone); 7] = [
     ("4,091 A", &["/dns4/a.example./tcp/4001"], |query| addresses(query, 10, 4_091)),
     ("16,384 A", &["/dns4/a.example./tcp/4001"], |query| addresses(query, 10, 16_384)),
     (
@@ -36,8 +36,11 @@ const ALL: [(&str, &[&str], Zone); 5] = [
         ],
         |query| addresses(query, u32::from(query.name.iter().next().map_or(0, |l| l[0])), 4_091),
     ),
-    ("2,500 SRV with glue", &["srv:_p2p._tcp.peers.example."], services),
-    ("16,384 TXT with pins", &["/dnsaddr/peers.example."], texts),
+    // As many as a message carries, and more.
+    ("1,400 SRV with glue", &["srv:_p2p._tcp.peers.example."], |query| services(query, 1_400)),
+    ("2,500 SRV with glue", &["srv:_p2p._tcp.peers.example."], |query| services(query, 2_500)),
+    ("650 TXT with pins", &["/dnsaddr/peers.example."], |query| texts(query, 650)),
+    ("16,384 TXT with pins", &["/dnsaddr/peers.example."], |query| texts(query, 16_384)),
 ];
 
 fn addresses(query: &Query, network: u32, n: u32) -> Answer {
@@ -47,8 +50,7 @@ fn addresses(query: &Query, network: u32, n: u32) -> Answer {
     Answer::new(query.name.clone(), records.collect())
 }
 
-fn services(query: &Query) -> Answer {
-    let n = 2_500;
+fn services(query: &Query, n: u32) -> Answer {
     let target = |i| Name::from_ascii(format!("pod-{i}.peers.example.")).expect("a name");
     let srv = |i| {
         let data = RData::SRV(SRV::new(0, 0, 4_001, target(i)));
@@ -67,8 +69,7 @@ fn services(query: &Query) -> Answer {
     answer
 }
 
-fn texts(query: &Query) -> Answer {
-    let n = 16_384;
+fn texts(query: &Query, n: u32) -> Answer {
     let text = |i| {
         let (ip, pin) = (Ipv4Addr::from(0x0a00_0000 + scattered(i, n)), peer(i.into()));
         let text = TXT::new(vec![format!("dnsaddr=/ip4/{ip}/tcp/4001/p2p/{pin}")]);
