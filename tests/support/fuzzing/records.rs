@@ -26,6 +26,8 @@ pub use self::make::failure;
 const LOOKUPS: usize = 128;
 /// How many instants a run goes through: enough for a second and a third look at the same names.
 const INSTANTS: usize = 8;
+/// In how many slices the answers of one instant are read at the most: some look-ups with a hundred entries each.
+const SLICES: usize = 64;
 
 /// The forms of a source, all of them about the name `a`. `ID` stands for a peer's id.
 const SOURCES: [&str; 20] = [
@@ -100,6 +102,8 @@ struct Run<'a> {
     asked: Vec<(LookupId, Query)>,
     /// Look-ups at this instant.
     queries: usize,
+    /// How often more was to be done at once, at this instant.
+    slices: usize,
     told: BTreeMap<String, Vec<Candidate>>,
     /// Whether an answer claimed to be complete, or a denial came.
     any_complete: bool,
@@ -122,6 +126,7 @@ impl<'a> Run<'a> {
             log: Vec::new(),
             asked: Vec::new(),
             queries: 0,
+            slices: 0,
             told: BTreeMap::new(),
             any_complete: false,
             any_secure: false,
@@ -144,15 +149,18 @@ impl<'a> Run<'a> {
         self.log
     }
 
-    /// Answers everything that is asked, until nothing is.
+    /// Answers everything that is asked, until nothing is, and all answers are read.
     fn settle(&mut self, instant: usize, replies: &[Reply]) {
-        self.queries = 0;
+        (self.queries, self.slices) = (0, 0);
         loop {
             while let Some(output) = self.core.poll_output(self.now) {
                 self.note(output);
             }
             if self.asked.is_empty() {
-                return;
+                if !self.reads_on() {
+                    return;
+                }
+                continue;
             }
             for (id, query) in std::mem::take(&mut self.asked) {
                 let slot = (hash(&query) + instant) % replies.len();
@@ -164,6 +172,17 @@ impl<'a> Run<'a> {
                 self.core.handle_lookup(id, answer);
             }
         }
+    }
+
+    /// Has the core go on, if there is more to do at once: large answers are read in slices.
+    fn reads_on(&mut self) -> bool {
+        let is_due = self.core.poll_timeout().is_some_and(|at| at <= self.now);
+        if is_due && self.slices < SLICES {
+            self.slices += 1;
+            self.core.handle_timeout(self.now);
+            return true;
+        }
+        false
     }
 
     fn note(&mut self, output: Output) {
