@@ -389,7 +389,9 @@ impl Names {
     fn finish(&mut self, id: u64, context: &mut Context<'_>) -> usize {
         let Some(source) = self.sources.get_mut(&id) else { return 0 };
         if let Some(resolution) = self.outcomes.remove(&id) {
-            return self.take(id, Ok(resolution), context);
+            let size = resolution.size();
+            self.take(id, Ok(resolution), context);
+            return size;
         }
         let made_from = (self.version, context.ours);
         let known = self.offers_nobody.get(&id).filter(|(known, _)| *known == made_from);
@@ -401,25 +403,22 @@ impl Names {
         }
         let outcome = source.finish(context.config, offers_nobody, context.rng, context.now);
         let Some(outcome) = outcome else { return 0 };
+        let size = outcome.as_ref().map_or(0, Resolution::size);
         match outcome {
-            Ok(resolution) if resolution.size() >= AT_ONCE => {
-                let size = resolution.size();
-                self.outcomes.insert(id, resolution);
-                size
-            }
+            Ok(resolution) if size >= AT_ONCE => drop(self.outcomes.insert(id, resolution)),
             outcome => self.take(id, outcome, context),
         }
+        size
     }
 
-    /// Takes the outcome of a refresh. Returns how much that was.
+    /// Takes the outcome of a refresh.
     fn take(
         &mut self,
         id: u64,
         outcome: Result<Resolution, LookupError>,
         context: &mut Context<'_>,
-    ) -> usize {
-        let Some(source) = self.sources.get_mut(&id) else { return 0 };
-        let size = outcome.as_ref().map_or(0, Resolution::size);
+    ) {
+        let Some(source) = self.sources.get_mut(&id) else { return };
         self.heard += 1;
         // Hosts may be tried again at the pace of the source's own name, whatever the targets' TTLs.
         let is_own = outcome.as_ref().map_or(true, |resolution| resolution.threads.has_own());
@@ -430,7 +429,6 @@ impl Names {
         if is_own {
             context.effects.push(Effect::Refreshed);
         }
-        size
     }
 }
 

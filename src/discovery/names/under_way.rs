@@ -69,7 +69,7 @@ impl UnderWay {
         jitter: f64,
         now: Instant,
     ) -> Vec<(Query, Reply)> {
-        // Until then, nothing was read that could have been used.
+        // While answers are recalled, none is read that could be used: the first one that is read waits anew.
         let has_nothing = !self.plan.has_records();
         if self.use_at.take_if(|at| has_nothing && *at < now).is_some() {
             self.grace = self.grace.saturating_mul(2);

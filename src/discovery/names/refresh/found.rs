@@ -7,7 +7,6 @@ use std::{
     mem,
     net::IpAddr,
     num::{NonZeroU16, NonZeroUsize},
-    sync::Arc,
     time::Duration,
 };
 
@@ -188,7 +187,7 @@ impl Found {
     }
 
     /// A list of addresses of one type.
-    pub(super) fn list(&self, ips: &[IpAddr]) -> Arc<List> {
+    pub(super) fn list(&self, ips: &[IpAddr]) -> List {
         List::of_answer(ips, &self.known.sums, self.records.get())
     }
 
@@ -199,13 +198,7 @@ impl Found {
 
     /// Adds addresses of one type of a host, which the answer to a question names. Says whether that is all
     /// of them.
-    pub(super) fn add_ips(
-        &mut self,
-        name: Name,
-        ips: Arc<List>,
-        of: RecordType,
-        query: &Query,
-    ) -> bool {
+    pub(super) fn add_ips(&mut self, name: Name, ips: List, of: RecordType, query: &Query) -> bool {
         let fits = [!ips.is_cut, self.hosts.add_ips(name, ips, of)];
         for _ in fits.iter().filter(|fits| !**fits) {
             self.cut(query, self.too_many_records());

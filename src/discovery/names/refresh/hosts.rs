@@ -27,7 +27,7 @@ const TYPES: [RecordType; 2] = [RecordType::A, RecordType::AAAA];
 /// transports of these records only in the end.
 ///
 /// The bounds hold for all answers of a refresh together, because each answer may lead to many others.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Hosts {
     /// How many records one answer may carry.
     records: NonZeroUsize,
@@ -40,20 +40,20 @@ pub(super) struct Hosts {
     is_dual: bool,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct KnownHost {
     asked: Vec<RecordType>,
     /// Whether addresses came along with an SRV record.
     has_glue: bool,
     /// Its addresses of each of [`TYPES`].
-    lists: [Option<Arc<List>>; TYPES.len()],
+    lists: [Option<List>; TYPES.len()],
     uses: BTreeSet<Use>,
     /// Whether it stands for all the targets of SRV records, whose own names say more.
     whole: bool,
 }
 
 /// One record's, or the source's, way to reach a host.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Use {
     v4: bool,
     v6: bool,
@@ -106,12 +106,12 @@ impl Hosts {
 
     /// Adds addresses of a host, the lowest first, until all hosts together have twice as many as an answer may
     /// carry records (once for each family). Returns whether all of these addresses are known now.
-    pub(super) fn add_ips(&mut self, name: Name, list: Arc<List>, of: RecordType) -> bool {
+    pub(super) fn add_ips(&mut self, name: Name, list: List, of: RecordType) -> bool {
         let host = self.by_name.entry(Key(name)).or_default();
         let room = self.records.get().saturating_mul(2) - self.ips;
         let known = &mut host.lists[place_of(of)];
         let before = known.as_ref().map_or(0, |known| known.len());
-        let (now, all) = match known.as_deref() {
+        let (now, all) = match known.as_ref() {
             None if list.len() <= room => (list, true),
             known => list.added_to(known, room),
         };

@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    sync::Arc,
 };
 
 use crate::record::Sums;
@@ -19,7 +18,7 @@ pub(super) struct List {
 }
 
 /// Addresses as numbers, which are sorted and summed up far sooner, and take less room.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Hash)]
 enum Ips {
     V4(Box<[u32]>),
     V6(Box<[u128]>),
@@ -44,11 +43,11 @@ impl Ips {
 
 impl List {
     /// Of the addresses of an answer, all of one type, the lowest, so many at the most.
-    pub(super) fn of_answer(ips: &[IpAddr], sums: &Sums, most: usize) -> Arc<Self> {
+    pub(super) fn of_answer(ips: &[IpAddr], sums: &Sums, most: usize) -> Self {
         let all = sorted(ips);
         let (sum, is_cut) = (sums.key(&all), all.len() > most);
         let ips = if is_cut { all.lowest(most) } else { all };
-        Arc::new(Self { ips, sum, is_cut })
+        Self { ips, sum, is_cut }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -67,13 +66,13 @@ impl List {
 
     /// Adds these addresses, the lowest first, to others, as many as there is room for. Returns whether all
     /// of them are there now.
-    pub(super) fn added_to(&self, known: Option<&Self>, room: usize) -> (Arc<Self>, bool) {
+    pub(super) fn added_to(&self, known: Option<&Self>, room: usize) -> (Self, bool) {
         let mut all: BTreeSet<_> = known.into_iter().flat_map(Self::iter).collect();
         let new: Vec<_> = self.iter().filter(|ip| !all.contains(ip)).collect();
         let fits = new.len() <= room;
         all.extend(new.into_iter().take(room));
         let ips = sorted(&all.into_iter().collect::<Vec<_>>());
-        (Arc::new(Self { ips, sum: 0, is_cut: false }), fits)
+        (Self { ips, sum: 0, is_cut: false }, fits)
     }
 }
 

@@ -88,7 +88,7 @@ impl Threads {
     }
 }
 
-/// The order of questions of hosts.
+/// The order in which hosts have their questions: by name, then by type.
 pub(super) fn order(a: &Query, b: &Query) -> Ordering {
     (Key(&a.name), a.record_type).cmp(&(Key(&b.name), b.record_type))
 }

@@ -69,7 +69,7 @@ pub(super) struct Line {
     pub(super) reply: Reply,
 }
 
-/// The questions of a refresh, and how each was answered: all of them in whole.
+/// The questions of a refresh, and how each was answered. Every answer was whole.
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) lines: HashMap<Query, (Said, Reply)>,
