@@ -26,8 +26,8 @@ pub use self::make::failure;
 const LOOKUPS: usize = 128;
 /// How many instants a run goes through: enough for a second and a third look at the same names.
 const INSTANTS: usize = 8;
-/// In how many slices the answers of one instant are read at the most: some look-ups with a hundred entries each.
-const SLICES: usize = 64;
+/// A slice is of so many records at the least: large answers are read in slices.
+const SLICE: usize = 128;
 
 /// The forms of a source, all of them about the name `a`. `ID` stands for a peer's id.
 const SOURCES: [&str; 20] = [
@@ -102,7 +102,8 @@ struct Run<'a> {
     asked: Vec<(LookupId, Query)>,
     /// Look-ups at this instant.
     queries: usize,
-    /// How often more was to be done at once, at this instant.
+    /// How many records were answered, and in how many slices they were read.
+    records: usize,
     slices: usize,
     told: BTreeMap<String, Vec<Candidate>>,
     /// Whether an answer claimed to be complete, or a denial came.
@@ -126,6 +127,7 @@ impl<'a> Run<'a> {
             log: Vec::new(),
             asked: Vec::new(),
             queries: 0,
+            records: 0,
             slices: 0,
             told: BTreeMap::new(),
             any_complete: false,
@@ -151,7 +153,7 @@ impl<'a> Run<'a> {
 
     /// Answers everything that is asked, until nothing is, and all answers are read.
     fn settle(&mut self, instant: usize, replies: &[Reply]) {
-        (self.queries, self.slices) = (0, 0);
+        self.queries = 0;
         loop {
             while let Some(output) = self.core.poll_output(self.now) {
                 self.note(output);
@@ -166,6 +168,7 @@ impl<'a> Run<'a> {
                 let slot = (hash(&query) + instant) % replies.len();
                 let answer = replies[slot].to(&query);
                 if let Ok(answer) = &answer {
+                    self.records += answer.records.len();
                     self.any_complete |= answer.complete;
                     self.any_secure |= answer.proof == Some(libp2p_dns_discovery::Proof::Secure);
                 }
@@ -174,10 +177,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Has the core go on, if there is more to do at once: large answers are read in slices.
+    /// Has the core go on, if there is more to do at once.
     fn reads_on(&mut self) -> bool {
         let is_due = self.core.poll_timeout().is_some_and(|at| at <= self.now);
-        if is_due && self.slices < SLICES {
+        if is_due && self.slices < self.records / SLICE {
             self.slices += 1;
             self.core.handle_timeout(self.now);
             return true;
